@@ -1,0 +1,3 @@
+//! The certwright command.
+
+fn main() {}

@@ -1,0 +1,86 @@
+//! Machines: the only way to touch a computer.
+//!
+//! A non-zero exit is an [`Output`], not an error. [`HostError`] says what is known when there is no output.
+//! Values reach commands as argv elements; only the one `quote()` of the ssh host ever makes shell text.
+
+mod command;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use command::{Command, Effect, HostError, Output, Stat, StatKind};
+
+use crate::plan::HostSpec;
+
+/// A machine we act on.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// Its name in the plan.
+    fn name(&self) -> &str;
+
+    /// Runs a command to its end, or to its deadline.
+    ///
+    /// A mutating command runs under the host's lock, one at a time, and its output goes to files on the host
+    /// first, so that a lost line does not kill it half-way.
+    async fn run(&self, command: &Command) -> Result<Output, HostError>;
+
+    /// Reads a whole file of at most 1 MiB; None when nothing is there.
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Puts a file in place atomically (new file in the same folder, 0600 until it has `mode`, fsync, rename,
+    /// fsync of the folder), creating missing parents with 0700.
+    async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError>;
+
+    /// Facts about what is at `path`, symlinks not followed; None when nothing is there.
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError>;
+
+    /// Names in a folder, sorted; None when it is not there.
+    async fn list(&self, path: &str) -> Result<Option<Vec<String>>, HostError>;
+
+    /// Waits until no mutating command of ours runs on the host any more, at most `within`.
+    ///
+    /// Called before a probe that follows a lost or timed-out command: what was still running is over then.
+    async fn settle(&self, within: Duration) -> Result<(), HostError>;
+
+    /// Ends the connection; later calls connect again.
+    async fn close(&self);
+}
+
+/// All hosts of a run by name.
+#[derive(Clone, Default)]
+pub struct Hosts {
+    by_name: BTreeMap<String, (HostSpec, Arc<dyn Host>)>,
+}
+
+impl Hosts {
+    /// Collects hosts with what the plan says of them.
+    pub fn new(hosts: impl IntoIterator<Item = (HostSpec, Arc<dyn Host>)>) -> Self {
+        Self { by_name: hosts.into_iter().map(|(spec, host)| (spec.name.clone(), (spec, host))).collect() }
+    }
+
+    /// The host with this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Host>> {
+        self.by_name.get(name).map(|(_, host)| host)
+    }
+
+    /// What the plan says of the host with this name.
+    pub fn spec(&self, name: &str) -> Option<&HostSpec> {
+        self.by_name.get(name).map(|(spec, _)| spec)
+    }
+
+    /// The hosts of a group, in the order of their names.
+    pub fn group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Arc<dyn Host>> {
+        self.by_name
+            .values()
+            .filter(move |(spec, _)| spec.groups.iter().any(|g| g == group))
+            .map(|(_, host)| host)
+    }
+
+    /// All hosts, in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Host>> {
+        self.by_name.values().map(|(_, host)| host)
+    }
+}

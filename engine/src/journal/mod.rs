@@ -1,0 +1,1 @@
+//! The write-ahead journal: the only writer of run state.

@@ -1,0 +1,294 @@
+//! The vocabulary of a run: inputs, operations, events, records.
+
+use serde::{Deserialize, Serialize};
+
+use super::StepError;
+use crate::clock::Mono;
+use crate::plan::{Plan, TaskId};
+
+/// The four things a step can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// Look, change nothing.
+    Probe,
+    /// Change.
+    Apply,
+    /// Look again.
+    Verify,
+    /// Restore what the first probe saw.
+    Undo,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The world is as the step wants it.
+    Satisfied,
+    /// It is not.
+    Drifted,
+}
+
+/// What a probe saw, as JSON of the kind's own making: enough to apply, verify and undo. Never a secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Facts(pub serde_json::Value);
+
+/// How a run, or a task, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything was already as wanted.
+    Unchanged,
+    /// Something was changed and verified.
+    Changed,
+    /// Stopped by a failure; resumable.
+    Failed,
+    /// Stopped by the operator; resumable.
+    Interrupted,
+    /// What was changed has been restored.
+    Undone,
+    /// An undo failed: a human is needed.
+    Stuck,
+    /// Given up by the operator for good.
+    Abandoned,
+}
+
+/// How hard the operator wants to stop; a weaker reason never replaces a stronger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stop {
+    /// Start nothing more, let what is in flight finish.
+    Drain,
+    /// Abort what is in flight, by each kind's policy.
+    Cancel,
+}
+
+/// What an operation that succeeded says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OpResult {
+    /// A probe's or a verify's answer (a verify that is not satisfied is an error instead).
+    Looked {
+        /// What it found.
+        verdict: Verdict,
+        /// What it saw.
+        facts: Facts,
+        /// One line for people.
+        summary: String,
+    },
+    /// An apply or an undo is done.
+    Acted {
+        /// One line for people.
+        summary: String,
+    },
+}
+
+/// What happened outside the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// An operation ended.
+    Ended {
+        /// The task.
+        task: TaskId,
+        /// Its attempt; a result of another attempt is ignored.
+        attempt: u32,
+        /// The operation.
+        op: Op,
+        /// Its result.
+        result: Result<OpResult, StepError>,
+    },
+    /// Nothing but time: start what is ready, retry what is due, finish what is over. The driver gives it at
+    /// the end of every turn until nothing more is decided.
+    Tick,
+    /// The operator interrupted.
+    Interrupt(Stop),
+    /// The run was taken up again.
+    Resume {
+        /// Who did.
+        operator: String,
+    },
+    /// The operator wants everything that was changed restored.
+    Undo {
+        /// Who does.
+        operator: String,
+    },
+    /// The operator gives the run up for good.
+    Abandon {
+        /// Who does.
+        operator: String,
+    },
+}
+
+/// What is decided, and becomes durable before anything follows from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// Record 1: what is to be done.
+    RunStarted {
+        /// Everything resume needs.
+        header: Box<Header>,
+    },
+    /// An attempt at a task begins; its probe may start.
+    StepStarted {
+        /// The task.
+        task: TaskId,
+        /// 1 for the first attempt, counting on over resumes.
+        attempt: u32,
+    },
+    /// A probe answered.
+    Probed {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// What it found; Drifted: apply may start.
+        verdict: Verdict,
+        /// What it saw.
+        #[serde(default, skip_serializing_if = "facts_are_empty")]
+        facts: Facts,
+        /// One line for people.
+        summary: String,
+    },
+    /// An apply is done; verify may start.
+    Applied {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// One line for people.
+        summary: String,
+    },
+    /// A verify was satisfied: the task is changed.
+    Verified {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// What it saw.
+        #[serde(default, skip_serializing_if = "facts_are_empty")]
+        facts: Facts,
+        /// One line for people.
+        summary: String,
+    },
+    /// An attempt failed and another one follows.
+    AttemptFailed {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// The operation that failed.
+        op: Op,
+        /// Why.
+        error: StepError,
+        /// Delay before the next one, ms.
+        retry_in_ms: u64,
+    },
+    /// An attempt failed and no other one follows: the run stops.
+    StepFailed {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// The operation that failed.
+        op: Op,
+        /// Why.
+        error: StepError,
+    },
+    /// The operator interrupted.
+    Interrupted {
+        /// How hard.
+        stop: Stop,
+    },
+    /// The run goes on in a new process.
+    Resumed {
+        /// Who took it up.
+        operator: String,
+    },
+    /// From here on the run restores what it changed.
+    UndoStarted {
+        /// Who asked for it.
+        operator: String,
+    },
+    /// The undo of a task begins.
+    StepUndoStarted {
+        /// The task.
+        task: TaskId,
+        /// The attempt, counting on.
+        attempt: u32,
+    },
+    /// A task's change is restored.
+    Undone {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// One line for people.
+        summary: String,
+    },
+    /// A task's change could not be restored: a human is needed.
+    UndoFailed {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        error: StepError,
+    },
+    /// Nothing is in flight and nothing more will start.
+    RunFinished {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+fn facts_are_empty(facts: &Facts) -> bool {
+    facts.0.is_null()
+}
+
+/// What record 1 holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Major version of the journal's format.
+    pub format: u32,
+    /// Version of certwright that wrote it.
+    pub tool: String,
+    /// Id of the run.
+    pub run: String,
+    /// Seed of the jitter.
+    pub seed: u64,
+    /// Who started it: `user@workstation`.
+    pub operator: String,
+    /// Where its hosts are: None for real hosts, the folder of the lab for a rehearsal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
+    /// The resolved plan.
+    pub plan: Plan,
+}
+
+/// One durable line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// 1, 2, 3, ...: the order of a run.
+    pub seq: u64,
+    /// The write it was part of, counting from 1.
+    pub batch: u64,
+    /// Wall clock, ms since 1970: for display only.
+    pub wall_ms: u64,
+    /// Boot-time clock, ms: comparable within one process only.
+    pub mono: Mono,
+    /// What was decided.
+    pub body: Event,
+}
+
+/// An operation that should be in flight now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Want {
+    /// The task.
+    pub task: TaskId,
+    /// Its attempt.
+    pub attempt: u32,
+    /// The operation.
+    pub op: Op,
+}

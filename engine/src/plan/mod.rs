@@ -1,0 +1,15 @@
+//! The plan language: TOML text in, a validated, immutable [`Plan`] out.
+//!
+//! Pure: no clock, no I/O, no tokio, no randomness; callers hand in text. Every mistake of a file is reported
+//! at once, as [`Diagnostic`]s. A [`Plan`] is resolved: no parameter, group or rolling order is left in it, it
+//! is stored whole in the journal of its run, and resume never reads the TOML again.
+
+mod model;
+mod retry;
+mod schema;
+
+pub use model::{
+    Cluster, HostIndex, HostSpec, Plan, SshSettings, StepIndex, StepSpec, Task, TaskId, WORKSTATION,
+};
+pub use retry::{Backoff, ErrorClass, Retry};
+pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};

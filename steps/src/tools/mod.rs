@@ -1,0 +1,1 @@
+//! One file a remote program: its command lines and its output.
