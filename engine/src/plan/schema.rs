@@ -20,6 +20,8 @@ pub struct KindSchema {
     pub undo: UndoSupport,
     /// Wall clock of one attempt where the plan says nothing, ms.
     pub timeout_ms: u64,
+    /// Rules over more than one parameter; `Err` is a lower-case sentence naming the keys.
+    pub check: fn(&Params) -> Result<(), String>,
 }
 
 /// One key of a step's `with`.
