@@ -4,7 +4,39 @@
 //! No clock, no I/O, no tokio, no randomness: time and jitter seeds are arguments.
 
 mod error;
+
+mod input;
+
 mod event;
 
+mod state;
+
+mod shape;
+
+mod delay;
+
+mod run;
+
+mod task_set;
+
+mod decide;
+
+mod apply;
+
+mod moves;
+
+mod illegal;
+
+mod fold;
+
+#[cfg(test)]
+mod tests;
+
 pub use error::{Evidence, StepError};
-pub use event::{Event, Facts, Header, Input, Op, OpResult, Outcome, Record, Stop, Verdict, Want};
+pub use event::{Event, Header, Record};
+pub use fold::fold;
+pub use illegal::IllegalTransition;
+pub use input::{Facts, Input, Op, OpResult, Outcome, Stop, Verdict, Want};
+pub use run::Machine;
+pub use shape::{Shape, ShapeError};
+pub use state::{Direction, Halt, RunState, TaskState};
