@@ -320,7 +320,7 @@ async fn a_backup_killed_at_any_of_its_programs_never_counts_and_the_next_one_wo
             assert_eq!(std::fs::read_dir(node.at(FOLDER)).unwrap().count(), 3, "{program} {nth}");
         }
     }
-    println!("killed at {killed} points");
+    crate::tools::testing::tell(format_args!("killed at {killed} points"));
     assert!(killed >= 15);
 }
 
@@ -363,7 +363,7 @@ async fn a_restore_that_fails_on_the_way_says_whether_it_changed_something_and_w
             assert_eq!(snapshot(&node.host.root.join("etc")), wanted, "{program} {nth}");
         }
     }
-    println!("{failed} failures without, {interrupted} with an effect");
+    crate::tools::testing::tell(format_args!("{failed} failures without, {interrupted} with an effect"));
     assert!(failed >= 10 && interrupted >= 3);
 }
 

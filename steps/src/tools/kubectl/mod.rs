@@ -89,13 +89,13 @@ impl Kubectl {
         Command::reads(argv).deadline(within + Duration::from_secs(15))
     }
 
-    fn reads(&self, args: &[&str]) -> Command {
-        Command::reads(self.argv(args))
+    fn reads(&self, words: &[&str]) -> Command {
+        Command::reads(self.argv(words))
     }
 
-    fn argv(&self, args: &[&str]) -> Vec<String> {
+    fn argv(&self, words: &[&str]) -> Vec<String> {
         let mut argv = vec!["kubectl".to_owned(), format!("--kubeconfig={}", self.kubeconfig)];
-        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
+        argv.extend(words.iter().map(|word| (*word).to_owned()));
         argv.extend(self.server.iter().map(|url| format!("--server={url}")));
         argv.push("--request-timeout=10s".to_owned());
         argv
