@@ -2,19 +2,28 @@
 
 mod failure;
 
-mod objects;
-
 mod resource;
+
+mod wire;
+
+mod nodes;
+
+mod pods;
+
+mod daemonset;
+
+mod secret;
 
 use std::time::Duration;
 
 use certwright_engine::host::Command;
 
+pub use daemonset::{DaemonSet, parse_daemonset};
 pub use failure::{Failure, classify, step_error};
-pub use objects::{
-    DaemonSet, Node, Pod, Readiness, parse_daemonset, parse_nodes, parse_pods, parse_secret_value,
-};
+pub use nodes::{Node, Readiness, parse_nodes};
+pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
+pub use secret::parse_secret_value;
 
 /// kubectl with a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
