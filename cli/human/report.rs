@@ -1,0 +1,234 @@
+//! What is said when a run has ended, and by `show`: the cause first, then every host, then what to type next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use certwright_engine::machine::Outcome;
+use certwright_engine::plan::{HostIndex, TaskId};
+
+use super::lines::{last_words, op_name, outcome_words, tone};
+use super::table::table;
+use crate::terminal::{Paint, Terminal, Tone, wrap};
+use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, changes, count};
+use crate::when;
+
+/// How the next commands are shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Next {
+    /// Options that every next command needs, such as `--state-dir X`, with a leading space.
+    pub(crate) options: String,
+    /// False when the run's hosts vanish with the process (a rehearsal without `--lab`).
+    pub(crate) kept: bool,
+}
+
+/// Lines of a command that a failure report shows.
+const LAST_LINES: usize = 8;
+
+/// The whole report of a run, ended or not.
+pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String {
+    let mut out = String::new();
+    for (id, task, trouble) in view.troubles() {
+        out.push_str(&failure(view, id, task, trouble, terminal));
+        out.push('\n');
+    }
+    if has_trouble(view) {
+        out.push_str(&hosts(view, terminal));
+        out.push('\n');
+    }
+    let certificates = changes(view);
+    if !certificates.is_empty() {
+        out.push_str(&certificate_table(&certificates, terminal.paint));
+        out.push('\n');
+    }
+    out.push_str(&totals(view, terminal.paint));
+    out.push_str(&next_commands(view, next, terminal.paint));
+    out
+}
+
+fn has_trouble(view: &RunView) -> bool {
+    match view.outcome {
+        Some(Outcome::Unchanged | Outcome::Changed) => false,
+        None
+        | Some(
+            Outcome::Failed
+            | Outcome::Interrupted
+            | Outcome::Undone
+            | Outcome::Stuck
+            | Outcome::Abandoned,
+        ) => true,
+    }
+}
+
+/// One failure: the cause in one line, then host, step, attempt, command, its last lines, what to do.
+fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, terminal: Terminal) -> String {
+    let (plan, error, paint) = (view.plan(), &trouble.error, terminal.paint);
+    let (step, host) = (plan.step(id), plan.host(id));
+    let word = if task.phase == Phase::Stuck { "STUCK" } else { "FAILED" };
+    let mut out = format!("{}  {}\n", paint.tone(Tone::Bad, word), paint.tone(Tone::Strong, &error.message));
+    let mut field = |name: &str, text: &str| {
+        let width = terminal.width.map(|width| width.saturating_sub(12));
+        for (n, piece) in wrap(text, width).iter().enumerate() {
+            let label = if n == 0 { format!("{name:8}") } else { " ".repeat(8) };
+            let _infallible = writeln!(out, "  {}  {piece}", paint.tone(Tone::Faint, &label));
+        }
+    };
+    let address = host.address.as_ref().map(|address| format!(" ({address})")).unwrap_or_default();
+    field("host", &format!("{}{address}", host.name));
+    field("step", &format!("{}/{} ({})", step.stage, step.id, step.kind));
+    let of = if trouble.attempt <= step.retry.attempts {
+        format!(" of {}", step.retry.attempts)
+    } else {
+        String::new()
+    };
+    field(
+        "attempt",
+        &format!("{}{of}, in its {}; class {}", trouble.attempt, op_name(trouble.op), error.class.name()),
+    );
+    if let Some(evidence) = &error.evidence {
+        field("command", &evidence.command);
+        let status = evidence.status.map_or("none was received".to_owned(), |status| status.to_string());
+        field("status", &status);
+        for line in last_words(error, LAST_LINES) {
+            field("", &format!("| {line}"));
+        }
+    }
+    if let Some(remedy) = &error.remedy {
+        field("remedy", remedy);
+    }
+    out
+}
+
+/// The state of every host in one line each.
+fn hosts(view: &RunView, terminal: Terminal) -> String {
+    let plan = view.plan();
+    let mut by_host: BTreeMap<HostIndex, Vec<(TaskId, &TaskView)>> = BTreeMap::new();
+    for (id, task) in view.tasks_with_ids() {
+        by_host.entry(plan.task(id).host).or_default().push((id, task));
+    }
+    let widest = plan.hosts.iter().map(|host| host.name.chars().count()).max().unwrap_or(0);
+    let mut out = format!("{}\n", terminal.paint.tone(Tone::Strong, "Hosts"));
+    for (index, tasks) in by_host {
+        let name = &plan.hosts[index.0 as usize].name;
+        let text = host_state(view, &tasks);
+        let indent = widest + 4;
+        let width = terminal.width.map(|width| width.saturating_sub(indent));
+        for (n, piece) in wrap(&text, width).iter().enumerate() {
+            let label = if n == 0 { name.as_str() } else { "" };
+            let _infallible = writeln!(out, "  {label:widest$}  {piece}");
+        }
+    }
+    out
+}
+
+fn host_state(view: &RunView, tasks: &[(TaskId, &TaskView)]) -> String {
+    let plan = view.plan();
+    let mut parts = Vec::new();
+    for (id, task) in tasks {
+        let step = plan.step(*id);
+        let name = format!("{}/{}", step.stage, step.id);
+        match task.phase {
+            Phase::Failed => parts.push(format!("FAILED at {name}")),
+            Phase::Stuck => parts.push(format!("STUCK at the undo of {name}")),
+            Phase::Running(op) => parts.push(format!("in the {} of {name}", op_name(op))),
+            Phase::Retrying { .. } => parts.push(format!("{name} waits for attempt {}", task.attempt + 1)),
+            Phase::Unfinished => parts.push(format!("{name} begun and not finished")),
+            Phase::Waiting | Phase::Unchanged | Phase::Changed | Phase::Undone => {}
+        }
+    }
+    let counts = count(tasks.iter().map(|(_, task)| *task));
+    let ended =
+        [(counts.changed, "changed"), (counts.unchanged, "unchanged"), (counts.undone, "undone")];
+    parts.extend(ended.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
+    if counts.waiting == tasks.len() {
+        parts.push("untouched".to_owned());
+    } else if counts.waiting > 0 {
+        parts.push(format!("{} not begun", counts.waiting));
+    }
+    parts.join(", ")
+}
+
+/// Every certificate, before and after.
+pub(crate) fn certificate_table(certificates: &[Change], paint: Paint) -> String {
+    let date = |ms: Option<u64>| ms.map_or_else(|| "absent".to_owned(), when::date);
+    let rows: Vec<Vec<String>> = certificates
+        .iter()
+        .map(|change| {
+            let after = match change.after_ms {
+                after if after == change.before_ms => "unchanged".to_owned(),
+                after => date(after),
+            };
+            vec![change.host.clone(), change.certificate.clone(), date(change.before_ms), after]
+        })
+        .collect();
+    table(&["HOST", "CERTIFICATE", "ENDED BEFORE", "ENDS NOW (UTC)"], &rows, 0, paint)
+}
+
+/// The outcome, the counts and the time, in one line or two.
+fn totals(view: &RunView, paint: Paint) -> String {
+    let outcome = match view.outcome {
+        Some(outcome) => paint.tone(tone(outcome), outcome_words(outcome)),
+        None => paint.tone(Tone::Warn, "not finished"),
+    };
+    let lasted = when::lasted(Duration::from_millis(view.worked_ms()));
+    let time = if view.header.lab.is_some() { format!("{lasted} of virtual time") } else { lasted };
+    let retries: u32 = view.tasks.iter().map(|task| task.retries).sum();
+    let retried = match retries {
+        0 => String::new(),
+        1 => "; 1 attempt failed and was retried".to_owned(),
+        n => format!("; {n} attempts failed and were retried"),
+    };
+    format!(
+        "Run {} {outcome}\n{} tasks: {}{retried}; {time}\n",
+        view.header.run,
+        view.tasks.len(),
+        counts_words(view.counts()),
+    )
+}
+
+/// `15 changed, 12 unchanged`.
+pub(crate) fn counts_words(counts: Counts) -> String {
+    let parts: Vec<String> = [
+        (counts.failed, "failed"),
+        (counts.stuck, "stuck"),
+        (counts.changed, "changed"),
+        (counts.unchanged, "unchanged"),
+        (counts.undone, "undone"),
+        (counts.unfinished, "unfinished"),
+        (counts.waiting, "not begun"),
+    ]
+    .into_iter()
+    .filter(|(n, _)| *n > 0)
+    .map(|(n, word)| format!("{n} {word}"))
+    .collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// The next two commands to type, where there is something left to do.
+fn next_commands(view: &RunView, next: &Next, paint: Paint) -> String {
+    if !view.is_resumable() {
+        return String::new();
+    }
+    if !next.kept {
+        return "The simulated nodes are gone; with `--lab DIR` they stay, for a resume or an undo.\n".to_owned();
+    }
+    let (run, options) = (&view.header.run, &next.options);
+    let command = |verb: &str| format!("certwright{options} {verb} {run}");
+    let resume = if view.undoing {
+        ("resume", "goes on restoring, once the cause is mended")
+    } else {
+        ("resume", "goes on from here, once the cause is mended")
+    };
+    let changed_anything = view.tasks.iter().any(|task| task.acted && task.phase != Phase::Undone);
+    let second = if view.undoing || !changed_anything {
+        ("show", "shows this again")
+    } else {
+        ("undo", "restores what was changed")
+    };
+    let width = command("resume").chars().count();
+    let mut out = format!("\n{}\n", paint.tone(Tone::Strong, "Next"));
+    for (verb, does) in [resume, second] {
+        let _infallible = writeln!(out, "  {:width$}  # {does}", command(verb));
+    }
+    out
+}

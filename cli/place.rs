@@ -1,0 +1,57 @@
+//! Where this program runs and who runs it: the only reader of the environment, beside [`crate::terminal`].
+
+use std::path::{Path, PathBuf};
+
+/// The state folder: `--state-dir`, else `$XDG_STATE_HOME/certwright`, else `~/.local/state/certwright`.
+///
+/// A relative `XDG_STATE_HOME` is ignored, as the XDG specification demands. None without any of them.
+pub(crate) fn state_dir(given: Option<&Path>) -> Option<PathBuf> {
+    if let Some(given) = given {
+        return Some(given.to_owned());
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .map(|folder| folder.join("certwright"))
+}
+
+/// Who acts: `user@host`, with the user behind sudo where there is one.
+pub(crate) fn operator() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|user| is_user(user));
+    let uid = rustix::process::getuid();
+    let user = if uid.is_root() { named("SUDO_USER") } else { None }
+        .or_else(|| named("USER"))
+        .or_else(|| named("LOGNAME"))
+        .unwrap_or_else(|| format!("uid-{}", uid.as_raw()));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    certwright_engine::text::escape(&format!("{user}@{host}"))
+}
+
+fn is_user(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+/// A new run's id: its time of birth in UTC and four characters of chance, easy to read out and to type.
+pub(crate) fn new_run_id(wall_ms: u64, chance: u64) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let tail: String =
+        (0..4).map(|n| char::from(ALPHABET[(chance >> (5 * n)) as usize % ALPHABET.len()])).collect();
+    let stamp = crate::when::compact(wall_ms);
+    format!("{stamp}-{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_sorts_by_time_and_is_easy_to_type() {
+        assert_eq!(new_run_id(1_795_560_300_000, 0), "20261124-224500-aaaa");
+        assert!(new_run_id(1_795_560_300_000, u64::MAX) < new_run_id(1_795_560_301_000, 0));
+    }
+
+    #[test]
+    fn a_given_state_folder_wins() {
+        assert_eq!(state_dir(Some(Path::new("x"))), Some(PathBuf::from("x")));
+    }
+}
