@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 /// What a probe saw, as JSON of the kind's own making: enough to apply, verify and undo. Never a secret.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Facts(pub serde_json::Value);
 
@@ -240,6 +240,48 @@ pub enum Event {
         /// How it ended.
         outcome: Outcome,
     },
+}
+
+impl Event {
+    /// Its name, as the journal has it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run-started",
+            Self::StepStarted { .. } => "step-started",
+            Self::Probed { .. } => "probed",
+            Self::Applied { .. } => "applied",
+            Self::Verified { .. } => "verified",
+            Self::AttemptFailed { .. } => "attempt-failed",
+            Self::StepFailed { .. } => "step-failed",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Resumed { .. } => "resumed",
+            Self::UndoStarted { .. } => "undo-started",
+            Self::StepUndoStarted { .. } => "step-undo-started",
+            Self::Undone { .. } => "undone",
+            Self::UndoFailed { .. } => "undo-failed",
+            Self::RunFinished { .. } => "run-finished",
+        }
+    }
+
+    /// The task it speaks of; None for events of the whole run.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::StepStarted { task, .. }
+            | Self::Probed { task, .. }
+            | Self::Applied { task, .. }
+            | Self::Verified { task, .. }
+            | Self::AttemptFailed { task, .. }
+            | Self::StepFailed { task, .. }
+            | Self::StepUndoStarted { task, .. }
+            | Self::Undone { task, .. }
+            | Self::UndoFailed { task, .. } => Some(*task),
+            Self::RunStarted { .. }
+            | Self::Interrupted { .. }
+            | Self::Resumed { .. }
+            | Self::UndoStarted { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
 }
 
 fn facts_are_empty(facts: &Facts) -> bool {

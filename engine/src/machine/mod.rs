@@ -6,5 +6,31 @@
 mod error;
 mod event;
 
+mod state;
+
+mod shape;
+
+mod delay;
+
+mod machine;
+
+mod task_set;
+
+mod decide;
+
+mod apply;
+
+mod illegal;
+
+mod fold;
+
+#[cfg(test)]
+mod tests;
+
 pub use error::{Evidence, StepError};
 pub use event::{Event, Facts, Header, Input, Op, OpResult, Outcome, Record, Stop, Verdict, Want};
+pub use fold::fold;
+pub use illegal::IllegalTransition;
+pub use machine::Machine;
+pub use shape::{Shape, ShapeError};
+pub use state::{Direction, Halt, RunState, TaskState};

@@ -1,0 +1,353 @@
+//! The state of a run, and what follows from it without being decided: operations wanted, next deadline.
+//!
+//! Invariant: the sets are functions of the tasks' phases (`ready` holds those in Ready, `in_flight` those with
+//! an operation, ...), kept beside them so that no question costs a walk over the plan. State changes in
+//! `apply.rs` only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::state::Phase;
+use super::task_set::TaskSet;
+use super::{Direction, Facts, Halt, Op, Outcome, RunState, Shape, TaskState, Want};
+use crate::clock::Mono;
+use crate::plan::{CancelPolicy, TaskId, UndoSupport};
+
+static NO_FACTS: Facts = Facts(serde_json::Value::Null);
+
+/// A run as its records tell it.
+///
+/// Two machines are equal, and hash alike, when they decide alike but for time: sequence numbers, batches and
+/// instants are left out.
+#[derive(Clone)]
+pub struct Machine {
+    pub(super) shape: Arc<Shape>,
+    /// Sequence number and batch of the last record applied; 0 before the first.
+    pub(super) seq: u64,
+    pub(super) batch: u64,
+    pub(super) run: RunState,
+    pub(super) tasks: Vec<Slot>,
+    pub(super) ready: TaskSet,
+    pub(super) in_flight: TaskSet,
+    pub(super) failed: TaskSet,
+    /// Tasks that entered apply, can be undone and are not yet.
+    pub(super) to_undo: TaskSet,
+    /// Tasks whose last apply or undo nobody saw end.
+    pub(super) unsettled: TaskSet,
+    pub(super) waiting: BTreeSet<(Mono, TaskId)>,
+    /// Of tasks in flight and waiting.
+    pub(super) budgets: BTreeMap<TaskId, Budget>,
+    /// Facts of this attempt's probe, for tasks in flight; absent when the probe gave none.
+    pub(super) facts: BTreeMap<TaskId, Arc<Facts>>,
+    /// Facts of the first probe, for tasks that can be undone; absent when it gave none.
+    pub(super) first_facts: BTreeMap<TaskId, Arc<Facts>>,
+    pub(super) done: u32,
+    pub(super) changed: u32,
+}
+
+/// A task's part of the state; small, since a plan may have a million of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    /// The last attempt started; 0 before the first.
+    pub(super) attempt: u32,
+    /// Dependencies that are not done.
+    pub(super) unmet: u32,
+    pub(super) phase: Phase,
+    /// Whether this run ever entered apply on it.
+    pub(super) entered_apply: bool,
+    /// Whether a probe of it ever answered that it drifted.
+    pub(super) probed: bool,
+}
+
+/// What a task has used of its retry policy since the run (re)started.
+#[derive(Clone, Copy)]
+pub(super) struct Budget {
+    pub(super) used: u32,
+    /// When the first of these attempts started.
+    pub(super) since: Mono,
+    /// When the next one is due, while the task waits.
+    pub(super) retry_at: Mono,
+}
+
+impl Machine {
+    /// A run of which nothing is recorded yet.
+    pub fn new(shape: Arc<Shape>) -> Self {
+        let count = shape.tasks();
+        let mut ready = TaskSet::new(count);
+        let mut tasks = Vec::with_capacity(count);
+        for id in (0..count as u32).map(TaskId) {
+            let unmet = shape.dependencies(id);
+            let phase = if unmet == 0 { Phase::Ready } else { Phase::Blocked };
+            if unmet == 0 {
+                ready.insert(id);
+            }
+            tasks.push(Slot { attempt: 0, unmet, phase, entered_apply: false, probed: false });
+        }
+        let empty = TaskSet::new(count);
+        Self {
+            shape,
+            seq: 0,
+            batch: 0,
+            run: RunState::New,
+            tasks,
+            ready,
+            in_flight: empty.clone(),
+            failed: empty.clone(),
+            to_undo: empty.clone(),
+            unsettled: empty,
+            waiting: BTreeSet::new(),
+            budgets: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            first_facts: BTreeMap::new(),
+            done: 0,
+            changed: 0,
+        }
+    }
+
+    /// The operations that should be in flight now, by task; at most one a task, and at most the shape's limit
+    /// in a process that uses that limit.
+    pub fn wants(&self) -> impl Iterator<Item = Want> {
+        self.in_flight.iter().map(|task| {
+            let slot = self.slot(task);
+            let op = slot.phase.op().expect("a task in flight has an operation");
+            Want { task, attempt: slot.attempt, op }
+        })
+    }
+
+    /// When the earliest retry is due; None when no retry waits, or none will start.
+    pub fn deadline(&self) -> Option<Mono> {
+        match self.run {
+            RunState::Active { halt, .. } if !halt.is_set() => self.waiting.first().map(|(due, _)| *due),
+            RunState::New | RunState::Active { .. } | RunState::Finished { .. } => None,
+        }
+    }
+
+    /// True when nothing is in flight and nothing more will start.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.run, RunState::Finished { .. })
+    }
+
+    /// How the run ended; None while it goes on.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.run {
+            RunState::Finished { outcome, .. } => Some(outcome),
+            RunState::New | RunState::Active { .. } => None,
+        }
+    }
+
+    /// Where the run stands.
+    pub fn run_state(&self) -> RunState {
+        self.run
+    }
+
+    /// Where a task stands.
+    ///
+    /// # Panics
+    /// When the plan has no such task, a bug of the caller.
+    pub fn task_state(&self, task: TaskId) -> TaskState {
+        let Slot { attempt, unmet, phase, .. } = *self.slot(task);
+        let retry_at = || self.budgets.get(&task).map_or(Mono(0), |budget| budget.retry_at);
+        match phase {
+            Phase::Blocked => TaskState::Blocked { unmet },
+            Phase::Ready => TaskState::Ready,
+            Phase::Probing => TaskState::Probing { attempt },
+            Phase::Applying => TaskState::Applying { attempt },
+            Phase::Verifying => TaskState::Verifying { attempt },
+            Phase::Waiting => TaskState::Waiting { attempt, retry_at: retry_at() },
+            Phase::Failed => TaskState::Failed { attempt },
+            Phase::Unchanged => TaskState::Unchanged,
+            Phase::Changed => TaskState::Changed,
+            Phase::UndoPending => TaskState::UndoPending,
+            Phase::Undoing => TaskState::Undoing { attempt },
+            Phase::UndoWaiting => TaskState::UndoWaiting { attempt, retry_at: retry_at() },
+            Phase::UndoFailed => TaskState::UndoFailed { attempt },
+            Phase::Undone => TaskState::Undone,
+        }
+    }
+
+    /// The last attempt started of a task; 0 before the first.
+    pub fn attempt(&self, task: TaskId) -> u32 {
+        self.slot(task).attempt
+    }
+
+    /// Whether this run ever entered apply on a task.
+    pub fn entered_apply(&self, task: TaskId) -> bool {
+        self.slot(task).entered_apply
+    }
+
+    /// What an operation is told: apply and verify the facts of this attempt's probe, undo those of the task's
+    /// first probe in this run. None for a probe and for what is not wanted.
+    pub fn facts_for(&self, want: &Want) -> Option<&Facts> {
+        if !self.is_wanted(want) {
+            return None;
+        }
+        let facts = match want.op {
+            Op::Probe => return None,
+            Op::Apply | Op::Verify => self.facts.get(&want.task),
+            Op::Undo => self.first_facts.get(&want.task),
+        };
+        Some(facts.map_or(&NO_FACTS, Arc::as_ref))
+    }
+
+    /// Tasks an undo has to restore, in the order it would: they entered apply, their kind can undo, and they
+    /// are not undone yet.
+    pub fn to_undo(&self) -> impl Iterator<Item = TaskId> {
+        let mut tasks: Vec<TaskId> = self.to_undo.iter().collect();
+        tasks.reverse();
+        tasks.into_iter()
+    }
+
+    /// Tasks whose last apply or undo nobody saw end (the process died, it was cancelled, its result was lost):
+    /// it may still be going on on its host. Such a host must be settled before the next probe of the task, and
+    /// *all* of them before any undo.
+    pub fn unsettled(&self) -> impl Iterator<Item = TaskId> {
+        self.unsettled.iter()
+    }
+
+    /// Whether [`Input::Resume`](super::Input::Resume) is accepted. A run that has not finished counts as one
+    /// whose process died: the caller owns the run, so nothing of it is in flight.
+    pub fn can_resume(&self) -> bool {
+        match self.run {
+            RunState::New => false,
+            RunState::Active { .. } => true,
+            RunState::Finished { outcome, .. } => match outcome {
+                Outcome::Failed | Outcome::Interrupted => true,
+                Outcome::Unchanged
+                | Outcome::Changed
+                | Outcome::Undone
+                | Outcome::Stuck
+                | Outcome::Abandoned => false,
+            },
+        }
+    }
+
+    /// Whether [`Input::Undo`](super::Input::Undo) is accepted; as for [`Machine::can_resume`] a run that has
+    /// not finished is one whose process died.
+    pub fn can_undo(&self) -> bool {
+        match self.run {
+            RunState::New => false,
+            RunState::Active { .. } => true,
+            RunState::Finished { outcome, .. } => match outcome {
+                Outcome::Changed | Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
+                Outcome::Unchanged | Outcome::Undone | Outcome::Abandoned => false,
+            },
+        }
+    }
+
+    /// Whether [`Input::Abandon`](super::Input::Abandon) is accepted; as for [`Machine::can_resume`] a run that
+    /// has not finished is one whose process died.
+    pub fn can_abandon(&self) -> bool {
+        match self.run {
+            RunState::New => false,
+            RunState::Active { .. } => true,
+            RunState::Finished { outcome, .. } => match outcome {
+                Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
+                Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned => false,
+            },
+        }
+    }
+
+    /// Sequence number of the last record applied; 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Batch of the last record applied; 0 before the first.
+    pub fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    pub(super) fn slot(&self, task: TaskId) -> &Slot {
+        &self.tasks[task.0 as usize]
+    }
+
+    pub(super) fn is_wanted(&self, want: &Want) -> bool {
+        self.tasks.get(want.task.0 as usize).is_some_and(|slot| {
+            slot.attempt == want.attempt
+                && slot.phase.op() == Some(want.op)
+                && self.in_flight.contains(want.task)
+        })
+    }
+
+    /// Which way the run goes and whether it is stopping; None when it is not active.
+    pub(super) fn active(&self) -> Option<(Direction, Halt)> {
+        match self.run {
+            RunState::Active { direction, halt } => Some((direction, halt)),
+            RunState::New | RunState::Finished { .. } => None,
+        }
+    }
+
+    /// How the run ends now; None while something is in flight, waits or may start.
+    ///
+    /// What is complete is complete, even where the operator interrupted meanwhile; a failure names the outcome
+    /// even where the operator interrupted as well, since that is what has to be mended.
+    pub(super) fn due_outcome(&self) -> Option<Outcome> {
+        let (direction, halt) = self.active()?;
+        if !self.in_flight.is_empty() {
+            return None;
+        }
+        let complete = match direction {
+            Direction::Forward if self.done as usize == self.tasks.len() => {
+                Some(if self.changed == 0 { Outcome::Unchanged } else { Outcome::Changed })
+            }
+            Direction::Undo if self.to_undo.is_empty() => Some(Outcome::Undone),
+            Direction::Forward | Direction::Undo => None,
+        };
+        let failed = match direction {
+            Direction::Forward => Outcome::Failed,
+            Direction::Undo => Outcome::Stuck,
+        };
+        complete.or(halt.failed.then_some(failed)).or(halt.stop.map(|_| Outcome::Interrupted))
+    }
+
+    /// The task whose undo is next, or in flight, or waits for its retry.
+    pub(super) fn next_undo(&self) -> Option<TaskId> {
+        self.to_undo.last()
+    }
+
+    /// Whether a cancel leaves what is in flight of a task to finish.
+    pub(super) fn outlives_cancel(&self, task: TaskId) -> bool {
+        let acts = matches!(self.slot(task).phase, Phase::Applying | Phase::Undoing);
+        acts && self.shape.policy(task).cancel == CancelPolicy::Finish
+    }
+
+    pub(super) fn is_restorable(&self, task: TaskId) -> bool {
+        self.shape.policy(task).undo == UndoSupport::Supported
+    }
+
+    /// What equality and hashing see; the sets follow from it.
+    fn essence(&self) -> (RunState, &[Slot], &TaskSet, [&BTreeMap<TaskId, Arc<Facts>>; 2]) {
+        (self.run, &self.tasks, &self.unsettled, [&self.facts, &self.first_facts])
+    }
+
+    fn used(&self) -> impl Iterator<Item = (TaskId, u32)> {
+        self.budgets.iter().map(|(task, budget)| (*task, budget.used))
+    }
+}
+
+impl PartialEq for Machine {
+    fn eq(&self, other: &Self) -> bool {
+        self.essence() == other.essence() && self.used().eq(other.used())
+    }
+}
+
+impl Eq for Machine {}
+
+impl Hash for Machine {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.essence().hash(state);
+        self.used().for_each(|used| used.hash(state));
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tasks = self.tasks.iter().map(|slot| (slot.phase, slot.attempt, slot.entered_apply));
+        f.debug_struct("Machine")
+            .field("run", &self.run)
+            .field("tasks", &tasks.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
