@@ -32,13 +32,13 @@ impl Machine {
                 event_if(stronger, || Event::Interrupted { stop: *stop })
             }
             Input::Resume { operator } => {
-                event_if(self.can_resume(), || Event::Resumed { operator: operator.clone() })
+                event_if(self.run.can_resume(), || Event::Resumed { operator: operator.clone() })
             }
             Input::Undo { operator } => {
-                event_if(self.can_undo(), || Event::UndoStarted { operator: operator.clone() })
+                event_if(self.run.can_undo(), || Event::UndoStarted { operator: operator.clone() })
             }
             Input::Abandon { .. } => {
-                event_if(self.can_abandon(), || Event::RunFinished { outcome: Outcome::Abandoned })
+                event_if(self.run.can_abandon(), || Event::RunFinished { outcome: Outcome::Abandoned })
             }
         }
     }

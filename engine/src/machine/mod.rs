@@ -4,6 +4,9 @@
 //! No clock, no I/O, no tokio, no randomness: time and jitter seeds are arguments.
 
 mod error;
+
+mod input;
+
 mod event;
 
 mod state;
@@ -12,13 +15,15 @@ mod shape;
 
 mod delay;
 
-mod machine;
+mod run;
 
 mod task_set;
 
 mod decide;
 
 mod apply;
+
+mod moves;
 
 mod illegal;
 
@@ -28,9 +33,10 @@ mod fold;
 mod tests;
 
 pub use error::{Evidence, StepError};
-pub use event::{Event, Facts, Header, Input, Op, OpResult, Outcome, Record, Stop, Verdict, Want};
+pub use event::{Event, Header, Record};
 pub use fold::fold;
 pub use illegal::IllegalTransition;
-pub use machine::Machine;
+pub use input::{Facts, Input, Op, OpResult, Outcome, Stop, Verdict, Want};
+pub use run::Machine;
 pub use shape::{Shape, ShapeError};
 pub use state::{Direction, Halt, RunState, TaskState};

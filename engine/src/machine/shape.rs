@@ -10,12 +10,13 @@ use crate::plan::{CancelPolicy, ErrorClass, Nature, Plan, Retry, TaskId, UndoSup
 /// The DAG and the policies of a plan, as the machine needs them.
 #[derive(Debug)]
 pub struct Shape {
+    count: u32,
     seed: u64,
     limit: usize,
     /// `successors[first_successor[t]..first_successor[t + 1]]` wait for task t.
     first_successor: Vec<u32>,
     successors: Vec<TaskId>,
-    /// Dependencies of each task.
+    /// Number of dependencies of each task.
     dependencies: Vec<u32>,
     /// The step of each task, a place in `policies`.
     step: Vec<u32>,
@@ -62,7 +63,7 @@ pub enum ShapeError {
     #[error("step {step} of the plan allows no attempt")]
     NoAttempt {
         /// The step.
-        step: u32,
+        step: usize,
     },
     /// More than 2^32 - 1 tasks or edges.
     #[error("the plan has more than 4294967295 tasks or edges")]
@@ -72,10 +73,14 @@ pub enum ShapeError {
 impl Shape {
     /// Reads a plan. `seed` is that of the jitter; at most `limit` tasks (but at least one) are in flight.
     pub fn from_plan(plan: &Plan, seed: u64, limit: usize) -> Result<Self, ShapeError> {
-        check(plan)?;
+        let count = check(plan)?;
         let mut first_successor = vec![0_u32; plan.tasks.len() + 1];
-        for after in plan.tasks.iter().flat_map(|task| &task.after) {
-            first_successor[after.0 as usize + 1] += 1;
+        let mut dependencies = vec![0_u32; plan.tasks.len()];
+        for (task, unmet) in plan.tasks.iter().zip(&mut dependencies) {
+            for after in &task.after {
+                *unmet += 1;
+                first_successor[after.0 as usize + 1] += 1;
+            }
         }
         for i in 1..first_successor.len() {
             first_successor[i] += first_successor[i - 1];
@@ -96,11 +101,12 @@ impl Shape {
             undo: step.undo,
         });
         Ok(Self {
+            count,
             seed,
             limit: limit.max(1),
             first_successor,
             successors,
-            dependencies: plan.tasks.iter().map(|task| task.after.len() as u32).collect(),
+            dependencies,
             step: plan.tasks.iter().map(|task| task.step.0).collect(),
             policies: policies.collect(),
         })
@@ -108,12 +114,17 @@ impl Shape {
 
     /// Number of tasks.
     pub fn tasks(&self) -> usize {
-        self.step.len()
+        self.count as usize
     }
 
     /// Tasks in flight at most.
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// All task ids in order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..self.count).map(TaskId)
     }
 
     pub(super) fn dependencies(&self, task: TaskId) -> u32 {
@@ -149,13 +160,12 @@ impl Shape {
     }
 }
 
-fn check(plan: &Plan) -> Result<(), ShapeError> {
-    if u32::try_from(plan.tasks.len()).is_err() {
-        return Err(ShapeError::TooLarge);
-    }
+/// Number of tasks of a plan that is as a machine needs it.
+fn check(plan: &Plan) -> Result<u32, ShapeError> {
     if let Some(step) = plan.steps.iter().position(|step| step.retry.attempts == 0) {
-        return Err(ShapeError::NoAttempt { step: step as u32 });
+        return Err(ShapeError::NoAttempt { step });
     }
+    let count = u32::try_from(plan.tasks.len()).map_err(|_| ShapeError::TooLarge)?;
     let mut edges = 0;
     for (id, task) in plan.task_ids().zip(&plan.tasks) {
         if task.step.0 as usize >= plan.steps.len() {
@@ -169,5 +179,6 @@ fn check(plan: &Plan) -> Result<(), ShapeError> {
         }
         edges += task.after.len();
     }
-    u32::try_from(edges).map(drop).map_err(|_| ShapeError::TooLarge)
+    u32::try_from(edges).map_err(|_| ShapeError::TooLarge)?;
+    Ok(count)
 }

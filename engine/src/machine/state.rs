@@ -87,6 +87,44 @@ impl RunState {
     }
 }
 
+/// What may be asked of a run. One that has not finished counts as one whose process died: whoever asks owns the
+/// run, so nothing of it is in flight.
+impl RunState {
+    /// Whether [`Input::Resume`](super::Input::Resume) is accepted.
+    pub fn can_resume(self) -> bool {
+        self.accepts(|outcome| match outcome {
+            Outcome::Failed | Outcome::Interrupted => true,
+            Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Stuck | Outcome::Abandoned => {
+                false
+            }
+        })
+    }
+
+    /// Whether [`Input::Undo`](super::Input::Undo) is accepted.
+    pub fn can_undo(self) -> bool {
+        self.accepts(|outcome| match outcome {
+            Outcome::Changed | Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
+            Outcome::Unchanged | Outcome::Undone | Outcome::Abandoned => false,
+        })
+    }
+
+    /// Whether [`Input::Abandon`](super::Input::Abandon) is accepted.
+    pub fn can_abandon(self) -> bool {
+        self.accepts(|outcome| match outcome {
+            Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
+            Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned => false,
+        })
+    }
+
+    fn accepts(self, finished: impl FnOnce(Outcome) -> bool) -> bool {
+        match self {
+            Self::New => false,
+            Self::Active { .. } => true,
+            Self::Finished { outcome, .. } => finished(outcome),
+        }
+    }
+}
+
 /// Which way a run goes; once it undoes, it never goes forwards again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {

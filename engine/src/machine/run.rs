@@ -77,7 +77,7 @@ impl Machine {
         let count = shape.tasks();
         let mut ready = TaskSet::new(count);
         let mut tasks = Vec::with_capacity(count);
-        for id in (0..count as u32).map(TaskId) {
+        for id in shape.ids() {
             let unmet = shape.dependencies(id);
             let phase = if unmet == 0 { Phase::Ready } else { Phase::Blocked };
             if unmet == 0 {
@@ -206,49 +206,6 @@ impl Machine {
         self.unsettled.iter()
     }
 
-    /// Whether [`Input::Resume`](super::Input::Resume) is accepted. A run that has not finished counts as one
-    /// whose process died: the caller owns the run, so nothing of it is in flight.
-    pub fn can_resume(&self) -> bool {
-        match self.run {
-            RunState::New => false,
-            RunState::Active { .. } => true,
-            RunState::Finished { outcome, .. } => match outcome {
-                Outcome::Failed | Outcome::Interrupted => true,
-                Outcome::Unchanged
-                | Outcome::Changed
-                | Outcome::Undone
-                | Outcome::Stuck
-                | Outcome::Abandoned => false,
-            },
-        }
-    }
-
-    /// Whether [`Input::Undo`](super::Input::Undo) is accepted; as for [`Machine::can_resume`] a run that has
-    /// not finished is one whose process died.
-    pub fn can_undo(&self) -> bool {
-        match self.run {
-            RunState::New => false,
-            RunState::Active { .. } => true,
-            RunState::Finished { outcome, .. } => match outcome {
-                Outcome::Changed | Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
-                Outcome::Unchanged | Outcome::Undone | Outcome::Abandoned => false,
-            },
-        }
-    }
-
-    /// Whether [`Input::Abandon`](super::Input::Abandon) is accepted; as for [`Machine::can_resume`] a run that
-    /// has not finished is one whose process died.
-    pub fn can_abandon(&self) -> bool {
-        match self.run {
-            RunState::New => false,
-            RunState::Active { .. } => true,
-            RunState::Finished { outcome, .. } => match outcome {
-                Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => true,
-                Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned => false,
-            },
-        }
-    }
-
     /// Sequence number of the last record applied; 0 before the first.
     pub fn seq(&self) -> u64 {
         self.seq
@@ -317,9 +274,9 @@ impl Machine {
         self.shape.policy(task).undo == UndoSupport::Supported
     }
 
-    /// What equality and hashing see; the sets follow from it.
-    fn essence(&self) -> (RunState, &[Slot], &TaskSet, [&BTreeMap<TaskId, Arc<Facts>>; 2]) {
-        (self.run, &self.tasks, &self.unsettled, [&self.facts, &self.first_facts])
+    /// What equality and hashing see; the other sets follow from it.
+    fn essence(&self) -> impl Hash + Eq {
+        (self.run, &self.tasks, &self.unsettled, &self.facts, &self.first_facts)
     }
 
     fn used(&self) -> impl Iterator<Item = (TaskId, u32)> {
