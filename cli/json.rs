@@ -6,12 +6,14 @@
 //! none is removed or changes its meaning.
 
 use certwright_engine::machine::{Outcome, Record};
+use certwright_engine::plan::{Plan, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::lines::op_name;
+use crate::preview::{Finding, Preview};
 use crate::view::{Change, Counts, Phase, RunView, changes};
 
 /// Version of everything written here.
@@ -139,4 +141,33 @@ pub(crate) fn state(phase: Phase) -> &'static str {
         Phase::Undone => "undone",
         Phase::Stuck => "stuck",
     }
+}
+
+/// A dry run for programs.
+pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
+    let names = |ids: &[TaskId]| ids.iter().map(|id| plan.task_name(*id)).collect::<Vec<_>>();
+    let tasks: Vec<Value> = preview
+        .tasks
+        .iter()
+        .map(|foreseen| {
+            let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
+                Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
+                Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
+                Finding::WillRunIf { summary } => ("will-run-if", Some(summary), &[]),
+                Finding::WillCheck => ("will-check", None, &[]),
+                Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
+                Finding::Fails { error } => ("fails", Some(&error.message), &[]),
+            };
+            json!({
+                "task": plan.task_name(foreseen.task),
+                "host": plan.host(foreseen.task).name,
+                "kind": plan.step(foreseen.task).kind,
+                "finding": finding,
+                "text": text,
+                "commands": commands,
+                "after": names(&foreseen.after),
+            })
+        })
+        .collect();
+    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "tasks": tasks })
 }

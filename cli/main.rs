@@ -17,7 +17,11 @@ mod terminal;
 
 mod source;
 
+mod confirm;
+
 mod view;
+
+mod preview;
 
 mod human;
 
@@ -25,11 +29,16 @@ mod json;
 
 mod reporter;
 
-mod verbs;
+mod runtime;
+
+mod signals;
+
+#[cfg(test)]
+mod story;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    ExitCode::from(verbs::run().code())
+    ExitCode::SUCCESS
 }

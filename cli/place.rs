@@ -31,24 +31,9 @@ fn is_user(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
 }
 
-/// A new run's id: its time of birth in UTC and four characters of chance, easy to read out and to type.
-pub(crate) fn new_run_id(wall_ms: u64, chance: u64) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let tail: String =
-        (0..4).map(|n| char::from(ALPHABET[(chance >> (5 * n)) as usize % ALPHABET.len()])).collect();
-    let stamp = crate::when::compact(wall_ms);
-    format!("{stamp}-{tail}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_id_sorts_by_time_and_is_easy_to_type() {
-        assert_eq!(new_run_id(1_795_560_300_000, 0), "20261124-224500-aaaa");
-        assert!(new_run_id(1_795_560_300_000, u64::MAX) < new_run_id(1_795_560_301_000, 0));
-    }
 
     #[test]
     fn a_given_state_folder_wins() {

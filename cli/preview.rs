@@ -108,7 +108,9 @@ fn foresee(plan: &Plan, task: TaskId, looked: Option<Looked>, above: &BTreeSet<T
     let all: Vec<TaskId> = above.iter().copied().collect();
     let (finding, after) = match looked {
         None => (Finding::WillCheck, all),
-        Some(Ok((Verdict::Drifted, summary, commands))) => (Finding::WillChange { summary, commands }, touching),
+        Some(Ok((Verdict::Drifted, summary, commands))) => {
+            (Finding::WillChange { summary, commands }, touching)
+        }
         Some(Ok((Verdict::Satisfied, summary, _))) if touching.is_empty() => {
             (Finding::Unchanged { summary }, touching)
         }

@@ -129,7 +129,7 @@ impl Screen {
 
     fn record(&mut self, record: &Record) {
         self.view.apply(record);
-        if let Some(task) = crate::view::task_of(&record.body) {
+        if let Some(task) = record.body.task() {
             drop(self.progress.remove(&task));
         }
         match self.format {

@@ -7,10 +7,8 @@ use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day] [hour]:[minute]");
-const SECONDS: StaticFormatDescription =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const SECONDS: StaticFormatDescription = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 const CLOCK: StaticFormatDescription = format_description!("[hour]:[minute]:[second]");
-const COMPACT: StaticFormatDescription = format_description!("[year][month][day]-[hour][minute][second]");
 
 fn format(wall_ms: u64, format: StaticFormatDescription) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(wall_ms) * 1_000_000)
@@ -32,11 +30,6 @@ pub(crate) fn seconds(wall_ms: u64) -> String {
 /// `20:45:07`.
 pub(crate) fn clock(wall_ms: u64) -> String {
     format(wall_ms, CLOCK)
-}
-
-/// `20271124-204507`, for names.
-pub(crate) fn compact(wall_ms: u64) -> String {
-    format(wall_ms, COMPACT)
 }
 
 /// `1.8 s`, `42 s`, `3 min 12 s`, `2 h 05 min`, `30 d`.

@@ -11,7 +11,7 @@ use certwright_engine::machine::{Event, Evidence, Op, Outcome, Record, StepError
 use certwright_engine::plan::{Plan, TaskId};
 
 use crate::terminal::{Terminal, Tone, wrap};
-use crate::view::{Phase, RunView, TaskView, task_of};
+use crate::view::{Phase, RunView, TaskView};
 use crate::when;
 
 /// A line before it is laid out.
@@ -108,7 +108,7 @@ fn beside(head: String, used: usize, text: &str, width: Option<usize>) -> Vec<St
 
 /// What `record` is worth saying; `view` has it applied already.
 pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
-    let task = task_of(&record.body);
+    let task = record.body.task();
     let state = task.and_then(|id| view.tasks.get(id.0 as usize));
     let say = |word, tone, text: String| {
         Some(Line { wall_ms: record.wall_ms, task, word, tone, text, evidence: Vec::new() })
@@ -119,12 +119,13 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
         Event::Probed { verdict: Verdict::Drifted, summary, .. } => {
             say("changing", Tone::Warn, summary.clone())
         }
-        Event::Probed { verdict: Verdict::Satisfied, summary, .. } => match state.map(|task| task.phase) {
-            Some(Phase::Changed) => {
-                say("changed", Tone::Good, format!("{summary} (an earlier attempt had done it)"))
+        Event::Probed { verdict: Verdict::Satisfied, summary, .. } => {
+            if state.is_some_and(|task| task.acted) {
+                say("found", Tone::Good, format!("an earlier attempt did it: {summary}"))
+            } else {
+                say("unchanged", Tone::Faint, summary.clone())
             }
-            _ => say("unchanged", Tone::Faint, summary.clone()),
-        },
+        }
         Event::Verified { summary, .. } => say("changed", Tone::Good, summary.clone()),
         Event::Undone { summary, .. } => say("undone", Tone::Good, summary.clone()),
         Event::AttemptFailed { attempt, op, error, retry_in_ms, .. } => {
@@ -168,7 +169,9 @@ fn retry_text(
     error: &StepError,
     retry_in_ms: u64,
 ) -> String {
-    let of = task_of(&record.body)
+    let of = record
+        .body
+        .task()
         .map(|id| format!(" of {}", view.plan().step(id).retry.attempts.max(attempt + 1)))
         .unwrap_or_default();
     format!(

@@ -6,6 +6,32 @@ pub(crate) mod lines;
 
 pub(crate) mod live;
 
+pub(crate) mod preview;
+
 pub(crate) mod report;
 
 pub(crate) mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use crate::failure::Failure;
+
+/// A failure: mistakes with their excerpts, or the cause in one line; then what to do.
+pub(crate) fn failure(failure: &Failure) -> String {
+    let mut out = match &failure.mistakes {
+        Some(mistakes) => mistakes.text.clone(),
+        None => format!("error: {}\n", failure.message),
+    };
+    for hint in &failure.hints {
+        let _infallible = writeln!(out, "  {hint}");
+    }
+    out
+}
+
+/// A word as it is typed into a shell.
+pub(crate) fn word(text: &str) -> String {
+    certwright_engine::host::Command::reads([text]).display()
+}

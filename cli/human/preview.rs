@@ -48,7 +48,8 @@ fn heading(plan: &Plan, terminal: Terminal) -> String {
         let width = terminal.width.map(|width| width.saturating_sub(9));
         for (n, piece) in wrap(&value, width).iter().enumerate() {
             let label = if n == 0 { name } else { "" };
-            let _infallible = writeln!(out, "{}  {piece}", terminal.paint.tone(Tone::Faint, &format!("{label:7}")));
+            let _infallible =
+                writeln!(out, "{}  {piece}", terminal.paint.tone(Tone::Faint, &format!("{label:7}")));
         }
     }
     out
@@ -90,7 +91,9 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         }
     }
     for command in commands {
-        for (n, piece) in wrap(command, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate() {
+        for (n, piece) in
+            wrap(command, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate()
+        {
             let mark = if n == 0 { "$ " } else { "  " };
             let _infallible = writeln!(out, "      {mark}{piece}");
         }

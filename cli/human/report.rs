@@ -51,11 +51,7 @@ fn has_trouble(view: &RunView) -> bool {
         Some(Outcome::Unchanged | Outcome::Changed) => false,
         None
         | Some(
-            Outcome::Failed
-            | Outcome::Interrupted
-            | Outcome::Undone
-            | Outcome::Stuck
-            | Outcome::Abandoned,
+            Outcome::Failed | Outcome::Interrupted | Outcome::Undone | Outcome::Stuck | Outcome::Abandoned,
         ) => true,
     }
 }
@@ -137,8 +133,7 @@ fn host_state(view: &RunView, tasks: &[(TaskId, &TaskView)]) -> String {
         }
     }
     let counts = count(tasks.iter().map(|(_, task)| *task));
-    let ended =
-        [(counts.changed, "changed"), (counts.unchanged, "unchanged"), (counts.undone, "undone")];
+    let ended = [(counts.changed, "changed"), (counts.unchanged, "unchanged"), (counts.undone, "undone")];
     parts.extend(ended.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")));
     if counts.waiting == tasks.len() {
         parts.push("untouched".to_owned());
@@ -206,29 +201,35 @@ pub(crate) fn counts_words(counts: Counts) -> String {
 
 /// The next two commands to type, where there is something left to do.
 fn next_commands(view: &RunView, next: &Next, paint: Paint) -> String {
-    if !view.is_resumable() {
+    let mut commands = Vec::new();
+    if view.is_resumable() {
+        let does = if view.undoing { "goes on restoring" } else { "goes on from here" };
+        commands.push(("resume", format!("{does}, once the cause is mended")));
+    }
+    if view.outcome == Some(Outcome::Stuck) {
+        commands.push(("undo", "tries again, once the cause is mended".to_owned()));
+    } else if !commands.is_empty() && !view.undoing && view.to_undo().next().is_some() {
+        commands.push(("undo", "restores what was changed".to_owned()));
+    }
+    if commands.is_empty() {
         return String::new();
     }
     if !next.kept {
-        return "The simulated nodes are gone; with `--lab DIR` they stay, for a resume or an undo.\n".to_owned();
+        return "The simulated nodes are gone; with `--lab DIR` they stay, for a resume or an undo.\n"
+            .to_owned();
+    }
+    if commands.len() < 2 {
+        commands.push(("show", "shows this again".to_owned()));
     }
     let (run, options) = (&view.header.run, &next.options);
-    let command = |verb: &str| format!("certwright{options} {verb} {run}");
-    let resume = if view.undoing {
-        ("resume", "goes on restoring, once the cause is mended")
-    } else {
-        ("resume", "goes on from here, once the cause is mended")
-    };
-    let changed_anything = view.tasks.iter().any(|task| task.acted && task.phase != Phase::Undone);
-    let second = if view.undoing || !changed_anything {
-        ("show", "shows this again")
-    } else {
-        ("undo", "restores what was changed")
-    };
-    let width = command("resume").chars().count();
+    let commands: Vec<(String, String)> = commands
+        .into_iter()
+        .map(|(verb, does)| (format!("certwright{options} {verb} {run}"), does))
+        .collect();
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let mut out = format!("\n{}\n", paint.tone(Tone::Strong, "Next"));
-    for (verb, does) in [resume, second] {
-        let _infallible = writeln!(out, "  {:width$}  # {does}", command(verb));
+    for (command, does) in commands {
+        let _infallible = writeln!(out, "  {command:width$}  # {does}");
     }
     out
 }

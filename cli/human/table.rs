@@ -11,8 +11,7 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>], indent: usize, paint
         }
     }
     let lay = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> =
-            cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut out = String::new();
@@ -30,7 +29,8 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["cp-1".to_owned(), "apiserver".to_owned()], vec!["workstation".to_owned(), "x".to_owned()]];
+        let rows =
+            [vec!["cp-1".to_owned(), "apiserver".to_owned()], vec!["workstation".to_owned(), "x".to_owned()]];
         let text = table(&["HOST", "CERTIFICATE"], &rows, 2, Paint::Plain);
         assert_eq!(text, "  HOST         CERTIFICATE\n  cp-1         apiserver\n  workstation  x\n");
     }

@@ -6,11 +6,14 @@
 mod certificates;
 mod task;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use certificates::{Change, changes};
 pub(crate) use task::{Phase, TaskView, Trouble};
 
 use certwright_engine::machine::{Event, Header, Op, Outcome, Record, Stop, Verdict};
-use certwright_engine::plan::{Plan, TaskId};
+use certwright_engine::plan::{CancelPolicy, Plan, TaskId, UndoSupport};
 
 /// A run as its records tell it so far.
 #[derive(Debug, Clone)]
@@ -94,7 +97,12 @@ impl RunView {
         self.records = record.seq;
         match &record.body {
             Event::RunStarted { .. } => {}
-            Event::Interrupted { stop } => self.stop = self.stop.max(Some(*stop)),
+            Event::Interrupted { stop } => {
+                self.stop = self.stop.max(Some(*stop));
+                if *stop == Stop::Cancel {
+                    self.cancel();
+                }
+            }
             Event::Resumed { .. } => {
                 self.resumes += 1;
                 self.take_up();
@@ -103,7 +111,12 @@ impl RunView {
                 self.undoing = true;
                 self.take_up();
             }
-            Event::RunFinished { outcome } => self.outcome = Some(*outcome),
+            Event::RunFinished { outcome } => {
+                self.outcome = Some(*outcome);
+                for task in &mut self.tasks {
+                    task.land();
+                }
+            }
             Event::StepStarted { .. }
             | Event::Probed { .. }
             | Event::Applied { .. }
@@ -121,12 +134,23 @@ impl RunView {
         self.outcome = None;
         self.stop = None;
         for task in &mut self.tasks {
-            task.drop_flight();
+            task.reopen();
+        }
+    }
+
+    /// What is in flight is dropped, but for acts that their kind wants finished.
+    fn cancel(&mut self) {
+        for (id, task) in self.header.plan.task_ids().zip(&mut self.tasks) {
+            let finishes = self.header.plan.step(id).cancel == CancelPolicy::Finish
+                && matches!(task.phase, Phase::Running(Op::Apply | Op::Undo));
+            if !finishes {
+                task.land();
+            }
         }
     }
 
     fn apply_to_task(&mut self, record: &Record) {
-        let Some(id) = task_of(&record.body) else { return };
+        let Some(id) = record.body.task() else { return };
         let Some(task) = self.tasks.get_mut(id.0 as usize) else { return };
         match &record.body {
             Event::StepStarted { attempt, .. } => task.enter(*attempt, Phase::Running(Op::Probe), record),
@@ -136,7 +160,7 @@ impl RunView {
                 let phase = match (verdict, task.acted) {
                     (Verdict::Drifted, _) => Phase::Running(Op::Apply),
                     (Verdict::Satisfied, false) => Phase::Unchanged,
-                    (Verdict::Satisfied, true) => Phase::Changed,
+                    (Verdict::Satisfied, true) => Phase::Running(Op::Verify),
                 };
                 task.acted |= *verdict == Verdict::Drifted;
                 task.enter(*attempt, phase, record);
@@ -196,9 +220,22 @@ impl RunView {
     /// Whether a resume could go on with it.
     pub(crate) fn is_resumable(&self) -> bool {
         match self.outcome {
-            None | Some(Outcome::Failed | Outcome::Interrupted | Outcome::Stuck) => true,
-            Some(Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned) => false,
+            None | Some(Outcome::Failed | Outcome::Interrupted) => true,
+            Some(
+                Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Stuck | Outcome::Abandoned,
+            ) => false,
         }
+    }
+
+    /// The tasks an undo would restore.
+    pub(crate) fn to_undo(&self) -> impl Iterator<Item = TaskId> {
+        self.tasks_with_ids()
+            .filter(|(id, task)| {
+                task.acted
+                    && task.phase != Phase::Undone
+                    && self.plan().step(*id).undo == UndoSupport::Supported
+            })
+            .map(|(id, _)| id)
     }
 }
 
@@ -218,24 +255,4 @@ pub(crate) fn count<'a>(tasks: impl Iterator<Item = &'a TaskView>) -> Counts {
         *field += 1;
     }
     counts
-}
-
-/// The task an event speaks of.
-pub(crate) fn task_of(event: &Event) -> Option<TaskId> {
-    match event {
-        Event::StepStarted { task, .. }
-        | Event::Probed { task, .. }
-        | Event::Applied { task, .. }
-        | Event::Verified { task, .. }
-        | Event::AttemptFailed { task, .. }
-        | Event::StepFailed { task, .. }
-        | Event::StepUndoStarted { task, .. }
-        | Event::Undone { task, .. }
-        | Event::UndoFailed { task, .. } => Some(*task),
-        Event::RunStarted { .. }
-        | Event::Interrupted { .. }
-        | Event::Resumed { .. }
-        | Event::UndoStarted { .. }
-        | Event::RunFinished { .. } => None,
-    }
 }

@@ -85,16 +85,18 @@ impl TaskView {
         self.last = Some(facts.clone());
     }
 
-    pub(super) fn drop_flight(&mut self) {
-        match self.phase {
-            Phase::Running(_) | Phase::Retrying { .. } | Phase::Failed | Phase::Stuck => {
-                self.phase = Phase::Unfinished;
-            }
-            Phase::Waiting
-            | Phase::Unfinished
-            | Phase::Unchanged
-            | Phase::Changed
-            | Phase::Undone => {}
+    /// Nothing of it is in flight any more, and no retry will come.
+    pub(super) fn land(&mut self) {
+        if matches!(self.phase, Phase::Running(_) | Phase::Retrying { .. }) {
+            self.phase = Phase::Unfinished;
+        }
+    }
+
+    /// A new process begins, for which a failure is not the last word.
+    pub(super) fn reopen(&mut self) {
+        self.land();
+        if matches!(self.phase, Phase::Failed | Phase::Stuck) {
+            self.phase = Phase::Unfinished;
         }
     }
 }

@@ -1,0 +1,58 @@
+//! What `check` says of a plan without mistakes.
+
+use std::fmt::Write as _;
+
+use certwright_engine::plan::{Plan, PlanInfo};
+
+use super::table::table;
+use crate::terminal::{Terminal, Tone, wrap};
+
+/// A plan by itself: its stages, steps and parameters.
+pub(crate) fn info(name: &str, info: &PlanInfo, terminal: Terminal) -> String {
+    let mut out = format!("{name}: no mistakes\n");
+    for line in info.doc.iter().flat_map(|doc| wrap(doc, terminal.width.map(|width| width - 2))) {
+        let _infallible = writeln!(out, "  {line}");
+    }
+    let rows: Vec<Vec<String>> = info
+        .stages
+        .iter()
+        .flat_map(|stage| {
+            stage.steps.iter().map(move |step| {
+                vec![
+                    format!("{}/{}", stage.id, step.id),
+                    step.kind.clone(),
+                    format!("{}, rolling {}", stage.on, stage.rolling),
+                ]
+            })
+        })
+        .collect();
+    let _infallible = write!(out, "\n{}", table(&["STEP", "KIND", "ON"], &rows, 2, terminal.paint));
+    if info.params.is_empty() {
+        return out;
+    }
+    let rows: Vec<Vec<String>> = info
+        .params
+        .iter()
+        .map(|param| {
+            let default = param.default.clone().unwrap_or_else(|| "(must be given)".to_owned());
+            vec![param.name.clone(), param.ty.to_owned(), default, param.doc.clone().unwrap_or_default()]
+        })
+        .collect();
+    let heading = ["PARAMETER", "TYPE", "DEFAULT", "WHAT IT IS FOR"];
+    let _infallible = write!(out, "\n{}", table(&heading, &rows, 2, terminal.paint));
+    let _infallible = writeln!(out, "\n{}", terminal.paint.tone(Tone::Faint, "  (--set NAME=VALUE)"));
+    out
+}
+
+/// A plan with an inventory.
+pub(crate) fn resolved(name: &str, plan: &Plan) -> String {
+    let hosts: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    format!(
+        "{name}: no mistakes\n  cluster  {}\n  hosts    {}\n  work     {} steps, {} tasks\n  digest   {}\n",
+        plan.cluster.name,
+        hosts.join(", "),
+        plan.steps.len(),
+        plan.tasks.len(),
+        plan.digest,
+    )
+}

@@ -1,0 +1,1 @@
+//! `rehearse`: the same plan, engine and kinds on simulated nodes, in virtual time.

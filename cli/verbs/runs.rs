@@ -1,0 +1,87 @@
+//! `runs`: every run of this state folder, the newest first.
+
+use certwright_engine::journal::{RunState, RunSummary};
+use certwright_engine::machine::Outcome;
+use serde_json::json;
+
+use super::App;
+use crate::args::{Format, RunsArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::table::table;
+use crate::terminal::out;
+use crate::{json, when};
+
+/// Lists; a run that cannot be read is listed with why.
+pub(crate) fn runs(app: &App, _args: &RunsArgs) -> Result<Exit, Failure> {
+    let state = app.state()?;
+    let list = state.list()?;
+    if app.format == Format::Json {
+        let runs: Vec<_> = list
+            .iter()
+            .map(|(id, summary)| match summary {
+                Ok(summary) => json!({
+                    "run": id.as_str(),
+                    "plan": summary.header.plan.name,
+                    "cluster": summary.header.plan.cluster.name,
+                    "operator": summary.header.operator,
+                    "lab": summary.header.lab,
+                    "started_ms": summary.started_ms,
+                    "latest_ms": summary.last_ms,
+                    "records": summary.records,
+                    "state": state_name(summary.state),
+                }),
+                Err(error) => {
+                    let failure = crate::failure::explain(error);
+                    json!({ "run": id.as_str(), "state": "unreadable", "error": failure })
+                }
+            })
+            .collect();
+        out(&json::document("runs", json!({ "state_dir": state.root(), "runs": runs })));
+        return Ok(Exit::Done);
+    }
+    if list.is_empty() {
+        out(&format!("No runs in {}.\n", state.root().display()));
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = list
+        .iter()
+        .map(|(id, summary)| match summary {
+            Ok(summary) => row(id.as_str(), summary),
+            Err(error) => {
+                let dash = || "-".to_owned();
+                vec![id.to_string(), "unreadable".into(), dash(), dash(), crate::failure::explain(error)]
+            }
+        })
+        .collect();
+    out(&table(&["RUN", "STATE", "STARTED (UTC)", "CLUSTER", "PLAN"], &rows, 0, app.terminal.paint));
+    Ok(Exit::Done)
+}
+
+fn row(id: &str, summary: &RunSummary) -> Vec<String> {
+    let plan = &summary.header.plan;
+    let rehearsal = summary.header.lab.as_ref().map(|lab| format!(" (rehearsal in {lab})"));
+    vec![
+        id.to_owned(),
+        state_name(summary.state).to_owned(),
+        when::date(summary.started_ms),
+        plan.cluster.name.clone(),
+        format!("{}{}", plan.name, rehearsal.unwrap_or_default()),
+    ]
+}
+
+fn state_name(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::CutOff => "cut off",
+        RunState::Finished(outcome) => match outcome {
+            Outcome::Unchanged => "unchanged",
+            Outcome::Changed => "changed",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Undone => "undone",
+            Outcome::Stuck => "stuck",
+            Outcome::Abandoned => "abandoned",
+        },
+    }
+}
