@@ -8,8 +8,40 @@ mod model;
 mod retry;
 mod schema;
 
+mod code;
+mod diagnostic;
+mod findings;
+pub mod limits;
+
+mod duration;
+mod name;
+mod section;
+
+mod param;
+mod scope;
+mod value;
+
+mod order;
+mod policy;
+mod rolling;
+mod stage;
+mod step;
+
+mod choices;
+mod inventory;
+
+mod digest;
+mod info;
+mod lower;
+mod resolve;
+
+pub use choices::Choices;
+pub use code::{Code, TABLE};
+pub use diagnostic::{Color, Diagnostic, Diagnostics, Source};
+pub use info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
 pub use model::{
     Cluster, HostIndex, HostSpec, Plan, SshSettings, StepIndex, StepSpec, Task, TaskId, WORKSTATION,
 };
+pub use resolve::{check, resolve};
 pub use retry::{Backoff, ErrorClass, Retry};
 pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};
