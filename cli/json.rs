@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::lines::op_name;
 use crate::preview::{Finding, Preview};
-use crate::view::{Change, Counts, Phase, RunView, changes};
+use crate::view::{Change, Counts, Phase, RunView};
 
 /// Version of everything written here.
 const SCHEMA: u32 = 1;
@@ -106,7 +106,7 @@ pub(crate) fn run(view: &RunView) -> RunJson<'_> {
         exit: view.outcome.map_or(Exit::Failed, Exit::from).code(),
         resumable: view.is_resumable(),
         counts: view.counts(),
-        certificates: changes(view),
+        certificates: view.changes(),
         tasks: view
             .tasks_with_ids()
             .map(|(id, task)| {

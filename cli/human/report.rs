@@ -10,7 +10,7 @@ use certwright_engine::plan::{HostIndex, TaskId};
 use super::lines::{last_words, op_name, outcome_words, tone};
 use super::table::table;
 use crate::terminal::{Paint, Terminal, Tone, wrap};
-use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, changes, count};
+use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, count};
 use crate::when;
 
 /// How the next commands are shown.
@@ -36,7 +36,7 @@ pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String 
         out.push_str(&hosts(view, terminal));
         out.push('\n');
     }
-    let certificates = changes(view);
+    let certificates = view.changes();
     if !certificates.is_empty() {
         out.push_str(&certificate_table(&certificates, terminal.paint));
         out.push('\n');

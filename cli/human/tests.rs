@@ -139,7 +139,18 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
         story.push(Event::Undone { task: TaskId(task), attempt: 9, summary: "restored".into() });
     }
     story.push(Event::RunFinished { outcome: Outcome::Undone });
-    check(&report(&story.view(), &kept(), terminal(None)), &expect![[""]]);
+    check(&report(&story.view(), &kept(), terminal(None)), &expect![[r#"
+        Hosts
+          cp-1         2 unchanged, 1 undone
+          cp-2         1 undone, 1 not begun
+
+        HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
+        cp-1  apiserver    2026-11-23 22:45  unchanged
+        cp-2  apiserver    2026-11-23 22:45  unchanged
+
+        Run 20261124-224500-abcd undone: what the run had changed is restored
+        5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s
+    "#]]);
 }
 
 #[test]
@@ -148,7 +159,13 @@ fn interrupting_names_what_is_waited_for() {
     story.starts(0, 1).push(Event::Interrupted { stop: Stop::Drain });
     story.push(Event::Interrupted { stop: Stop::Cancel });
     story.push(Event::RunFinished { outcome: Outcome::Interrupted });
-    check(&transcript(&story, Some(100)), &expect![[""]]);
+    check(&transcript(&story, Some(100)), &expect![[r#"
+        22:45:02  stopping
+                  nothing more is started; waiting for prepare/preflight@cp-1. Once more (Ctrl-C) cancels
+                  what may be cancelled
+        22:45:03  stopping   nothing more is started; nothing is in flight
+        22:45:04  end        interrupted; it can be resumed
+    "#]]);
 }
 
 #[test]
@@ -159,7 +176,11 @@ fn the_live_lines_fit_the_terminal_and_show_what_runs_and_what_waits() {
     let news = |task: TaskId| (task == TaskId(0)).then(|| "asking for kubeadm's version ".repeat(3));
     let lines = live::lines(&view, view.latest_ms + 500, &news, 60, Paint::Plain);
     assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:?}");
-    check(&(lines.join("\n") + "\n"), &expect![[""]]);
+    check(&(lines.join("\n") + "\n"), &expect![[r#"
+        > prepare/preflight@cp-1  probe, 3.5 s: asking for kubeadm'…
+        > renew/renew@cp-1  deadline-exceeded: attempt 2 in 2.0 s
+        0 of 5 tasks, 4.5 s
+    "#]]);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Every certificate a run saw: when it ended before, and when it ends now.
 //!
-//! Before is what the first probe of any task saw, now what was seen last; an undo puts back what was before.
+//! Before is what was seen first, now what was seen last, whichever task looked; an undo puts back what its
+//! task had seen first.
 
 use std::collections::BTreeMap;
 
 use certwright_engine::machine::Facts;
-use certwright_engine::plan::HostIndex;
-
-use super::{Phase, RunView};
+use certwright_engine::plan::{HostIndex, Plan};
 
 /// One certificate over a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -22,48 +21,54 @@ pub(crate) struct Change {
     pub(crate) after_ms: Option<u64>,
 }
 
-/// Every certificate of every host: hosts in plan order, nodes first, certificates in the order they were seen.
-pub(crate) fn changes(view: &RunView) -> Vec<Change> {
-    let mut seen: BTreeMap<HostIndex, Vec<Change>> = BTreeMap::new();
-    for (id, task) in view.tasks_with_ids() {
-        let host = view.plan().task(id).host;
-        let name = &view.plan().host(id).name;
-        let of_host = seen.entry(host).or_default();
-        let restored = task.phase == Phase::Undone;
-        for (certificate, not_after) in task.first.iter().flat_map(dates) {
-            let place = place(of_host, name, &certificate, not_after);
-            place.before_ms = place.before_ms.or(not_after);
-            place.after_ms = not_after;
-        }
-        let last = if restored { &task.first } else { &task.last };
-        for (certificate, not_after) in last.iter().flat_map(dates) {
-            place(of_host, name, &certificate, None).after_ms = not_after;
-        }
-    }
-    let workstation = seen.remove(&HostIndex(0)).unwrap_or_default();
-    seen.into_values().flatten().chain(workstation).collect()
+/// The certificates of all hosts, each host's in the order they were first seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Certificates {
+    by_host: BTreeMap<HostIndex, Vec<Dates>>,
 }
 
-fn place<'a>(
-    of_host: &'a mut Vec<Change>,
-    host: &str,
-    certificate: &str,
+#[derive(Debug, Clone)]
+struct Dates {
+    name: String,
     before_ms: Option<u64>,
-) -> &'a mut Change {
-    let at = of_host.iter().position(|change| change.certificate == certificate).unwrap_or_else(|| {
-        of_host.push(Change {
-            host: host.to_owned(),
-            certificate: certificate.to_owned(),
-            before_ms,
-            after_ms: None,
-        });
-        of_host.len() - 1
-    });
-    &mut of_host[at]
+    after_ms: Option<u64>,
+}
+
+impl Certificates {
+    /// Takes in what was seen on a host.
+    pub(super) fn saw(&mut self, host: HostIndex, facts: &Facts) {
+        for (name, end) in ends(facts) {
+            let of_host = self.by_host.entry(host).or_default();
+            match of_host.iter_mut().find(|dates| dates.name == name) {
+                Some(dates) => dates.after_ms = end,
+                None => of_host.push(Dates { name, before_ms: end, after_ms: end }),
+            }
+        }
+    }
+
+    /// Every certificate: the nodes in plan order, then the workstation.
+    pub(crate) fn changes(&self, plan: &Plan) -> Vec<Change> {
+        let of = |index: &HostIndex, dates: &[Dates]| -> Vec<Change> {
+            let host = &plan.hosts[index.0 as usize].name;
+            dates
+                .iter()
+                .map(|dates| Change {
+                    host: host.clone(),
+                    certificate: dates.name.clone(),
+                    before_ms: dates.before_ms,
+                    after_ms: dates.after_ms,
+                })
+                .collect()
+        };
+        let mut all: Vec<Change> =
+            self.by_host.iter().skip_while(|(host, _)| host.0 == 0).flat_map(|(h, d)| of(h, d)).collect();
+        all.extend(self.by_host.get(&HostIndex(0)).into_iter().flat_map(|dates| of(&HostIndex(0), dates)));
+        all
+    }
 }
 
 /// Names and ends of the certificates that facts speak of.
-fn dates(facts: &Facts) -> Vec<(String, Option<u64>)> {
+fn ends(facts: &Facts) -> Vec<(String, Option<u64>)> {
     let Some(list) = facts.0.get("certificates").and_then(serde_json::Value::as_array) else {
         return Vec::new();
     };

@@ -9,9 +9,10 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use certificates::{Change, changes};
+pub(crate) use certificates::Change;
 pub(crate) use task::{Phase, TaskView, Trouble};
 
+use certificates::Certificates;
 use certwright_engine::machine::{Event, Header, Op, Outcome, Record, Stop, Verdict};
 use certwright_engine::plan::{CancelPolicy, Plan, TaskId, UndoSupport};
 
@@ -28,6 +29,8 @@ pub(crate) struct RunView {
     pub(crate) latest_ms: u64,
     /// Number of the newest record.
     pub(crate) records: u64,
+    /// Every certificate that was seen.
+    certificates: Certificates,
     /// How the run ended, when it has.
     pub(crate) outcome: Option<Outcome>,
     /// How hard the operator wants to stop.
@@ -69,6 +72,7 @@ impl RunView {
             started_ms: first.wall_ms,
             latest_ms: first.wall_ms,
             records: first.seq,
+            certificates: Certificates::default(),
             outcome: None,
             stop: None,
             undoing: false,
@@ -151,11 +155,13 @@ impl RunView {
 
     fn apply_to_task(&mut self, record: &Record) {
         let Some(id) = record.body.task() else { return };
-        let Some(task) = self.tasks.get_mut(id.0 as usize) else { return };
+        let Some(host) = self.header.plan.tasks.get(id.0 as usize).map(|task| task.host) else { return };
+        let task = &mut self.tasks[id.0 as usize];
         match &record.body {
             Event::StepStarted { attempt, .. } => task.enter(*attempt, Phase::Running(Op::Probe), record),
             Event::Probed { attempt, verdict, facts, summary, .. } => {
-                task.saw(facts);
+                task.first.get_or_insert_with(|| facts.clone());
+                self.certificates.saw(host, facts);
                 task.summary = Some(summary.clone());
                 let phase = match (verdict, task.acted) {
                     (Verdict::Drifted, _) => Phase::Running(Op::Apply),
@@ -170,7 +176,7 @@ impl RunView {
                 task.enter(*attempt, Phase::Running(Op::Verify), record);
             }
             Event::Verified { attempt, facts, summary, .. } => {
-                task.saw(facts);
+                self.certificates.saw(host, facts);
                 task.summary = Some(summary.clone());
                 task.enter(*attempt, Phase::Changed, record);
             }
@@ -185,6 +191,9 @@ impl RunView {
             }
             Event::StepUndoStarted { attempt, .. } => task.enter(*attempt, Phase::Running(Op::Undo), record),
             Event::Undone { attempt, summary, .. } => {
+                if let Some(first) = &task.first {
+                    self.certificates.saw(host, first);
+                }
                 task.summary = Some(summary.clone());
                 task.enter(*attempt, Phase::Undone, record);
             }
@@ -198,6 +207,11 @@ impl RunView {
             | Event::UndoStarted { .. }
             | Event::RunFinished { .. } => {}
         }
+    }
+
+    /// Every certificate, before and after.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.certificates.changes(self.plan())
     }
 
     /// How many tasks are in each state.

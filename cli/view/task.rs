@@ -67,8 +67,6 @@ pub(crate) struct TaskView {
     pub(crate) acted: bool,
     /// What its first probe saw.
     pub(crate) first: Option<Facts>,
-    /// What was seen last.
-    pub(crate) last: Option<Facts>,
 }
 
 impl TaskView {
@@ -76,13 +74,6 @@ impl TaskView {
         self.attempt = attempt;
         self.phase = phase;
         self.since_ms = record.wall_ms;
-    }
-
-    pub(super) fn saw(&mut self, facts: &Facts) {
-        if self.first.is_none() {
-            self.first = Some(facts.clone());
-        }
-        self.last = Some(facts.clone());
     }
 
     /// Nothing of it is in flight any more, and no retry will come.

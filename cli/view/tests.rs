@@ -3,7 +3,7 @@
 use certwright_engine::machine::{Event, Op, Outcome, Stop, Verdict};
 use certwright_engine::plan::TaskId;
 
-use super::{Phase, changes};
+use super::Phase;
 use crate::story::{Story, ends};
 
 const OLD: i64 = 1_000;
@@ -29,7 +29,7 @@ fn before_is_what_the_first_attempt_saw_and_now_what_was_seen_last() {
     let mut story = Story::begin();
     story.starts(1, 1).probed(1, 1, Verdict::Drifted, ends(OLD)).retries(1, 1);
     story.starts(1, 2).probed(1, 2, Verdict::Satisfied, ends(NEW));
-    let changes = changes(&story.view());
+    let changes = story.view().changes();
     assert_eq!(changes.len(), 1);
     assert_eq!((changes[0].before_ms, changes[0].after_ms), (Some(1_000_000), Some(2_000_000)));
     assert_eq!((&*changes[0].host, &*changes[0].certificate), ("cp-1", "apiserver"));
@@ -64,4 +64,14 @@ fn the_pause_between_two_processes_is_not_working_time() {
     story.push(Event::Resumed { operator: "ops@ws".into() });
     story.starts(0, 2);
     assert_eq!(story.view().worked_ms(), 2_000, "one second before the resume and one after it");
+}
+
+#[test]
+fn after_an_undo_the_old_dates_are_shown_whoever_looked_last() {
+    let mut story = Story::begin();
+    story.starts(1, 1).probed(1, 1, Verdict::Drifted, ends(OLD)).changes(1, 1, ends(NEW));
+    story.starts(2, 1).probed(2, 1, Verdict::Satisfied, ends(NEW));
+    story.push(Event::UndoStarted { operator: "ops@ws".into() });
+    story.push(Event::Undone { task: TaskId(1), attempt: 2, summary: "restored".into() });
+    assert_eq!(story.view().changes()[0].after_ms, Some(1_000_000));
 }
