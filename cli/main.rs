@@ -19,6 +19,8 @@ mod source;
 
 mod confirm;
 
+mod pick;
+
 mod view;
 
 mod preview;
@@ -33,6 +35,14 @@ mod runtime;
 
 mod signals;
 
+mod hosts;
+
+mod driven;
+
+mod session;
+
+mod verbs;
+
 #[cfg(test)]
 mod story;
 
@@ -40,5 +50,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    ExitCode::SUCCESS
+    ExitCode::from(verbs::run().code())
 }

@@ -1,1 +1,13 @@
+//! The program as its users meet it: standard output, standard error, exit code, and what is left on disk.
 
+#[path = "cli/program.rs"]
+mod program;
+
+#[path = "cli/redact.rs"]
+mod redact;
+
+#[path = "cli/usage.rs"]
+mod usage;
+
+#[path = "cli/bad_plan.rs"]
+mod bad_plan;
