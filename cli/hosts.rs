@@ -1,5 +1,6 @@
 //! The machines of a run: real ones, or those of a lab.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
@@ -8,10 +9,15 @@ use certwright_engine::plan::{HostSpec, Plan, WORKSTATION};
 use certwright_steps::lab::Lab;
 
 use crate::failure::Failure;
+use crate::place;
 
 /// Real machines: this one, and the others through ssh. Nothing is connected to yet.
-pub(crate) fn real(plan: &Plan) -> Hosts {
-    let options = SshOptions::default();
+pub(crate) fn real(plan: &Plan, ssh_config: Option<&Path>) -> Hosts {
+    let options = SshOptions {
+        config: ssh_config.map(Path::to_owned),
+        runtime_dir: place::runtime_dir(),
+        ..SshOptions::default()
+    };
     Hosts::new(plan.hosts.iter().map(|spec| {
         let host: Arc<dyn Host> = if spec.name == WORKSTATION {
             Arc::new(LocalHost::new(&spec.name))

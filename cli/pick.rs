@@ -1,6 +1,6 @@
 //! Which run is meant: by its name, by a part of it that no other has, or by none.
 
-use certwright_engine::journal::{JournalError, RunId, RunState, StateDir};
+use certwright_engine::journal::{JournalError, ListedRun, RunId, RunState, StateDir};
 use certwright_engine::machine::Outcome;
 
 /// Which run is meant when none is named.
@@ -44,11 +44,11 @@ pub(crate) enum PickError {
 pub(crate) fn pick(state: &StateDir, named: Option<&str>, default: Default) -> Result<RunId, PickError> {
     let list = state.list()?;
     if let Some(part) = named {
-        if let Some((id, _)) = list.iter().find(|(id, _)| id.as_str() == part) {
-            return Ok(id.clone());
+        if let Some(run) = list.iter().find(|run| run.id.as_str() == part) {
+            return Ok(run.id.clone());
         }
         let part_of = |id: &RunId| !part.is_empty() && id.as_str().contains(part);
-        let found: Vec<&RunId> = list.iter().map(|(id, _)| id).filter(|id| part_of(id)).collect();
+        let found: Vec<&RunId> = list.iter().map(|run| &run.id).filter(|id| part_of(id)).collect();
         let shown = certwright_engine::text::escape(part);
         return match found.as_slice() {
             [] => Err(PickError::None { part: shown }),
@@ -62,7 +62,7 @@ pub(crate) fn pick(state: &StateDir, named: Option<&str>, default: Default) -> R
     if list.is_empty() {
         return Err(PickError::NoRuns);
     }
-    for (id, summary) in list {
+    for ListedRun { id, summary } in list {
         // A run that cannot be read is not passed over: the one after it may not be the one that is meant.
         let unfinished = match summary?.state {
             RunState::Running | RunState::CutOff => true,

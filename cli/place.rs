@@ -15,6 +15,11 @@ pub(crate) fn state_dir(given: Option<&Path>) -> Option<PathBuf> {
         .map(|folder| folder.join("certwright"))
 }
 
+/// Where sockets of this user may stand: `$XDG_RUNTIME_DIR`.
+pub(crate) fn runtime_dir() -> Option<PathBuf> {
+    std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
 /// Who acts: `user@host`, with the user behind sudo where there is one.
 pub(crate) fn operator() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|user| is_user(user));

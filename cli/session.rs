@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
 use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
-use certwright_engine::machine::{Header, Input, Machine, Shape, fold};
+use certwright_engine::machine::{Header, Input, Machine, RunState, Shape, fold};
 use certwright_engine::plan::Plan;
 use certwright_steps::lab::Lab;
 
@@ -69,7 +69,6 @@ fn lock_name(plan: &Plan, lab: Option<&str>) -> String {
 
 /// A run that this process owns.
 pub(crate) struct Session {
-    run: RunId,
     machine: Machine,
     journal: Journal,
     view: RunView,
@@ -86,7 +85,7 @@ impl Session {
         let mut machine = Machine::new(Arc::new(shape));
         machine.apply(&first)?;
         let view = RunView::begin(&first).ok_or_else(|| Failure::empty_journal(&run))?;
-        Ok(Self { run, machine, journal, view, cut: None, _cluster: lock })
+        Ok(Self { machine, journal, view, cut: None, _cluster: lock })
     }
 
     /// Takes a run up from its journal.
@@ -104,22 +103,17 @@ impl Session {
         }
         let (journal, cut) = replay.into_journal(Clock::system_wall_ms())?;
         let cluster = state.lock_cluster(&lock_name(view.plan(), view.header.lab.as_deref()), run)?;
-        Ok(Self { run: run.clone(), machine, journal, view, cut, _cluster: cluster })
+        Ok(Self { machine, journal, view, cut, _cluster: cluster })
     }
 
-    /// The state machine.
-    pub(crate) fn machine(&self) -> &Machine {
-        &self.machine
+    /// Where the run stands.
+    pub(crate) fn state(&self) -> RunState {
+        self.machine.run_state()
     }
 
     /// What is known of the run.
     pub(crate) fn view(&self) -> &RunView {
         &self.view
-    }
-
-    /// The id of the run.
-    pub(crate) fn run(&self) -> &RunId {
-        &self.run
     }
 
     /// Records what the operator decided, without touching any host.
@@ -157,7 +151,7 @@ impl Session {
                 Some(_) => Clock::virtual_from(Clock::system_wall_ms()),
             };
             let hosts = match lab {
-                None => hosts::real(view.plan()),
+                None => hosts::real(view.plan(), app.ssh_config.as_deref()),
                 Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
             };
             let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };

@@ -16,8 +16,8 @@ use crate::terminal::out;
 pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let run = pick(&state, args.run.as_deref(), Default::LastUnfinished)?;
-    let mut session = Session::take_up(app, &state, &run)?;
-    if !session.machine().can_abandon() {
+    let mut session = Session::take_up(&state, &run)?;
+    if !session.state().can_abandon() {
         return Err(Failure::nothing_to(&run, "abandon", session.view().outcome));
     }
     session.record(Input::Abandon { operator: place::operator() })?;

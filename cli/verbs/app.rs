@@ -22,6 +22,8 @@ pub(crate) struct App {
     pub(crate) terminal: Terminal,
     /// Every step kind.
     pub(crate) registry: Registry,
+    /// An ssh_config to read before the operator's own.
+    pub(crate) ssh_config: Option<PathBuf>,
     state_dir: Option<PathBuf>,
 }
 
@@ -32,6 +34,7 @@ impl App {
             format: cli.output,
             terminal: Terminal::of_stdout(),
             registry: certwright_steps::registry(),
+            ssh_config: cli.ssh_config.clone(),
             state_dir: cli.state_dir.clone(),
         }
     }
@@ -47,11 +50,12 @@ impl App {
 
     /// How the next commands are shown.
     pub(crate) fn next(&self) -> Next {
-        let options = self
-            .state_dir
-            .as_deref()
-            .map(|folder| format!(" --state-dir {}", crate::human::word(&folder.display().to_string())))
-            .unwrap_or_default();
+        let given = [("--state-dir", &self.state_dir), ("--ssh-config", &self.ssh_config)];
+        let options = given
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path.as_ref()?)))
+            .map(|(option, path)| format!(" {option} {}", crate::human::word(&path.display().to_string())))
+            .collect();
         Next { options, kept: true }
     }
 
@@ -69,8 +73,7 @@ impl App {
         args: &ChoiceArgs,
     ) -> Result<Plan, Failure> {
         let choices = choices(args)?;
-        let source = |text| -> Source<'_> { as_source(text) };
-        resolve(source(plan), source(inventory), &choices, &self.registry)
+        resolve(as_source(plan), as_source(inventory), &choices, &self.registry)
             .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
     }
 

@@ -1,1 +1,2 @@
-//! `rehearse`: the same plan, engine and kinds on simulated nodes, in virtual time.
+//! stub
+pub(crate) fn rehearse(_: &super::App, _: &crate::args::RehearseArgs) -> Result<crate::exit::Exit, crate::failure::Failure> { unimplemented!() }

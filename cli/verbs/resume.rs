@@ -14,8 +14,8 @@ use crate::session::Session;
 pub(crate) fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let run = pick(&state, args.run.as_deref(), Default::LastUnfinished)?;
-    let session = Session::take_up(app, &state, &run)?;
-    if !session.machine().can_resume() {
+    let session = Session::take_up(&state, &run)?;
+    if !session.state().can_resume() {
         return Err(Failure::nothing_to(&run, "resume", session.view().outcome));
     }
     session.drive(app, Input::Resume { operator: place::operator() })

@@ -20,7 +20,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let begin = Begin::new(&state, plan, None)?;
     let plan = begin.plan();
     let seen: Preview = runtime::block_on_real(async {
-        let hosts = hosts::real(plan);
+        let hosts = hosts::real(plan, app.ssh_config.as_deref());
         let seen = preview(plan, &app.registry, &hosts, &Clock::real()).await;
         runtime::close(&hosts).await;
         seen

@@ -1,6 +1,6 @@
 //! `runs`: every run of this state folder, the newest first.
 
-use certwright_engine::journal::{RunState, RunSummary};
+use certwright_engine::journal::{ListedRun, RunState, RunSummary};
 use certwright_engine::machine::Outcome;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(crate) fn runs(app: &App, _args: &RunsArgs) -> Result<Exit, Failure> {
     if app.format == Format::Json {
         let runs: Vec<_> = list
             .iter()
-            .map(|(id, summary)| match summary {
+            .map(|ListedRun { id, summary }| match summary {
                 Ok(summary) => json!({
                     "run": id.as_str(),
                     "plan": summary.header.plan.name,
@@ -46,7 +46,7 @@ pub(crate) fn runs(app: &App, _args: &RunsArgs) -> Result<Exit, Failure> {
     }
     let rows: Vec<Vec<String>> = list
         .iter()
-        .map(|(id, summary)| match summary {
+        .map(|ListedRun { id, summary }| match summary {
             Ok(summary) => row(id.as_str(), summary),
             Err(error) => {
                 let dash = || "-".to_owned();

@@ -17,8 +17,8 @@ use crate::view::RunView;
 pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let run = pick(&state, args.run.as_deref(), Default::Last)?;
-    let session = Session::take_up(app, &state, &run)?;
-    if !session.machine().can_undo() {
+    let session = Session::take_up(&state, &run)?;
+    if !session.state().can_undo() {
         return Err(Failure::nothing_to(&run, "undo", session.view().outcome));
     }
     if app.format == Format::Human {
