@@ -15,15 +15,15 @@ use crate::exit;
 #[command(name = "certwright", version, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Where runs are kept [default: $XDG_STATE_HOME/certwright, else ~/.local/state/certwright]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
     /// An ssh_config that is read before your own
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
 
-    /// For people, or for programs (one JSON document; for runs one JSON object a line)
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    /// Text for people, or one JSON document (for runs one JSON object a line), errors included
+    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub(crate) output: Format,
 
     #[command(subcommand)]
@@ -33,9 +33,7 @@ pub(crate) struct Cli {
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Text for people
     Human,
-    /// JSON for programs; errors too
     Json,
 }
 
@@ -64,15 +62,18 @@ pub(crate) enum Verb {
     Rehearse(RehearseArgs),
 }
 
+const COMMON: &str = "Common options";
+
 const SHIPPED: &str = "\
 Plans that come with certwright, usable by name:
   renew-control-plane  renews every kubeadm certificate, restarts what read the old ones, and proves it
 
-Where hosts are reached and how is said in an inventory; see examples/inventory.toml.";
+Where hosts are and how they are reached is said in an inventory; see examples/inventory.toml.";
 
 const REHEARSE: &str = "\
-Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards. With --lab DIR
-they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, run the rehearsal again, resume it.";
+Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
+
+With --lab DIR they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, rehearse again, resume.";
 
 /// A plan, and the inventory it is for.
 #[derive(Debug, Args)]

@@ -30,7 +30,12 @@ pub(crate) struct Driven<'a> {
 
 impl Driven<'_> {
     /// Drives to the end; what is known of the run then. The reporter has said everything when this returns.
-    pub(crate) async fn run(mut self, view: RunView, first: Input, format: Format) -> Result<RunView, Failure> {
+    pub(crate) async fn run(
+        mut self,
+        view: RunView,
+        first: Input,
+        format: Format,
+    ) -> Result<RunView, Failure> {
         let plan = view.plan().clone();
         let stops = signals::listen().map_err(|error| Failure::system("listen for signals", &error))?;
         let mut tell = Tell(Reporter::start(view, format));

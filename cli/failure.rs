@@ -67,10 +67,13 @@ impl Failure {
     /// A run with which that cannot be done.
     pub(crate) fn nothing_to(run: &RunId, verb: &str, outcome: Option<Outcome>) -> Self {
         let words = outcome.map_or("not finished", outcome_words);
-        let failure = Self::new(Exit::Refused, "nothing-to-do", format!("cannot {verb} run `{run}`: {words}"));
+        let failure =
+            Self::new(Exit::Refused, "nothing-to-do", format!("cannot {verb} run `{run}`: {words}"));
         match outcome {
             Some(Outcome::Stuck) => failure.hint(format!("`certwright undo {run}` tries the undo again")),
-            Some(Outcome::Changed) => failure.hint(format!("`certwright undo {run}` restores what it changed")),
+            Some(Outcome::Changed) => {
+                failure.hint(format!("`certwright undo {run}` restores what it changed"))
+            }
             Some(
                 Outcome::Unchanged
                 | Outcome::Failed
@@ -84,7 +87,8 @@ impl Failure {
 
     /// A run that would stop before it changes anything.
     pub(crate) fn would_stop(task: &str, error: &StepError) -> Self {
-        let failure = Self::new(Exit::Refused, "would-stop", format!("the run would stop at {task}: {error}"));
+        let failure =
+            Self::new(Exit::Refused, "would-stop", format!("the run would stop at {task}: {error}"));
         match &error.remedy {
             Some(remedy) => failure.hint(remedy.clone()),
             None => failure,

@@ -78,13 +78,16 @@ pub(crate) struct Session {
 
 impl Session {
     /// Writes record 1: from here on the run exists.
-    pub(crate) fn begin(begin: Begin) -> Result<Self, Failure> {
+    pub(crate) fn begin(app: &App, begin: Begin) -> Result<Self, Failure> {
         let Begin { state, header, run, lock } = begin;
         let shape = Shape::from_plan(&header.plan, header.seed, IN_FLIGHT)?;
         let (journal, first) = state.create(header, Stamp::now(&Clock::real()))?;
         let mut machine = Machine::new(Arc::new(shape));
         machine.apply(&first)?;
         let view = RunView::begin(&first).ok_or_else(|| Failure::empty_journal(&run))?;
+        if app.format == Format::Json {
+            out(&json::record_line(&first));
+        }
         Ok(Self { machine, journal, view, cut: None, _cluster: lock })
     }
 

@@ -86,9 +86,8 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
         |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
     trusted(&real, &facts, What::File).map_err(not_trusted)?;
     // The folder of the name too: who may write there may put another file, or link, in its place.
-    let named =
-        path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    for folder in named.into_iter().chain(real.parent()) {
+    let named = std::path::absolute(path).map_err(|error| unreadable(words(&error)))?;
+    for folder in named.parent().into_iter().chain(real.parent()) {
         let facts = folder.metadata().map_err(|error| unreadable(words(&error)))?;
         trusted(folder, &facts, What::Folder).map_err(not_trusted)?;
     }

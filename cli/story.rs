@@ -3,8 +3,8 @@
 use certwright_engine::clock::Mono;
 use certwright_engine::machine::{Event, Evidence, Facts, Header, Op, Record, StepError, Verdict};
 use certwright_engine::plan::{
-    CancelPolicy, Cluster, ErrorClass, HostIndex, HostSpec, Nature, Params, Plan, Retry, SshSettings, StepIndex,
-    StepSpec, Task, TaskId, UndoSupport,
+    CancelPolicy, Cluster, ErrorClass, HostIndex, HostSpec, Nature, Params, Plan, Retry, SshSettings,
+    StepIndex, StepSpec, Task, TaskId, UndoSupport,
 };
 use serde_json::json;
 
@@ -64,13 +64,7 @@ pub(crate) fn plan() -> Plan {
             step("renew", "renew", "kubeadm-renew", Nature::Acting, UndoSupport::Supported),
             step("renew", "verify", "verify-certificates", Nature::Checking, UndoSupport::Nothing),
         ],
-        tasks: vec![
-            task(0, 1, &[]),
-            task(1, 1, &[0]),
-            task(2, 1, &[1]),
-            task(1, 2, &[2]),
-            task(2, 2, &[3]),
-        ],
+        tasks: vec![task(0, 1, &[]), task(1, 1, &[0]), task(2, 1, &[1]), task(1, 2, &[2]), task(2, 2, &[3])],
     }
 }
 

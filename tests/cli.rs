@@ -11,3 +11,6 @@ mod usage;
 
 #[path = "cli/bad_plan.rs"]
 mod bad_plan;
+
+#[path = "cli/local.rs"]
+mod local;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use certwright_engine::plan::{Plan, PlanInfo};
 
+use super::count;
 use super::table::table;
 use crate::terminal::{Terminal, Tone, wrap};
 
@@ -48,11 +49,11 @@ pub(crate) fn info(name: &str, info: &PlanInfo, terminal: Terminal) -> String {
 pub(crate) fn resolved(name: &str, plan: &Plan) -> String {
     let hosts: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
     format!(
-        "{name}: no mistakes\n  cluster  {}\n  hosts    {}\n  work     {} steps, {} tasks\n  digest   {}\n",
+        "{name}: no mistakes\n  cluster  {}\n  hosts    {}\n  work     {}, {}\n  digest   {}\n",
         plan.cluster.name,
         hosts.join(", "),
-        plan.steps.len(),
-        plan.tasks.len(),
+        count(plan.steps.len(), "step"),
+        count(plan.tasks.len(), "task"),
         plan.digest,
     )
 }

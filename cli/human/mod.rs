@@ -37,3 +37,8 @@ pub(crate) fn failure(failure: &Failure) -> String {
 pub(crate) fn word(text: &str) -> String {
     certwright_engine::host::Command::reads([text]).display()
 }
+
+/// `1 task`, `3 tasks`.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use certwright_engine::plan::{HostIndex, Plan, TaskId, UndoSupport};
 
+use super::count;
 use crate::preview::{Finding, Foreseen, Preview};
 use crate::terminal::{Terminal, Tone, wrap};
 
@@ -118,7 +119,6 @@ fn verdict(plan: &Plan, preview: &Preview) -> String {
     }
     match preview.changes() {
         0 => "Nothing to change.".to_owned(),
-        1 => format!("1 of {} tasks would change something for sure.", preview.tasks.len()),
-        n => format!("{n} of {} tasks would change something for sure.", preview.tasks.len()),
+        n => format!("{n} of {} would change something for sure.", count(preview.tasks.len(), "task")),
     }
 }

@@ -174,9 +174,9 @@ fn totals(view: &RunView, paint: Paint) -> String {
         n => format!("; {n} attempts failed and were retried"),
     };
     format!(
-        "Run {} {outcome}\n{} tasks: {}{retried}; {time}\n",
+        "Run {} {outcome}\n{}: {}{retried}; {time}\n",
         view.header.run,
-        view.tasks.len(),
+        super::count(view.tasks.len(), "task"),
         counts_words(view.counts()),
     )
 }

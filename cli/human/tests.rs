@@ -58,7 +58,9 @@ fn failed_on_the_second_node() -> Story {
 
 #[test]
 fn a_retry_says_why_and_when_the_next_attempt_is() {
-    check(&transcript(&renewed_after_a_deadline(), None), &expect![[r#"
+    check(
+        &transcript(&renewed_after_a_deadline(), None),
+        &expect![[r#"
         22:45:02  cp-1         prepare/preflight  unchanged  all is well
         22:45:04  cp-1         renew/renew        changing   10 certificates are due
         22:45:05  cp-1         renew/renew        retry      apply of attempt 1 failed (deadline-exceeded): kubeadm certs renew all did not end within its deadline; attempt 2 of 3 in 2.5 s, at 22:45:07
@@ -66,14 +68,17 @@ fn a_retry_says_why_and_when_the_next_attempt_is() {
                   | rpc error: code = DeadlineExceeded desc = context deadline exceeded
         22:45:07  cp-1         renew/renew        changing   10 certificates are due
         22:45:09  cp-1         renew/renew        changed    10 certificates renewed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_narrow_terminal_gets_the_same_words_below_their_columns() {
     let text = transcript(&renewed_after_a_deadline(), Some(60));
     assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-    check(&text, &expect![[r#"
+    check(
+        &text,
+        &expect![[r#"
         22:45:02  cp-1         prepare/preflight  unchanged
                   all is well
         22:45:04  cp-1         renew/renew        changing
@@ -89,13 +94,16 @@ fn a_narrow_terminal_gets_the_same_words_below_their_columns() {
                   10 certificates are due
         22:45:09  cp-1         renew/renew        changed
                   10 certificates renewed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_commands() {
     let view = failed_on_the_second_node().view();
-    check(&report(&view, &kept(), terminal(None)), &expect![[r#"
+    check(
+        &report(&view, &kept(), terminal(None)),
+        &expect![[r#"
         FAILED  kubeadm certs renew all did not end within its deadline
           host      cp-2 (10.200.0.3)
           step      renew/renew (kubeadm-renew)
@@ -120,7 +128,8 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
         Next
           certwright resume 20261124-224500-abcd  # goes on from here, once the cause is mended
           certwright undo 20261124-224500-abcd    # restores what was changed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -139,7 +148,9 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
         story.push(Event::Undone { task: TaskId(task), attempt: 9, summary: "restored".into() });
     }
     story.push(Event::RunFinished { outcome: Outcome::Undone });
-    check(&report(&story.view(), &kept(), terminal(None)), &expect![[r#"
+    check(
+        &report(&story.view(), &kept(), terminal(None)),
+        &expect![[r#"
         Hosts
           cp-1         2 unchanged, 1 undone
           cp-2         1 undone, 1 not begun
@@ -150,7 +161,8 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
 
         Run 20261124-224500-abcd undone: what the run had changed is restored
         5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -159,13 +171,16 @@ fn interrupting_names_what_is_waited_for() {
     story.starts(0, 1).push(Event::Interrupted { stop: Stop::Drain });
     story.push(Event::Interrupted { stop: Stop::Cancel });
     story.push(Event::RunFinished { outcome: Outcome::Interrupted });
-    check(&transcript(&story, Some(100)), &expect![[r#"
+    check(
+        &transcript(&story, Some(100)),
+        &expect![[r#"
         22:45:02  stopping
                   nothing more is started; waiting for prepare/preflight@cp-1. Once more (Ctrl-C) cancels
                   what may be cancelled
         22:45:03  stopping   nothing more is started; nothing is in flight
         22:45:04  end        interrupted; it can be resumed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -176,11 +191,14 @@ fn the_live_lines_fit_the_terminal_and_show_what_runs_and_what_waits() {
     let news = |task: TaskId| (task == TaskId(0)).then(|| "asking for kubeadm's version ".repeat(3));
     let lines = live::lines(&view, view.latest_ms + 500, &news, 60, Paint::Plain);
     assert!(lines.iter().all(|line| line.chars().count() <= 60), "{lines:?}");
-    check(&(lines.join("\n") + "\n"), &expect![[r#"
+    check(
+        &(lines.join("\n") + "\n"),
+        &expect![[r#"
         > prepare/preflight@cp-1  probe, 3.5 s: asking for kubeadm'…
         > renew/renew@cp-1  deadline-exceeded: attempt 2 in 2.0 s
         0 of 5 tasks, 4.5 s
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub(crate) fn show(app: &App, args: &ShowArgs) -> Result<Exit, Failure> {
     let read = read(&state, &run)?;
     let running = state.summary(&run)?.state == RunState::Running;
     if app.format == Format::Json {
-        let unknown: Vec<_> = read.unknown.iter().map(|u| json!({ "seq": u.seq, "event": u.event })).collect();
+        let unknown: Vec<_> =
+            read.unknown.iter().map(|u| json!({ "seq": u.seq, "event": u.event })).collect();
         let mut body = json!({ "running": running, "run": json::run(&read.view), "unknown": unknown });
         if args.events {
             body["records"] = json!(read.records);

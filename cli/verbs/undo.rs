@@ -26,7 +26,11 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     }
     if session.view().header.lab.is_none() {
         let cluster = &session.view().plan().cluster.name;
-        confirm(cluster, args.yes.as_deref(), "This restores files on real hosts and restarts what reads them.")?;
+        confirm(
+            cluster,
+            args.yes.as_deref(),
+            "This restores files on real hosts and restarts what reads them.",
+        )?;
     }
     session.drive(app, Input::Undo { operator: place::operator() })
 }

@@ -15,12 +15,7 @@ fn a_task_that_an_earlier_attempt_changed_is_changed_and_not_unchanged() {
     story.starts(1, 1).probed(1, 1, Verdict::Drifted, ends(OLD)).retries(1, 1);
     story.starts(1, 2).probed(1, 2, Verdict::Satisfied, ends(NEW));
     assert_eq!(story.view().tasks[1].phase, Phase::Running(Op::Verify));
-    story.push(Event::Verified {
-        task: TaskId(1),
-        attempt: 2,
-        facts: ends(NEW),
-        summary: "there".into(),
-    });
+    story.push(Event::Verified { task: TaskId(1), attempt: 2, facts: ends(NEW), summary: "there".into() });
     assert_eq!(story.view().tasks[1].phase, Phase::Changed);
 }
 

@@ -44,35 +44,123 @@ fn check_plan(mistake: impl Fn(&str) -> String, expected: &Expect) {
 
 #[test]
 fn an_unknown_key() {
-    check_plan(|plan| plan.replace("id = \"make\"", "id = \"make\"\nretries = 3"), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("id = \"make\"", "id = \"make\"\nretries = 3"),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P003]: step `make` of stage `files` has an unknown key `retries`
+          --> plan.toml:10:1
+           |
+        10 | retries = 3
+           | ^^^^^^^ means nothing here
+           |
+           = help: known here: `id`, `after`, `kind`, `with`, `retry`, `timeout`, `doc`
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn a_value_of_the_wrong_type() {
-    check_plan(|plan| plan.replace("id = \"make\"", "id = 7"), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("id = \"make\"", "id = 7"),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P005]: `id` of step 1 of stage `files` must be text, not a whole number
+         --> plan.toml:9:6
+          |
+        9 | id = 7
+          |      ^ expected text
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_kind() {
-    check_plan(|plan| plan.replace("\"command\"", "\"comand\""), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("\"command\"", "\"comand\""),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P040]: step `make` of stage `files` is of an unknown kind `comand`
+          --> plan.toml:10:8
+           |
+        10 | kind = "comand"
+           |        ^^^^^^^^ no such kind
+           |
+           = help: did you mean `command`?
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_parameter() {
-    check_plan(|plan| plan.replace("\"/nonexistent/made\"", "\"{{ where }}\""), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("\"/nonexistent/made\"", "\"{{ where }}\""),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P031]: `with.creates` of step `make` of stage `files` refers to `where`, which is not declared
+          --> plan.toml:12:16
+           |
+        12 | with.creates = "{{ where }}"
+           |                ^^^^^^^^^^^^^ no such param or cluster fact
+           |
+           = help: known here: `cluster.admin-kubeconfig`, `cluster.kubeconfig`, `cluster.name`, `cluster.namespace`
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_group() {
-    check_plan(|plan| plan.replace("on = \"workstation\"", "on = \"control-plain\""), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("on = \"workstation\"", "on = \"control-plain\""),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P050]: stage `files` is for `control-plain`, which the inventory does not have
+         --> plan.toml:6:6
+          |
+        6 | on = "control-plain"
+          |      ^^^^^^^^^^^^^^^ no host and no group with a host
+          |
+          = help: did you mean `control-plane`?
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn the_same_id_twice() {
     let twice = |plan: &str| {
-        format!("{plan}\n[[stage.step]]\nid = \"make\"\nkind = \"command\"\nwith.argv = [\"true\"]\nwith.creates = \"/x\"\n")
+        format!(
+            "{plan}\n[[stage.step]]\nid = \"make\"\nkind = \"command\"\nwith.argv = [\"true\"]\nwith.creates = \"/x\"\n"
+        )
     };
-    check_plan(twice, &expect![[""]]);
+    check_plan(
+        twice,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P011]: step `make` of stage `files` is there twice
+          --> plan.toml:15:6
+           |
+        15 | id = "make"
+           |      ^^^^^^ the second one
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
@@ -83,39 +171,201 @@ fn steps_that_wait_for_each_other() {
             "{plan}\n[[stage.step]]\nid = \"look\"\nafter = [\"make\"]\nkind = \"command\"\nwith.argv = [\"true\"]\nwith.creates = \"/x\"\n"
         )
     };
-    check_plan(circle, &expect![[""]]);
+    check_plan(
+        circle,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P043]: steps wait for each other in a circle: `make` -> `look` -> `make`
+          --> plan.toml:10:9
+           |
+        10 | after = ["look"]
+           |         ^^^^^^^^ `make` waits for `look`
+           |
+           = help: take one of them out of an `after`
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn a_stage_without_steps() {
-    check_plan(|plan| format!("{plan}\n[[stage]]\nid = \"empty\"\non = \"workstation\"\n"), &expect![[""]]);
+    check_plan(
+        |plan| format!("{plan}\n[[stage]]\nid = \"empty\"\non = \"workstation\"\n"),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P044]: stage `empty` has no step
+          --> plan.toml:14:1
+           |
+        14 | [[stage]]
+           | ^^^^^^^^^
+           |
+           = help: write a `[[stage.step]]` below it, or remove the stage
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn a_duration_that_is_none() {
-    check_plan(|plan| plan.replace("id = \"make\"", "id = \"make\"\ntimeout = \"soon\""), &expect![[""]]);
+    check_plan(
+        |plan| plan.replace("id = \"make\"", "id = \"make\"\ntimeout = \"soon\""),
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P020]: `timeout` of step `make` of stage `files` is not a duration: `soon`
+          --> plan.toml:10:11
+           |
+        10 | timeout = "soon"
+           |           ^^^^^^ expected number at 0
+           |
+           = help: write number and unit, such as "90s", "2m 30s" or "30d"
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_host_of_limit() {
     let place = Place::new();
     place.write("inventory.toml", INVENTORY);
-    place.run("check renew-control-plane -i inventory.toml --limit cp-9").is(&expect![[""]]);
+    place.run("check renew-control-plane -i inventory.toml --limit cp-9").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error[P040]: step `preflight` of stage `prepare` is of an unknown kind `preflight`
+          --> renew-control-plane (shipped):25:8
+           |
+        25 | kind = "preflight"
+           |        ^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `backup` of stage `renew` is of an unknown kind `backup`
+          --> renew-control-plane (shipped):34:8
+           |
+        34 | kind = "backup"
+           |        ^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `renew` of stage `renew` is of an unknown kind `kubeadm-renew`
+          --> renew-control-plane (shipped):41:8
+           |
+        41 | kind = "kubeadm-renew"
+           |        ^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `verify` of stage `renew` is of an unknown kind `verify-certificates`
+          --> renew-control-plane (shipped):49:8
+           |
+        49 | kind = "verify-certificates"
+           |        ^^^^^^^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `static-pods` of stage `restart` is of an unknown kind `restart-static-pods`
+          --> renew-control-plane (shipped):59:8
+           |
+        59 | kind = "restart-static-pods"
+           |        ^^^^^^^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `api` of stage `reachable` is of an unknown kind `api-ready`
+          --> renew-control-plane (shipped):70:8
+           |
+        70 | kind = "api-ready"
+           |        ^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `kubeconfig` of stage `workstation` is of an unknown kind `replace-kubeconfig`
+          --> renew-control-plane (shipped):79:8
+           |
+        79 | kind = "replace-kubeconfig"
+           |        ^^^^^^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `certificates` of stage `kubelets` is of an unknown kind `kubelet-certificates`
+          --> renew-control-plane (shipped):89:8
+           |
+        89 | kind = "kubelet-certificates"
+           |        ^^^^^^^^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `etcd-defrag` of stage `consumers` is of an unknown kind `rollout-restart`
+          --> renew-control-plane (shipped):97:8
+           |
+        97 | kind = "rollout-restart"
+           |        ^^^^^^^^^^^^^^^^^ no such kind
+           |
+           = help: known here: `command`
+
+        error[P040]: step `pods` of stage `consumers` is of an unknown kind `pods-healthy`
+           --> renew-control-plane (shipped):104:8
+            |
+        104 | kind = "pods-healthy"
+            |        ^^^^^^^^^^^^^^ no such kind
+            |
+            = help: known here: `command`
+
+        error[P040]: step `tls-errors` of stage `logs` is of an unknown kind `scan-logs`
+           --> renew-control-plane (shipped):115:8
+            |
+        115 | kind = "scan-logs"
+            |        ^^^^^^^^^^^ no such kind
+            |
+            = help: known here: `command`
+
+        error[P051]: the inventory has no host `cp-9`
+         --> --limit:1:1
+          |
+        1 | cp-9
+          | ^^^^
+          |
+          = help: did you mean `cp-1`?
+
+        12 mistakes; nothing was run
+    "#]]);
 }
 
 #[test]
 fn mistakes_are_json_where_json_was_asked_for() {
     let place = Place::new();
     place.write("plan.toml", PLAN.replace("\"command\"", "\"comand\""));
-    place.run("check plan.toml --output json").is(&expect![[""]]);
+    place.run("check plan.toml --output json").is(&expect![[r#"
+        exit 2
+        --- stdout
+        {"code":"mistakes","diagnostics":[{"code":"P040","column":8,"file":"plan.toml","help":"did you mean `command`?","label":"no such kind","line":10,"message":"step `make` of stage `files` is of an unknown kind `comand`"}],"exit":2,"hints":[],"message":"1 mistake; nothing was run","schema":1,"type":"error"}
+    "#]]);
 }
 
 #[test]
 fn a_plan_that_is_not_there() {
     let place = Place::new();
-    place.run("check renew-everything").is(&expect![[""]]);
-    place.run("check ./renew.toml").is(&expect![[""]]);
-    place.run("run renew-control-plane -i nowhere.toml").is(&expect![[""]]);
+    place.run("check renew-everything").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: there is no plan `renew-everything`: neither a shipped plan nor a file
+          `certwright check` lists the shipped plans
+    "#]]);
+    place.run("check ./renew.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: read `./renew.toml`: no such file or directory
+    "#]]);
+    place.run("run renew-control-plane -i nowhere.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: read `nowhere.toml`: no such file or directory
+    "#]]);
 }
 
 #[test]
@@ -123,7 +373,11 @@ fn a_file_that_may_not_be_read() {
     let place = Place::new();
     place.write("plan.toml", PLAN);
     fs::set_permissions(place.path("plan.toml"), fs::Permissions::from_mode(0o000)).unwrap();
-    place.run_as_nobody("check plan.toml").is(&expect![[""]]);
+    place.run_as_nobody("check plan.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: read `plan.toml`: permission denied
+    "#]]);
 }
 
 #[test]
@@ -131,7 +385,13 @@ fn a_plan_that_everyone_may_change() {
     let place = Place::new();
     place.write("plan.toml", PLAN).write("inventory.toml", INVENTORY);
     fs::set_permissions(place.path("plan.toml"), fs::Permissions::from_mode(0o666)).unwrap();
-    place.run("run plan.toml -i inventory.toml --yes=prod-1").is(&expect![[""]]);
+    place.run("run plan.toml -i inventory.toml --yes=prod-1").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: `plan.toml` is not trusted: it is writable by everyone
+          a plan or an inventory is code that runs as root; only you may be able to change it
+          mend it: chmod o-w ROOT/plan.toml
+    "#]]);
     assert!(place.tree("home").is_empty());
 }
 
@@ -140,6 +400,12 @@ fn an_inventory_in_a_folder_that_everyone_may_change() {
     let place = Place::new();
     place.write("open/inventory.toml", INVENTORY);
     fs::set_permissions(place.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
-    place.run("run renew-control-plane -i open/inventory.toml --yes=prod-1").is(&expect![[""]]);
+    place.run("run renew-control-plane -i open/inventory.toml --yes=prod-1").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: `open/inventory.toml` is not trusted: its folder is writable by everyone
+          a plan or an inventory is code that runs as root; only you may be able to change it
+          mend it: chmod o-w ROOT/open
+    "#]]);
     assert!(place.tree("home").is_empty());
 }
