@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::findings::{Findings, Found, quote};
+use super::findings::{Findings, Found, quote, quote_some};
 use super::inventory::Inventory;
 use super::{Code, HostIndex, Source};
 
@@ -46,7 +46,7 @@ impl<'a> Limit<'a> {
     }
 
     /// Drops the hosts that are not named from those of each stage; a named host without work is a finding.
-    pub(super) fn apply(&mut self, stages: &mut [Vec<HostIndex>]) {
+    pub(super) fn apply(&mut self, stages: &mut [Vec<HostIndex>], inventory: &Inventory) {
         if self.0.is_empty() {
             return;
         }
@@ -55,7 +55,9 @@ impl<'a> Limit<'a> {
             if index.is_some_and(|index| !acted_on.contains(&index)) {
                 let name = findings.source.text;
                 let message = format!("the plan has nothing to do on host {}", quote(name));
-                findings.report(Found::new(Code::NothingLeft, 0..name.len(), message));
+                let found = Found::new(Code::NothingLeft, 0..name.len(), message);
+                let names: Vec<&str> = acted_on.iter().map(|host| inventory.name(*host)).collect();
+                findings.report(found.help(format!("it acts on {}", quote_some(&names))));
             }
         }
         let kept: BTreeSet<HostIndex> = self.0.iter().filter_map(|(_, index)| *index).collect();

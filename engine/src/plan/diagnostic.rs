@@ -57,7 +57,7 @@ pub struct Diagnostic {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostics {
     /// The mistakes.
-    list: Vec<Diagnostic>,
+    mistakes: Vec<Diagnostic>,
     /// How many more there are.
     more: usize,
 }
@@ -75,12 +75,12 @@ impl Diagnostics {
         }
         more += list.len().saturating_sub(limits::MISTAKES);
         list.truncate(limits::MISTAKES);
-        if list.is_empty() { Ok(()) } else { Err(Self { list, more }) }
+        if list.is_empty() { Ok(()) } else { Err(Self { mistakes: list, more }) }
     }
 
     /// The mistakes in order, at most [`limits::MISTAKES`].
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.list.iter()
+        self.mistakes.iter()
     }
 
     /// How many mistakes there are beyond those.
@@ -94,7 +94,7 @@ impl Diagnostics {
             Color::Plain => Renderer::plain(),
             Color::Ansi => Renderer::styled(),
         };
-        let mut out: String = self.list.iter().map(|d| d.render(&renderer) + "\n\n").collect();
+        let mut out: String = self.mistakes.iter().map(|d| d.render(&renderer) + "\n\n").collect();
         out.push_str(&self.to_string());
         out.push('\n');
         out
@@ -103,7 +103,7 @@ impl Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.list.len() + self.more;
+        let all = self.mistakes.len() + self.more;
         write!(f, "{all} mistake{}; nothing was run", if all == 1 { "" } else { "s" })?;
         if self.more > 0 {
             write!(f, " ({} of them not shown)", self.more)?;

@@ -60,6 +60,10 @@ impl<'a> Findings<'a> {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         self.list.len() >= limits::MISTAKES
     }
@@ -74,11 +78,7 @@ impl<'a> Findings<'a> {
         if let Some(near) = nearest(name, &known) {
             return Some(format!("did you mean {}?", quote(near)));
         }
-        match known.len() {
-            0 => None,
-            1..=12 => Some(format!("known here: {}", quote_all(&known))),
-            many => Some(format!("known here: {} and {} more", quote_all(&known[..12]), many - 12)),
-        }
+        (!known.is_empty()).then(|| format!("known here: {}", quote_some(&known)))
     }
 }
 
@@ -109,6 +109,15 @@ pub(super) fn quote(text: &str) -> String {
 /// `` `a`, `b`, `c` ``.
 pub(super) fn quote_all(texts: &[&str]) -> String {
     texts.iter().map(|t| quote(t)).collect::<Vec<_>>().join(", ")
+}
+
+/// The same, cut short.
+pub(super) fn quote_some(texts: &[&str]) -> String {
+    const SHOWN: usize = 12;
+    match texts.len().checked_sub(SHOWN) {
+        None | Some(0) => quote_all(texts),
+        Some(more) => format!("{} and {more} more", quote_all(&texts[..SHOWN])),
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,17 @@ pub(super) struct Inventory {
     pub(super) ssh: SshSettings,
     /// All hosts, the workstation first; those with mistakes too, so that a plan is not blamed for them.
     pub(super) hosts: Vec<HostSpec>,
+    /// Whether every group of every host could be read; if not, a missing group is no mistake of the plan.
+    pub(super) groups: Groups,
+}
+
+/// Whether all groups are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Groups {
+    /// Yes.
+    All,
+    /// No, and that was reported.
+    SomeUnread,
 }
 
 impl Inventory {
@@ -44,11 +55,14 @@ impl Inventory {
             groups: Vec::new(),
             ssh: SshSettings::default(),
         }];
+        let listed = nodes.len();
         let read: Vec<Host> =
             nodes.into_iter().zip(1..).filter_map(|(node, n)| Host::read(node, n, &ssh, findings)).collect();
+        let all_read = read.len() == listed && read.iter().all(|host| host.groups.is_some());
+        let groups = if all_read { Groups::All } else { Groups::SomeUnread };
         report_clashes(&read, findings);
         hosts.extend(read.into_iter().map(|host| host.spec));
-        Some(Self { cluster, ssh, hosts })
+        Some(Self { cluster, ssh, hosts, groups })
     }
 
     /// The hosts that `on` names: a group, a host or the workstation; empty when it names nothing.
@@ -57,6 +71,11 @@ impl Inventory {
         all.filter(|(_, host)| host.name == on || host.groups.iter().any(|group| group == on))
             .map(|(index, _)| index)
             .collect()
+    }
+
+    /// The name of a host.
+    pub(super) fn name(&self, host: HostIndex) -> &str {
+        &self.hosts[host.0 as usize].name
     }
 
     /// Everything that `on` may name: the groups, then the hosts.
@@ -106,7 +125,7 @@ fn check_file(path: &Spanned<String>, what: &str, findings: &mut Findings) {
         let message = format!("{what} starts with `-`: {}", quote(path.get_ref()));
         let found =
             Found::new(Code::BadPath, path.span(), message).label("a program would take it for an option");
-        findings.report(found.help(format!("write `./{}`", path.get_ref())));
+        findings.report(found.help(format!("write {}", quote(&format!("./{}", path.get_ref())))));
     } else if path.get_ref().contains('\n') {
         let message = format!("{what} holds a line end: {}", quote(path.get_ref()));
         findings.report(Found::new(Code::BadPath, path.span(), message));
@@ -149,7 +168,8 @@ struct Host {
     spec: HostSpec,
     name: Span,
     address: Span,
-    groups: Vec<Span>,
+    /// Where its groups are; None when they could not be read.
+    groups: Option<Vec<Span>>,
 }
 
 impl Host {
@@ -165,19 +185,21 @@ impl Host {
         if let Some(address) = &address {
             check_address(address, &section.name_of("address"), findings);
         }
-        let groups = section.get("groups").and_then(|node| read_groups(node, &section, findings));
-        let groups = groups.unwrap_or_default();
+        let groups = match section.get("groups") {
+            Some(node) => read_groups(node, &section, findings),
+            None => Some(Vec::new()),
+        };
         let ssh = read_ssh(&mut section, ssh, findings);
         section.close(findings);
         let name = name?;
         Some(Self {
             name: name.span(),
             address: address.as_ref().map_or(0..0, Spanned::span),
-            groups: groups.iter().map(Spanned::span).collect(),
+            groups: groups.as_ref().map(|groups| groups.iter().map(Spanned::span).collect()),
             spec: HostSpec {
                 name: name.into_inner(),
                 address: address.map(Spanned::into_inner),
-                groups: groups.into_iter().map(Spanned::into_inner).collect(),
+                groups: groups.into_iter().flatten().map(Spanned::into_inner).collect(),
                 ssh,
             },
         })
@@ -236,7 +258,7 @@ fn report_clashes(hosts: &[Host], findings: &mut Findings) {
     }
     let mut reported = BTreeSet::new();
     for host in hosts {
-        for (group, span) in host.spec.groups.iter().zip(&host.groups) {
+        for (group, span) in host.spec.groups.iter().zip(host.groups.iter().flatten()) {
             if group == WORKSTATION {
                 report_reserved("group", span.clone(), findings);
             } else if names.contains_key(group.as_str()) && reported.insert(group) {

@@ -74,7 +74,7 @@ impl NameRule {
         } else if name.len() > self.longest() {
             format!("{what} is longer than {} characters", self.longest())
         } else {
-            format!("{what} {} is not a valid name", quote(name))
+            format!("{what} is not a valid name: {}", quote(name))
         };
         let mut found = Found::new(Code::BadName, span, problem).label(self.describe());
         if self == Self::Address && name.contains('@') {

@@ -61,113 +61,119 @@ pub(super) fn read_after(section: &mut Section, findings: &mut Findings) -> Afte
     After::These(ids, node.span())
 }
 
-/// Puts items in order; `noun` is "step" or "stage", `place` where they are (" of stage `x`" or nothing).
-///
-/// Duplicate ids, unknown ids and circles are findings; the order is then of no use.
-pub(super) fn order(items: &[&Item], noun: &str, place: &str, findings: &mut Findings) -> Order {
-    let places = index(items, noun, place, findings);
-    let after: Vec<Vec<usize>> = items
-        .iter()
-        .enumerate()
-        .map(|(at, item)| match &item.after {
-            After::Previous => at.checked_sub(1).into_iter().collect(),
-            After::These(ids, _) => named(ids, item, &places, noun, place, findings),
-        })
-        .collect();
-    let mut graph = DiGraph::<(), ()>::with_capacity(items.len(), items.len());
-    let nodes: Vec<NodeIndex> = items.iter().map(|_| graph.add_node(())).collect();
-    for (at, before) in after.iter().enumerate() {
-        for dependency in before {
-            graph.update_edge(nodes[*dependency], nodes[at], ());
-        }
-    }
-    for component in tarjan_scc(&graph) {
-        let members: BTreeSet<usize> = component.iter().map(|node| node.index()).collect();
-        if members.len() > 1 || graph.contains_edge(component[0], component[0]) {
-            report_cycle(items, &after, &members, noun, findings);
-        }
-    }
-    Order { sequence: sequence(&graph), after }
+/// Items that may wait for each other.
+pub(super) struct Siblings<'i> {
+    /// The items, as written.
+    pub(super) items: Vec<&'i Item>,
+    /// What they are: "step" or "stage".
+    pub(super) noun: &'static str,
+    /// Where they are: " of stage `x`" or nothing.
+    pub(super) place: String,
 }
 
-fn index<'i>(
-    items: &[&'i Item],
-    noun: &str,
-    place: &str,
-    findings: &mut Findings,
-) -> BTreeMap<&'i str, usize> {
-    let mut places = BTreeMap::new();
-    for (at, item) in items.iter().enumerate() {
-        let Some(id) = &item.id else { continue };
-        if places.contains_key(id.get_ref().as_str()) {
-            let message = format!("{noun} {}{place} is there twice", quote(id.get_ref()));
-            findings.report(Found::new(Code::Duplicate, id.span(), message).label("the second one"));
+impl Siblings<'_> {
+    /// Puts them in order.
+    ///
+    /// Duplicate ids, unknown ids and circles are findings; the order is then of no use.
+    pub(super) fn order(&self, findings: &mut Findings) -> Order {
+        let places = self.places(findings);
+        let after: Vec<Vec<usize>> = (0..self.items.len())
+            .map(|at| match &self.items[at].after {
+                After::Previous => at.checked_sub(1).into_iter().collect(),
+                After::These(ids, _) => self.named(ids, self.items[at], &places, findings),
+            })
+            .collect();
+        let mut graph = DiGraph::<(), ()>::with_capacity(after.len(), after.len());
+        let nodes: Vec<NodeIndex> = after.iter().map(|_| graph.add_node(())).collect();
+        for (at, before) in after.iter().enumerate() {
+            for dependency in before {
+                graph.add_edge(nodes[*dependency], nodes[at], ());
+            }
+        }
+        for component in tarjan_scc(&graph) {
+            let members: BTreeSet<usize> = component.iter().map(|node| node.index()).collect();
+            if members.len() > 1 || graph.contains_edge(component[0], component[0]) {
+                self.report_cycle(&after, &members, findings);
+            }
+        }
+        Order { sequence: sequence(&graph), after }
+    }
+
+    /// The place of each id.
+    fn places(&self, findings: &mut Findings) -> BTreeMap<&str, usize> {
+        let mut places = BTreeMap::new();
+        for (at, item) in self.items.iter().enumerate() {
+            let Some(id) = &item.id else { continue };
+            if places.contains_key(id.get_ref().as_str()) {
+                let message = format!("{} is there twice", self.describe(item));
+                findings.report(Found::new(Code::Duplicate, id.span(), message).label("the second one"));
+            } else {
+                places.insert(id.get_ref().as_str(), at);
+            }
+        }
+        places
+    }
+
+    /// The places of the ids that an item waits for.
+    fn named(
+        &self,
+        ids: &[Spanned<String>],
+        item: &Item,
+        places: &BTreeMap<&str, usize>,
+        findings: &mut Findings,
+    ) -> Vec<usize> {
+        let mut seen = BTreeSet::new();
+        let mut after = Vec::new();
+        for id in ids {
+            let (waiting, awaited) = (self.describe(item), quote(id.get_ref()));
+            if !seen.insert(id.get_ref()) {
+                let message = format!("{waiting} waits for {awaited} twice");
+                findings.report(Found::new(Code::Duplicate, id.span(), message));
+            } else if let Some(at) = places.get(id.get_ref().as_str()) {
+                after.push(*at);
+            } else {
+                let message = format!("{waiting} waits for {awaited}, which is not there");
+                let own = item.id.as_ref().map_or("", |own| own.get_ref());
+                let mut found = Found::new(Code::UnknownAfter, id.span(), message)
+                    .label(format!("no such {}{}", self.noun, self.place));
+                found.help =
+                    findings.suggest(id.get_ref(), places.keys().copied().filter(|known| *known != own));
+                findings.report(found);
+            }
+        }
+        after
+    }
+
+    /// Reports the shortest circle through the first written member.
+    fn report_cycle(&self, after: &[Vec<usize>], members: &BTreeSet<usize>, findings: &mut Findings) {
+        let start = *members.first().expect("a component has members");
+        let path: Vec<&Item> = circle(start, after, members).into_iter().map(|at| self.items[at]).collect();
+        let names: Vec<String> = path.iter().map(|item| item.name()).collect();
+        let message = if members.len() == 1 {
+            format!("{} waits for itself", self.describe(path[0]))
         } else {
-            places.insert(id.get_ref().as_str(), at);
-        }
+            format!("{}s{} wait for each other in a circle: {}", self.noun, self.place, names.join(" -> "))
+        };
+        let span = match (&path[0].after, &path[0].id) {
+            (After::These(_, span), _) => span.clone(),
+            (After::Previous, Some(id)) => id.span(),
+            (After::Previous, None) => 0..0,
+        };
+        let implied = path.windows(2).find(|pair| matches!(pair[0].after, After::Previous));
+        let help = implied.map_or_else(
+            || "take one of them out of an `after`".to_owned(),
+            |pair| {
+                let (waiting, before) = (pair[0].name(), pair[1].name());
+                format!("{waiting} waits for {before} only because it is written below it; say `after = []`")
+            },
+        );
+        let label = format!("{} waits for {}", names[0], names[1]);
+        findings.report(Found::new(Code::Cycle, span, message).label(label).help(help));
     }
-    places
-}
 
-/// The places of the ids that an item waits for.
-fn named(
-    ids: &[Spanned<String>],
-    item: &Item,
-    places: &BTreeMap<&str, usize>,
-    noun: &str,
-    place: &str,
-    findings: &mut Findings,
-) -> Vec<usize> {
-    let mut seen = BTreeSet::new();
-    let mut after = Vec::new();
-    for id in ids {
-        if !seen.insert(id.get_ref()) {
-            let message = format!("{noun} {}{place} waits for {} twice", item.name(), quote(id.get_ref()));
-            findings.report(Found::new(Code::Duplicate, id.span(), message));
-        } else if let Some(at) = places.get(id.get_ref().as_str()) {
-            after.push(*at);
-        } else {
-            let (waiting, awaited) = (item.name(), quote(id.get_ref()));
-            let message = format!("{noun} {waiting}{place} waits for {awaited}, which is not there");
-            let mut found =
-                Found::new(Code::UnknownAfter, id.span(), message).label(format!("no such {noun}"));
-            found.help = findings.suggest(id.get_ref(), places.keys().copied());
-            findings.report(found);
-        }
+    fn describe(&self, item: &Item) -> String {
+        format!("{} {}{}", self.noun, item.name(), self.place)
     }
-    after
-}
-
-/// Reports the shortest circle through the first written member.
-fn report_cycle(
-    items: &[&Item],
-    after: &[Vec<usize>],
-    members: &BTreeSet<usize>,
-    noun: &str,
-    findings: &mut Findings,
-) {
-    let start = *members.first().expect("a component has members");
-    let path = circle(start, after, members);
-    let names: Vec<String> = path.iter().map(|at| items[*at].name()).collect();
-    let message = format!("{noun}s wait for each other in a circle: {}", names.join(" -> "));
-    let span = match (&items[start].after, &items[start].id) {
-        (After::These(_, span), _) => span.clone(),
-        (After::Previous, Some(id)) => id.span(),
-        (After::Previous, None) => 0..0,
-    };
-    let mut found =
-        Found::new(Code::Cycle, span, message).label(format!("{} waits for {}", names[0], names[1]));
-    let implied = path.windows(2).find(|pair| matches!(items[pair[0]].after, After::Previous));
-    found.help = Some(implied.map_or_else(
-        || "take one of them out of an `after`".to_owned(),
-        |pair| {
-            let (waiting, before) = (items[pair[0]].name(), items[pair[1]].name());
-            format!(
-                "{waiting} waits for {before} because it is written below it; `after = []` would change that"
-            )
-        },
-    ));
-    findings.report(found);
 }
 
 /// The shortest way from `start` along what is waited for back to `start`, both ends included.

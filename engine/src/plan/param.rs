@@ -1,15 +1,16 @@
 //! The params of a plan: declared with a type, given by a default or a `--set`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use toml::Spanned;
 
-use super::findings::{Findings, Found, Span, quote};
+use super::findings::{Findings, Found, quote};
 use super::name::NameRule;
 use super::scope::{Binding, Scope};
 use super::section::{Node, Section};
 use super::value::{Read, Reader, from_set, word};
 use super::{Code, FieldType, Source, limits};
+use crate::text::escape;
 
 /// The types a param may have, by the word that plans use.
 const TYPES: [(&str, FieldType); 7] = [
@@ -54,7 +55,7 @@ pub(super) fn read(plan: &mut Section, findings: &mut Findings) -> Vec<Param> {
 }
 
 fn declare(name: Spanned<String>, node: &Node, findings: &mut Findings) -> Option<Param> {
-    NameRule::Id.check(name.get_ref(), name.span(), "param", findings);
+    NameRule::Id.check(name.get_ref(), name.span(), "the name of a param", findings);
     let what = format!("param {}", quote(name.get_ref()));
     let mut section = Section::of(what, node, findings)?;
     let ty = section.require_text("type", findings).and_then(|written| {
@@ -75,41 +76,36 @@ fn declare(name: Spanned<String>, node: &Node, findings: &mut Findings) -> Optio
 
 /// One `--set name=value` and the mistakes in it.
 struct Setting<'a> {
+    name: &'a str,
     value: &'a str,
-    span: Span,
     findings: Findings<'a>,
 }
 
-/// Values of `--set`, each with its own findings.
-pub(super) struct Settings<'a>(BTreeMap<&'a str, Setting<'a>>, Vec<Findings<'a>>);
+/// Values of `--set`, in the order given, each with its own findings.
+pub(super) struct Settings<'a>(Vec<Setting<'a>>);
 
 impl<'a> Settings<'a> {
     /// Takes the settings as given; `texts` holds each as `name=value`.
     pub(super) fn new(set: &'a [(String, String)], texts: &'a [String]) -> Self {
-        let mut settings = Self(BTreeMap::new(), Vec::new());
-        for ((name, value), text) in set.iter().zip(texts) {
+        let mut names = BTreeSet::new();
+        let one = |((name, value), text): (&'a (String, String), &'a String)| {
             let mut findings = Findings::new(Source { name: "--set", text });
-            if settings.0.contains_key(name.as_str()) {
+            if !names.insert(name) {
                 let message = format!("param {} is set twice", quote(name));
                 findings.report(Found::new(Code::Duplicate, 0..name.len(), message));
-                settings.1.push(findings);
-            } else {
-                let span = name.len() + 1..text.len();
-                settings.0.insert(name, Setting { value, span, findings });
             }
-        }
-        settings
+            Setting { name, value, findings }
+        };
+        Self(set.iter().zip(texts).map(one).collect())
     }
 
-    /// All findings, in the order of the names.
-    pub(super) fn into_findings(self) -> Vec<Findings<'a>> {
-        self.0.into_values().map(|setting| setting.findings).chain(self.1).collect()
+    /// All findings, in the order given.
+    pub(super) fn findings(&self) -> impl Iterator<Item = &Findings<'a>> {
+        self.0.iter().map(|setting| &setting.findings)
     }
 }
 
 /// Adds the params to a scope with their values: what was set, or else the default.
-///
-/// `required` says whether a param without either is a mistake.
 pub(super) fn bind(
     params: &[Param],
     settings: &mut Settings,
@@ -119,31 +115,29 @@ pub(super) fn bind(
 ) {
     for param in params {
         let name = param.name.get_ref();
-        let setting = settings.0.get_mut(name.as_str());
-        let Some(ty) = param.ty else {
-            scope.bind(name, Binding { ty: None, value: None });
-            continue;
-        };
-        let value = match (setting, &param.default) {
-            (Some(Setting { value, span, findings }), _) => {
-                from_set(ty, value, span.clone(), &format!("param {}", quote(name)), findings)
+        let setting = settings.0.iter_mut().find(|setting| setting.name == name);
+        let value = match (param.ty, setting, &param.default) {
+            (None, ..) => None,
+            (Some(ty), Some(Setting { value, findings, .. }), _) => {
+                let span = name.len() + 1..findings.source.text.len();
+                from_set(ty, value, span, &format!("param {}", quote(name)), findings)
             }
-            (None, Some((Read::Known(value), _))) => Some(value.clone()),
-            (None, Some((Read::Later | Read::Wrong, _))) => None,
-            (None, None) => {
+            (Some(_), None, Some((Read::Known(value), _))) => Some(value.clone()),
+            (Some(_), None, Some((Read::Later | Read::Wrong, _))) => None,
+            (Some(_), None, None) => {
                 report_missing(param, required, findings);
                 None
             }
         };
-        scope.bind(name, Binding { ty: Some(ty), value });
+        scope.bind(name, Binding { ty: param.ty, value });
     }
     let declared: Vec<&str> = params.iter().map(|p| p.name.get_ref().as_str()).collect();
-    for (name, setting) in &mut settings.0 {
+    for Setting { name, findings, .. } in &mut settings.0 {
         if !declared.contains(name) {
             let message = format!("the plan has no param {}", quote(name));
             let mut found = Found::new(Code::UnknownParam, 0..name.len(), message);
-            found.help = setting.findings.suggest(name, declared.iter().copied());
-            setting.findings.report(found);
+            found.help = findings.suggest(name, declared.iter().copied());
+            findings.report(found);
         }
     }
 }
@@ -164,7 +158,7 @@ fn report_missing(param: &Param, required: Required, findings: &mut Findings) {
             let name = param.name.get_ref();
             let message = format!("param {} has no value", quote(name));
             let found = Found::new(Code::NoValue, param.name.span(), message).label("has no default");
-            findings.report(found.help(format!("give it one: --set {name}=...")));
+            findings.report(found.help(format!("give it one: --set {}=...", escape(name))));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::diagnostic::{Diagnostics, Source};
 use super::digest::digest;
 use super::findings::{Findings, Found, quote};
 use super::info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
-use super::inventory::Inventory;
+use super::inventory::{Groups, Inventory};
 use super::lower::{Spread, TooMany, lower};
 use super::order::{Item, Order};
 use super::param::{Required, Settings};
@@ -46,12 +46,13 @@ pub fn resolve(
     let mut hosts = Vec::new();
     if let (Some(file), Some(machines), Some(limit)) = (&file, &machines, &mut limit) {
         hosts = file.stages.iter().map(|stage| select(stage, machines, &mut in_plan)).collect();
-        limit.apply(&mut hosts);
+        if in_plan.is_empty() && in_inventory.is_empty() {
+            limit.apply(&mut hosts, machines);
+        }
     }
-    let in_settings = settings.into_findings();
     let gather = |in_plan: &Findings| {
         let mut sources = vec![in_plan, &in_inventory];
-        sources.extend(&in_settings);
+        sources.extend(settings.findings());
         sources.extend(limit.iter().flat_map(Limit::findings));
         Diagnostics::gather(&sources)
     };
@@ -82,7 +83,7 @@ pub fn resolve(
 fn select(stage: &Stage, machines: &Inventory, findings: &mut Findings) -> Vec<HostIndex> {
     let Some(on) = &stage.on else { return Vec::new() };
     let hosts = machines.select(on.get_ref());
-    if hosts.is_empty() {
+    if hosts.is_empty() && machines.groups == Groups::All {
         let name = quote(on.get_ref());
         let message = format!("stage {} is for {name}, which the inventory does not have", stage.item.name());
         let mut found =

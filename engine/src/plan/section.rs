@@ -18,10 +18,14 @@ pub(super) fn parse<'d>(findings: &mut Findings<'d>) -> Option<Spanned<DeTable<'
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    for (error, left) in errors.iter().zip((0..errors.len()).rev()) {
         let span = error.span().unwrap_or(text.len()..text.len());
         let message = error.message().replace('\n', " ");
-        findings.report(Found::new(Code::Syntax, span, format!("invalid TOML: {message}")));
+        let mut found = Found::new(Code::Syntax, span, format!("invalid TOML: {message}"));
+        if left == 0 {
+            found = found.help("nothing else of this file was looked at before it is TOML");
+        }
+        findings.report(found);
     }
     errors.is_empty().then_some(table)
 }

@@ -4,7 +4,7 @@ use toml::Spanned;
 
 use super::findings::{Findings, Found, quote};
 use super::name::NameRule;
-use super::order::{Item, Order, order, read_after};
+use super::order::{Item, Order, Siblings, read_after};
 use super::param::{self, Param, Required, Settings};
 use super::rolling::Rolling;
 use super::scope::Scope;
@@ -71,8 +71,8 @@ impl<'s> PlanFile<'s> {
         param::bind(&params, values.settings, values.required, &mut scope, findings);
         let stages = read_stages(&mut plan, Known { schemas, scope: &scope }, findings);
         plan.close(findings);
-        let items: Vec<&Item> = stages.iter().map(|stage| &stage.item).collect();
-        let order = order(&items, "stage", "", findings);
+        let items = stages.iter().map(|stage| &stage.item).collect();
+        let order = Siblings { items, noun: "stage", place: String::new() }.order(findings);
         let name = name.map_or_else(String::new, Spanned::into_inner);
         Some(Self { name, doc, params, stages, order })
     }
@@ -151,8 +151,8 @@ impl<'s> Stage<'s> {
             .filter_map(|(node, number)| Step::read(node, number, &place, known, findings))
             .collect();
         section.close(findings);
-        let items: Vec<&Item> = steps.iter().map(|step| &step.item).collect();
-        let order = order(&items, "step", &place, findings);
+        let items = steps.iter().map(|step| &step.item).collect();
+        let order = Siblings { items, noun: "step", place }.order(findings);
         Some(Self { item: Item { id, after }, on, rolling, steps, order, doc })
     }
 }

@@ -11,6 +11,7 @@ use super::scope::Scope;
 use super::section::{Node, Section};
 use super::value::{Read, Reader};
 use super::{Code, Field, FieldType, KindSchema, Params, Retry, Schemas, Source, policy};
+use crate::text::escape;
 
 /// A step before it is spread over hosts.
 #[derive(Debug)]
@@ -114,7 +115,7 @@ fn read_with(
     section.close(findings);
     let params = Params(params?);
     if let Err(rule) = (schema.check)(&params) {
-        let message = format!("{} cannot be: {rule}", step.what);
+        let message = format!("{} cannot be: {}", step.what, escape(&rule));
         findings.report(Found::new(Code::Contradiction, node.span(), message));
     }
     Some(params)

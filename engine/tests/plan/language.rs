@@ -115,7 +115,7 @@ fn a_diagnostic_is_json_with_the_fields_scripts_rely_on() {
     let plan = Source { name: "p.toml", text: "version = 1\nname = \"p\"\nstages = []\n" };
     let mistakes = check(plan, &KINDS).expect_err("is wrong");
     let json = serde_json::to_value(&mistakes).expect("diagnostics are JSON");
-    let unknown = &json["list"][1];
+    let unknown = &json["mistakes"][1];
     assert_eq!(unknown["code"], "P003");
     assert_eq!((&unknown["line"], &unknown["column"]), (&3.into(), &1.into()));
     assert_eq!(unknown["file"], "p.toml");
