@@ -10,7 +10,7 @@ use certwright_engine::plan::{Color, Diagnostics};
 
 use crate::confirm::ConfirmError;
 use crate::exit::Exit;
-use crate::human::lines::outcome_words;
+use crate::human::lines::outcome_word;
 use crate::pick::PickError;
 use crate::source::SourceError;
 
@@ -66,9 +66,9 @@ impl Failure {
 
     /// A run with which that cannot be done.
     pub(crate) fn nothing_to(run: &RunId, verb: &str, outcome: Option<Outcome>) -> Self {
-        let words = outcome.map_or("not finished", outcome_words);
+        let words = outcome.map_or("not finished", outcome_word);
         let failure =
-            Self::new(Exit::Refused, "nothing-to-do", format!("cannot {verb} run `{run}`: {words}"));
+            Self::new(Exit::Refused, "nothing-to-do", format!("cannot {verb} run `{run}`: it is {words}"));
         match outcome {
             Some(Outcome::Stuck) => failure.hint(format!("`certwright undo {run}` tries the undo again")),
             Some(Outcome::Changed) => {
@@ -83,6 +83,13 @@ impl Failure {
             )
             | None => failure.hint(format!("`certwright show {run}` shows it")),
         }
+    }
+
+    /// A run of which an undo would restore nothing.
+    pub(crate) fn nothing_undoable(run: &RunId, stays: &[String]) -> Self {
+        let message = format!("run `{run}` changed nothing that can be undone");
+        let failure = Self::new(Exit::Refused, "nothing-to-do", message);
+        if stays.is_empty() { failure } else { failure.hint(format!("stays as it is: {}", stays.join(", "))) }
     }
 
     /// A run that would stop before it changes anything.

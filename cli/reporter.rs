@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::machine::Record;
+use certwright_engine::machine::{Event, Record};
 use certwright_engine::plan::TaskId;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -136,7 +136,9 @@ impl Screen {
             Format::Json => out(&json::record_line(record)),
             Format::Human => {
                 self.terminal.width = Terminal::of_stdout().width;
-                if let Some(line) = lines::line(&self.view, record) {
+                // How it ended is said by the report that follows.
+                let ends = matches!(record.body, Event::RunFinished { .. });
+                if let Some(line) = lines::line(&self.view, record).filter(|_| !ends) {
                     self.say(&line);
                 }
             }

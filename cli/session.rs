@@ -21,7 +21,7 @@ use crate::runtime::{self, Time};
 use crate::terminal::out;
 use crate::verbs::App;
 use crate::view::RunView;
-use crate::{hosts, json, place};
+use crate::{hosts, json, place, when};
 
 /// Tasks in flight at most.
 const IN_FLIGHT: usize = 256;
@@ -144,8 +144,8 @@ impl Session {
     /// Drives the run to its end; what is known of it then.
     pub(crate) fn drive_on(self, app: &App, first: Input, lab: Option<&Lab>) -> Result<RunView, Failure> {
         let Self { machine, journal, view, cut, _cluster, .. } = self;
-        if let (Some(cut), Format::Human) = (&cut, app.format) {
-            out(&cut_note(cut));
+        if app.format == Format::Human {
+            out(&opening(&view, cut.as_ref()));
         }
         let time = if lab.is_some() { Time::Virtual } else { Time::Real };
         runtime::block_on(time, async {
@@ -173,9 +173,20 @@ pub(crate) fn finish(app: &App, view: &RunView, next: &report::Next) -> Result<E
     Ok(Exit::from(outcome))
 }
 
-fn cut_note(cut: &Cut) -> String {
-    format!(
-        "The journal ended in an interrupted write ({}): {} bytes were cut off, kept as {}.\n",
-        cut.why, cut.bytes, cut.kept_as
-    )
+/// What is said before the first line of a drive: which run this is, and where it stands.
+fn opening(view: &RunView, cut: Option<&Cut>) -> String {
+    let plan = view.plan();
+    let mut text = format!("Run {}: {} on cluster {}", view.header.run, plan.name, plan.cluster.name);
+    if view.records > 1 {
+        let stands = report::counts_words(view.counts());
+        text = format!("{text}, begun {} UTC; so far {stands}", when::date(view.started_ms));
+    }
+    text.push('\n');
+    if let Some(cut) = cut {
+        text = format!(
+            "{text}Its journal ended in an interrupted write ({}): {} bytes were cut off, kept as {}\n",
+            cut.why, cut.bytes, cut.kept_as
+        );
+    }
+    text + "\n"
 }

@@ -144,7 +144,7 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
         Event::UndoStarted { operator } => {
             say("undo", Tone::Strong, format!("asked for by {operator}: what was changed is restored"))
         }
-        Event::RunFinished { outcome } => say("end", tone(*outcome), outcome_words(*outcome).to_owned()),
+        Event::RunFinished { outcome } => say(outcome_word(*outcome), tone(*outcome), outcome_meaning(*outcome).to_owned()),
     }
 }
 
@@ -221,16 +221,29 @@ pub(crate) fn op_name(op: Op) -> &'static str {
     }
 }
 
-/// How a run ended, in words.
-pub(crate) fn outcome_words(outcome: Outcome) -> &'static str {
+/// How a run ended, in one word.
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Unchanged => "unchanged: everything was already as wanted",
-        Outcome::Changed => "changed: everything is as wanted now, and verified",
-        Outcome::Failed => "failed; it can be resumed",
-        Outcome::Interrupted => "interrupted; it can be resumed",
-        Outcome::Undone => "undone: what the run had changed is restored",
-        Outcome::Stuck => "stuck: an undo failed, a human is needed",
-        Outcome::Abandoned => "abandoned: given up for good, its changes stay",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Changed => "changed",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Undone => "undone",
+        Outcome::Stuck => "stuck",
+        Outcome::Abandoned => "abandoned",
+    }
+}
+
+/// What that means.
+pub(crate) fn outcome_meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unchanged => "everything was already as wanted",
+        Outcome::Changed => "everything is as wanted now, and verified",
+        Outcome::Failed => "nothing more was started; it can be resumed",
+        Outcome::Interrupted => "nothing more was started; it can be resumed",
+        Outcome::Undone => "what the run had changed is restored",
+        Outcome::Stuck => "an undo failed, a human is needed",
+        Outcome::Abandoned => "given up for good, its changes stay",
     }
 }
 

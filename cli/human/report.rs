@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use certwright_engine::machine::Outcome;
-use certwright_engine::plan::{HostIndex, TaskId};
+use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
-use super::lines::{last_words, op_name, outcome_words, tone};
+use super::lines::{last_words, op_name, outcome_meaning, outcome_word, tone};
 use super::table::table;
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, count};
@@ -22,6 +22,8 @@ pub(crate) struct Next {
     pub(crate) kept: bool,
 }
 
+/// Columns before the lines below a heading word.
+const INDENT: usize = 2;
 /// Lines of a command that a failure report shows.
 const LAST_LINES: usize = 8;
 
@@ -159,11 +161,11 @@ pub(crate) fn certificate_table(certificates: &[Change], paint: Paint) -> String
     table(&["HOST", "CERTIFICATE", "ENDED BEFORE", "ENDS NOW (UTC)"], &rows, 0, paint)
 }
 
-/// The outcome, the counts and the time, in one line or two.
+/// The outcome, the counts and the time, in two lines.
 fn totals(view: &RunView, paint: Paint) -> String {
-    let outcome = match view.outcome {
-        Some(outcome) => paint.tone(tone(outcome), outcome_words(outcome)),
-        None => paint.tone(Tone::Warn, "not finished"),
+    let (word, meaning, tone) = match view.outcome {
+        Some(outcome) => (outcome_word(outcome), outcome_meaning(outcome), tone(outcome)),
+        None => ("unfinished", "the run has not come to an end", Tone::Warn),
     };
     let lasted = when::lasted(Duration::from_millis(view.worked_ms()));
     let time = if view.header.lab.is_some() { format!("{lasted} of virtual time") } else { lasted };
@@ -173,12 +175,31 @@ fn totals(view: &RunView, paint: Paint) -> String {
         1 => "; 1 attempt failed and was retried".to_owned(),
         n => format!("; {n} attempts failed and were retried"),
     };
-    format!(
-        "Run {} {outcome}\n{}: {}{retried}; {time}\n",
-        view.header.run,
+    let mut out = format!(
+        "{}  {}\n{:INDENT$}{}: {}{retried}; {time}\n",
+        paint.tone(tone, &word.to_uppercase()),
+        paint.tone(Tone::Strong, meaning),
+        "",
         super::count(view.tasks.len(), "task"),
         counts_words(view.counts()),
-    )
+    );
+    let stays = stays_changed(view);
+    if !stays.is_empty() {
+        let _infallible = writeln!(out, "{:INDENT$}cannot be undone and stays: {}", "", stays.join(", "));
+    }
+    let _infallible = writeln!(out, "{:INDENT$}run {}", "", view.header.run);
+    out
+}
+
+/// After an undo: what stays as the run made it, since its kind cannot restore it.
+fn stays_changed(view: &RunView) -> Vec<String> {
+    if view.outcome != Some(Outcome::Undone) {
+        return Vec::new();
+    }
+    view.tasks_with_ids()
+        .filter(|(id, task)| task.acted && view.plan().step(*id).undo == UndoSupport::Unsupported)
+        .map(|(id, _)| view.plan().task_name(id))
+        .collect()
 }
 
 /// `15 changed, 12 unchanged`.

@@ -1,7 +1,200 @@
-//! stub
-pub(crate) fn rehearse(
-    _: &super::App,
-    _: &crate::args::RehearseArgs,
-) -> Result<crate::exit::Exit, crate::failure::Failure> {
-    unimplemented!()
+//! `rehearse`: the same plan, engine and kinds on simulated nodes, in virtual time.
+//!
+//! Invariant: no real host is touched, and what a rehearsal needs is in its lab's folder: with `--lab` it stays
+//! (the run itself is in the state folder, so that it can be resumed), without it everything vanishes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::journal::StateDir;
+use certwright_engine::machine::Input;
+use certwright_engine::plan::WORKSTATION;
+use certwright_steps::lab::{Fault, FaultKind, Fired, Lab, LabSpec};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::App;
+use crate::args::{Format, RehearseArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::report::{self, Next};
+use crate::session::{Begin, Session};
+use crate::source::{self, Text};
+use crate::terminal::out;
+use crate::view::RunView;
+use crate::{json, when};
+
+/// Makes or opens the lab, lets something go wrong, runs the plan.
+pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
+    if args.fault.iter().any(|fault| fault == "help") {
+        out(&certwright_steps::lab::fault_help());
+        return Ok(Exit::Done);
+    }
+    let began_ms = Clock::system_wall_ms();
+    let faults = faults(&args.fault)?;
+    let plan = source::plan(&args.plan)?;
+    let place = Place::of(app, args.lab.as_deref())?;
+    let (lab, origin) = place.lab(app, args, &plan)?;
+    let inventory = match &args.inventory {
+        Some(path) => source::file(path)?,
+        None => Text { name: "the lab's inventory".to_owned(), text: lab.inventory() },
+    };
+    let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
+    let faults = match (faults, origin) {
+        (Some(faults), _) => faults,
+        (None, Origin::New) => default_faults(&lab),
+        (None, Origin::Kept) => Vec::new(),
+    };
+    for fault in &faults {
+        lab.inject(fault.clone())?;
+    }
+    let before = lab.faults_fired().len();
+    if app.format == Format::Human {
+        out(&opening(&lab, origin, &faults, args.lab.as_deref()));
+    }
+    let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
+    let view = Session::begin(app, begin)?.drive_on(app, Input::Tick, Some(&lab))?;
+    let fired = lab.faults_fired().split_off(before);
+    let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
+    let next = Next { kept: args.lab.is_some(), ..app.next() };
+    tell(app, &view, &next, &Closing { faults, fired, lasted, lab: args.lab.as_deref() });
+    Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// Whether the lab was made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    New,
+    Kept,
+}
+
+/// Where the lab and the run are.
+struct Place {
+    lab: PathBuf,
+    state: StateDir,
+    _vanishes: Option<TempDir>,
+}
+
+impl Place {
+    fn of(app: &App, kept: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(folder) = kept {
+            let lab = std::path::absolute(folder).map_err(|error| Failure::system("find the lab", &error))?;
+            return Ok(Self { lab, state: app.state()?, _vanishes: None });
+        }
+        let folder = tempfile::Builder::new()
+            .prefix("certwright-lab-")
+            .tempdir()
+            .map_err(|error| Failure::system("make a folder for the lab", &error))?;
+        let (lab, state) = (folder.path().join("lab"), StateDir::new(folder.path().join("state")));
+        Ok(Self { lab, state, _vanishes: Some(folder) })
+    }
+
+    /// The lab that is there, or a new one shaped like the inventory.
+    fn lab(&self, app: &App, args: &RehearseArgs, plan: &Text) -> Result<(Lab, Origin), Failure> {
+        if Lab::exists(&self.lab) {
+            return Ok((Lab::open(&self.lab)?, Origin::Kept));
+        }
+        let spec = match &args.inventory {
+            None => LabSpec::default(),
+            Some(path) => {
+                let like = app.resolve_texts(plan, &source::file(path)?, &args.choices)?;
+                LabSpec::like(&like.cluster, &like.hosts)
+            }
+        };
+        Ok((Lab::create(&self.lab, &spec, &Clock::real())?, Origin::New))
+    }
+}
+
+/// The faults that were asked for; None when nothing was said.
+fn faults(given: &[String]) -> Result<Option<Vec<Fault>>, Failure> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let asked = given.iter().filter(|text| *text != "none");
+    let parse = |text: &String| {
+        text.parse::<Fault>().map_err(|error| {
+            Failure::new(Exit::Invalid, "usage", error.to_string())
+                .hint("`certwright rehearse --fault help` lists what can go wrong")
+        })
+    };
+    asked.map(parse).collect::<Result<_, _>>().map(Some)
+}
+
+/// One DeadlineExceeded on the second node, where there is one: the case that the manual procedure warns of.
+fn default_faults(lab: &Lab) -> Vec<Fault> {
+    let nodes = lab.nodes();
+    let host = nodes.get(1).or_else(|| nodes.first());
+    host.map(|host| Fault::new(FaultKind::DeadlineExceeded, host.clone())).into_iter().collect()
+}
+
+fn opening(lab: &Lab, origin: Origin, faults: &[Fault], kept: Option<&Path>) -> String {
+    let nodes = lab.nodes();
+    let noun = match origin {
+        Origin::New => "new simulated nodes, their certificates expired",
+        Origin::Kept => "simulated nodes as they were left",
+    };
+    let place = kept.map(|folder| format!("; kept in {}", folder.display())).unwrap_or_default();
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let faults = if faults.is_empty() { "nothing".to_owned() } else { faults.join(", ") };
+    format!(
+        "Rehearsal on {} {noun}: {}{place}\nWhat will go wrong: {faults}. Time is virtual; no real host is touched.\n",
+        nodes.len(),
+        nodes.join(", "),
+    )
+}
+
+/// What is said at the end of a rehearsal, beside the run's own report.
+struct Closing<'a> {
+    faults: Vec<Fault>,
+    fired: Vec<Fired>,
+    lasted: Duration,
+    lab: Option<&'a Path>,
+}
+
+impl Closing<'_> {
+    fn lines(&self, view: &RunView) -> String {
+        let mut text = String::new();
+        let survived = if Exit::from(view.outcome.unwrap_or(certwright_engine::machine::Outcome::Failed))
+            == Exit::Done
+        {
+            "met and survived"
+        } else {
+            "met"
+        };
+        for fault in &self.faults {
+            let met = self.fired.iter().find(|fired| fired.fault == *fault);
+            match met {
+                Some(fired) => {
+                    text.push_str(&format!("  fault {fault}: {survived} (in `{}`)\n", fired.command));
+                }
+                None => text.push_str(&format!("  fault {fault}: NOT met, so it proved nothing\n")),
+            }
+        }
+        text.push_str(&format!("  rehearsed in {}\n", when::lasted(self.lasted)));
+        if let Some(lab) = self.lab {
+            let lab = lab.display();
+            text.push_str(&format!(
+                "\nLook at it\n  openssl x509 -noout -enddate -in {lab}/cp-1/etc/kubernetes/pki/apiserver.crt\n  \
+                 certwright rehearse --lab {lab}    # again: everything should be unchanged\n"
+            ));
+        }
+        text
+    }
+}
+
+fn tell(app: &App, view: &RunView, next: &Next, closing: &Closing<'_>) {
+    match app.format {
+        Format::Human => {
+            out(&format!("\n{}{}", report::report(view, next, app.terminal), closing.lines(view)));
+        }
+        Format::Json => {
+            let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
+            let met = |fault: &Fault| closing.fired.iter().any(|fired| fired.fault == *fault);
+            let faults = closing.faults.iter().map(|f| json!({ "fault": f.to_string(), "met": met(f) }));
+            summary["faults"] = faults.collect();
+            summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
+            out(&json::document("summary", summary));
+        }
+    }
 }

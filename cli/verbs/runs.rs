@@ -1,13 +1,13 @@
 //! `runs`: every run of this state folder, the newest first.
 
 use certwright_engine::journal::{ListedRun, RunState, RunSummary};
-use certwright_engine::machine::Outcome;
 use serde_json::json;
 
 use super::App;
 use crate::args::{Format, RunsArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::human::lines::outcome_word;
 use crate::human::table::table;
 use crate::terminal::out;
 use crate::{json, when};
@@ -74,14 +74,6 @@ fn state_name(state: RunState) -> &'static str {
     match state {
         RunState::Running => "running",
         RunState::CutOff => "cut off",
-        RunState::Finished(outcome) => match outcome {
-            Outcome::Unchanged => "unchanged",
-            Outcome::Changed => "changed",
-            Outcome::Failed => "failed",
-            Outcome::Interrupted => "interrupted",
-            Outcome::Undone => "undone",
-            Outcome::Stuck => "stuck",
-            Outcome::Abandoned => "abandoned",
-        },
+        RunState::Finished(outcome) => outcome_word(outcome),
     }
 }

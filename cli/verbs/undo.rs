@@ -1,6 +1,7 @@
 //! `undo`: restores what a run changed, the latest change first.
 
 use certwright_engine::machine::Input;
+use certwright_engine::plan::UndoSupport;
 
 use super::App;
 use crate::args::{Format, UndoArgs};
@@ -21,6 +22,9 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     if !session.state().can_undo() {
         return Err(Failure::nothing_to(&run, "undo", session.view().outcome));
     }
+    if session.view().to_undo().next().is_none() {
+        return Err(Failure::nothing_undoable(&run, &stays(session.view())));
+    }
     if app.format == Format::Human {
         out(&intent(session.view()));
     }
@@ -38,8 +42,25 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
 fn intent(view: &RunView) -> String {
     let mut tasks: Vec<String> = view.to_undo().map(|id| view.plan().task_name(id)).collect();
     tasks.reverse();
-    if tasks.is_empty() {
-        return format!("Run {} has nothing that can be undone.\n\n", view.header.run);
+    let mut text = format!("Undo of run {} restores, in this order:\n", view.header.run);
+    for task in tasks {
+        text.push_str("  ");
+        text.push_str(&task);
+        text.push('\n');
     }
-    format!("Undo of run {}: restores, in this order,\n  {}\n\n", view.header.run, tasks.join("\n  "))
+    let stays = stays(view);
+    if !stays.is_empty() {
+        text.push_str("Cannot be undone and stays: ");
+        text.push_str(&stays.join(", "));
+        text.push('\n');
+    }
+    text
+}
+
+/// Changes of the run that no undo restores.
+fn stays(view: &RunView) -> Vec<String> {
+    view.tasks_with_ids()
+        .filter(|(id, task)| task.acted && view.plan().step(*id).undo == UndoSupport::Unsupported)
+        .map(|(id, _)| view.plan().task_name(id))
+        .collect()
 }
