@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::trust::{self, Access};
-use super::{JournalError, Position, Tail};
+use super::{JournalError, Position, Tail, zeros};
 
 /// A tail that was cut off a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub(super) fn cut(
     let mut reader = file;
     let read = reader.seek(SeekFrom::Start(end.offset)).and_then(|_| reader.read_to_end(&mut bytes));
     read.map_err(JournalError::io("read", path))?;
-    bytes.truncate(bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1));
+    bytes.truncate(zeros::trim_end(&bytes).len());
 
     let kept_as = keep(folder, &bytes)?;
     let cut = Cut {

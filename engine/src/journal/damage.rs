@@ -4,6 +4,7 @@
 //! later batch stands behind it, its batch may never have been acknowledged; when something does, it was.
 
 use super::line::{self, JSON_START, Place};
+use super::zeros;
 
 /// Whether a legible line after the first one in `rest` claims to be of a batch later than `damaged`.
 ///
@@ -11,6 +12,7 @@ use super::line::{self, JSON_START, Place};
 /// an interrupted write leaves bytes of its own batch or none, never well-formed ones of another. Lines are
 /// found by how their JSON begins and not by line feeds, for a line feed can be what is damaged.
 pub(super) fn later_batch_follows(rest: &[u8], damaged: u64) -> bool {
+    let rest = zeros::trim_end(rest);
     let starts = rest.windows(JSON_START.len()).enumerate().filter(|(_, w)| *w == JSON_START);
     starts.filter_map(|(at, _)| legible(rest, at)).any(|(first, place)| !first && place.batch > damaged)
 }

@@ -23,6 +23,8 @@ mod lock;
 
 mod trust;
 
+mod zeros;
+
 mod line;
 
 mod scan;

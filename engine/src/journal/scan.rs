@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::damage::later_batch_follows;
 use super::line::{self, Flaw, Place};
-use super::{FORMAT, JournalError};
+use super::{FORMAT, JournalError, zeros};
 use crate::machine::{Event, Record};
 
 /// Bytes asked of the source at once.
@@ -263,11 +263,12 @@ impl<R: Read> Scan<R> {
     fn only_zeros_left(&mut self) -> Result<bool, JournalError> {
         loop {
             let rest = &self.buffer[self.at..];
-            let zeros = rest.iter().position(|b| *b != 0);
-            self.at += zeros.unwrap_or(rest.len()) - 1;
+            let zeros = zeros::leading(rest);
+            let something = zeros < rest.len();
+            self.at += zeros - 1;
             self.fill(2)?;
-            if zeros.is_some() || self.buffer.len() - self.at == 1 {
-                return Ok(zeros.is_none());
+            if something || self.buffer.len() - self.at == 1 {
+                return Ok(!something);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::{Entry, JournalError, Scan, line};
+use super::{Entry, JournalError, Scan, line, zeros};
 use crate::machine::{Event, Header, Outcome, Record};
 
 /// How far a run got.
@@ -77,7 +77,7 @@ fn last_line(path: &Path, file: &File) -> Result<Option<Last>, JournalError> {
         let mut block = vec![0; size];
         file.read_exact_at(&mut block, from).map_err(JournalError::io("read", path))?;
         if text.is_empty() {
-            block.truncate(block.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1));
+            block.truncate(zeros::trim_end(&block).len());
         }
         block.extend_from_slice(&text);
         text = block;

@@ -154,25 +154,19 @@ impl Journal {
     }
 
     fn write(&mut self, end: u64) -> io::Result<()> {
-        if end > self.zeroed_to {
-            // It does not fit into written space, so it brings its own reserve.
-            let zeros = if self.batch.len() >= CHUNK { RESERVE } else { CHUNK };
-            self.zeroed_to = end + zeros as u64;
-            self.batch.resize(self.batch.len() + zeros, 0);
-            self.medium.write_at(&self.batch, self.end.offset)?;
-        } else {
-            self.medium.write_at(&self.batch, self.end.offset)?;
-            if end + RESERVE as u64 > self.zeroed_to && self.room == Room::Ample {
-                self.extend()?;
-            }
+        self.medium.write_at(&self.batch, self.end.offset)?;
+        self.zeroed_to = self.zeroed_to.max(end);
+        if end + RESERVE as u64 > self.zeroed_to && self.room == Room::Ample {
+            // A batch of megabytes needs no more written space than the reserve: it would be written twice.
+            self.extend(if self.batch.len() >= CHUNK { RESERVE } else { CHUNK })?;
         }
         self.medium.sync()
     }
 
-    /// Writes more zeros; a full disk is no error as long as the reserve is there.
-    fn extend(&mut self) -> io::Result<()> {
-        match self.medium.write_at(&vec![0; CHUNK], self.zeroed_to) {
-            Ok(()) => self.zeroed_to += CHUNK as u64,
+    /// Writes more zeros; a full disk is not an error yet: what is there is for the closing records.
+    fn extend(&mut self, zeros: usize) -> io::Result<()> {
+        match self.medium.write_at(&vec![0; zeros], self.zeroed_to) {
+            Ok(()) => self.zeroed_to += zeros as u64,
             Err(e) if is_full(&e) => self.room = Room::Closing,
             Err(e) => return Err(e),
         }
