@@ -68,8 +68,7 @@ async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
     let address = pod.as_ref().and_then(|pod| pod.advertise_address());
     let Some(address) = address else {
         let (host, manifests) = (node.host.name(), &node.manifests);
-        let message =
-            format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
+        let message = format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
         return Err(StepError::new(ErrorClass::Invalid, message)
             .remedy("check that this host is a control-plane node of a kubeadm cluster"));
     };

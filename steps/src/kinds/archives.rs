@@ -43,7 +43,10 @@ pub(super) async fn ensure(
 pub(super) async fn contents(host: &dyn Host, archive: &str) -> Result<BTreeMap<String, Digest>, StepError> {
     let path = format!("{archive}.contents");
     let text = host.read(&path).await?.ok_or_else(|| {
-        StepError::new(ErrorClass::Invalid, format!("{}: backup `{archive}` has no list of contents", host.name()))
+        StepError::new(
+            ErrorClass::Invalid,
+            format!("{}: backup `{archive}` has no list of contents", host.name()),
+        )
     })?;
     Ok(parse_contents(&String::from_utf8_lossy(&text)))
 }

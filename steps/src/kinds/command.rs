@@ -110,8 +110,7 @@ impl Step for RunCommand {
         let command = self.command();
         let output = cx.run(&command).await?;
         if !output.success() {
-            let message =
-                format!("{}: {} exited with {}", cx.host.name(), self.program(), output.status);
+            let message = format!("{}: {} exited with {}", cx.host.name(), self.program(), output.status);
             return Err(refused(ErrorClass::Refused, message, &command, &output));
         }
         Ok(Done::new(format!("{} exited with 0", self.program())))

@@ -37,7 +37,9 @@ pub(super) fn invalid(host: &str, findings: &[Finding]) -> StepError {
         n => format!("{host}: {n} findings, the first: {}", first.what),
     };
     let lines = findings.iter().map(|finding| format!("{}: {}", finding.what, finding.remedy)).collect();
-    StepError::new(ErrorClass::Invalid, message)
-        .remedy(first.remedy.clone())
-        .evidence(Evidence { command: "certwright's own checks".to_owned(), status: None, last_lines: lines })
+    StepError::new(ErrorClass::Invalid, message).remedy(first.remedy.clone()).evidence(Evidence {
+        command: "certwright's own checks".to_owned(),
+        status: None,
+        last_lines: lines,
+    })
 }

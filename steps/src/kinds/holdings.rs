@@ -161,7 +161,10 @@ impl Holdings {
 
     /// Why no authority of this node can issue now: external ones, and those that end before a new leaf would.
     pub(super) fn unable_to_issue(&self, now: i64) -> Vec<Finding> {
-        self.authorities.iter().filter_map(|(authority, held)| held.unable_to_issue(*authority, now)).collect()
+        self.authorities
+            .iter()
+            .filter_map(|(authority, held)| held.unable_to_issue(*authority, now))
+            .collect()
     }
 
     /// Which certificates are not as they should be for another `before`, one line each.
@@ -215,7 +218,8 @@ impl HeldAuthority {
         let certificate = match &self.certificate {
             Ok(certificate) => certificate,
             Err(why) => {
-                let remedy = format!("copy {path} from another control-plane node, or restore it from a backup");
+                let remedy =
+                    format!("copy {path} from another control-plane node, or restore it from a backup");
                 return Some(Finding::new(format!("{path} {why}"), remedy));
             }
         };

@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
-};
+use certwright_engine::plan::{CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::candidate::span;

@@ -30,9 +30,13 @@ fn klog(line: &str, near_ns: i128) -> Option<i128> {
     let mut parts = clock.split([':', '.']).map(number);
     let mut next = || parts.next().flatten();
     let (hour, minute, second, micros): (u32, u32, u32, u32) = (next()?, next()?, next()?, next()?);
-    let clock =
-        Time::from_hms_micro(u8::try_from(hour).ok()?, u8::try_from(minute).ok()?, u8::try_from(second).ok()?, micros)
-            .ok()?;
+    let clock = Time::from_hms_micro(
+        u8::try_from(hour).ok()?,
+        u8::try_from(minute).ok()?,
+        u8::try_from(second).ok()?,
+        micros,
+    )
+    .ok()?;
     let near = OffsetDateTime::from_unix_timestamp_nanos(near_ns).ok()?;
     // The line is of the year that puts it nearest to the container's start.
     (near.year() - 1..=near.year() + 1)
@@ -53,8 +57,14 @@ mod tests {
     fn lines_of_klog_and_of_etcd_are_dated() {
         let near = at("2026-11-24T21:00:00Z");
         for (line, expected) in [
-            (r#"E1124 21:06:58.792314       1 leaderelection.go:461] "Error""#, Some("2026-11-24T21:06:58.792314Z")),
-            (r#"{"level":"warn","ts":"2026-11-24T21:05:28.584192Z","msg":"x"}"#, Some("2026-11-24T21:05:28.584192Z")),
+            (
+                r#"E1124 21:06:58.792314       1 leaderelection.go:461] "Error""#,
+                Some("2026-11-24T21:06:58.792314Z"),
+            ),
+            (
+                r#"{"level":"warn","ts":"2026-11-24T21:05:28.584192Z","msg":"x"}"#,
+                Some("2026-11-24T21:05:28.584192Z"),
+            ),
             (r#"{"level":"warn","ts":"2026-11-24T22:05:28.584192+0100"}"#, None),
             ("Error: 1124 without a stamp", None),
             ("E1324 21:06:58.792314 month 13", None),

@@ -33,8 +33,7 @@ impl<'a> Node<'a> {
             let what = format!("{}: {}: {error}", host.name(), kubelet::CONFIG);
             StepError::new(ErrorClass::Invalid, what)
         })?;
-        let endpoint =
-            kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
+        let endpoint = kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
         Ok(Self {
             host,
             manifests: parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned()),

@@ -133,7 +133,10 @@ impl RolloutRestart {
             // kubectl writes whole seconds.
             Some(at) if i128::from(at) >= newest.ns / 1_000_000_000 => Seen::Restarted {
                 rolled_out: set.is_rolled_out(),
-                progress: format!("{} of {} pods are updated, {} available", set.updated, set.desired, set.available),
+                progress: format!(
+                    "{} of {} pods are updated, {} available",
+                    set.updated, set.desired, set.available
+                ),
             },
             Some(_) | None => Seen::NotRestarted { newest },
         })
@@ -145,11 +148,8 @@ impl RolloutRestart {
             for path in &self.newer_than {
                 let Some(stat) = host.stat(path).await? else { continue };
                 if newest.as_ref().is_none_or(|newest| stat.mtime_ns > newest.ns) {
-                    newest = Some(Newest {
-                        host: host.name().to_owned(),
-                        path: path.clone(),
-                        ns: stat.mtime_ns,
-                    });
+                    newest =
+                        Some(Newest { host: host.name().to_owned(), path: path.clone(), ns: stat.mtime_ns });
                 }
             }
         }

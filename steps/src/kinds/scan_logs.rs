@@ -22,7 +22,8 @@ use crate::pki::Component;
 use crate::tools::crictl::{self, Container};
 
 /// Signatures of TLS trouble, old and new: etcd's, Go's, the API server's.
-const PATTERNS: &str = r#"["x509:", "tls: bad certificate", "rejected connection", "certificate has expired", "Unauthorized"]"#;
+const PATTERNS: &str =
+    r#"["x509:", "tls: bad certificate", "rejected connection", "certificate has expired", "Unauthorized"]"#;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -146,8 +147,10 @@ fn trouble(cx: &Context, hits: &[Hit]) -> StepError {
     let host = cx.host.name();
     let first = &hits[0];
     let message = format!("{host}: {} still logs: {}", first.component.name(), first.line);
-    let lines =
-        hits.iter().map(|hit| format!("{} ({} lines): {}", hit.component.name(), hit.count, hit.line)).collect();
+    let lines = hits
+        .iter()
+        .map(|hit| format!("{} ({} lines): {}", hit.component.name(), hit.count, hit.line))
+        .collect();
     StepError::new(ErrorClass::Unsatisfied, message)
         .remedy("see who still uses an old certificate: the peer or client that the line names")
         .evidence(Evidence {

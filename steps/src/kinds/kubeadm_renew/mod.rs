@@ -29,8 +29,8 @@ use super::finding::{Finding, invalid};
 use super::holdings::Holdings;
 use super::node::{Node, now};
 use crate::pki::layout::{self, KUBERNETES};
-use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
 use crate::tools::archive;
+use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -230,8 +230,7 @@ impl Step for KubeadmRenew {
         }
         possible(cx, holdings.unable_to_issue(now(cx)))?;
         cx.progress.tell("making sure of the backup");
-        let archive =
-            archives::ensure(cx.host.as_ref(), &self.backups, &cx.run, &self.backed_up()).await?;
+        let archive = archives::ensure(cx.host.as_ref(), &self.backups, &cx.run, &self.backed_up()).await?;
         self.archive_holds(cx, &archive, &holdings).await?;
         cx.progress.tell("kubeadm renews");
         let renewed = self.renew(cx, &holdings).await?;

@@ -82,10 +82,16 @@ mod tests {
             change(&mut new);
             differences(std::slice::from_ref(&old), &[new]).join("")
         };
-        assert_eq!(change(|new| *new = facts("apiserver", "1")), "apiserver is unchanged (/pki/apiserver.crt)");
+        assert_eq!(
+            change(|new| *new = facts("apiserver", "1")),
+            "apiserver is unchanged (/pki/apiserver.crt)"
+        );
         assert_eq!(change(|new| new.serial = "1".to_owned()), "apiserver still has serial number 1");
         assert_eq!(change(|new| new.not_after = 999), "apiserver ends earlier than before");
-        assert_eq!(change(|new| new.issuer = "CN=other".to_owned()), "apiserver has other issuer than before");
+        assert_eq!(
+            change(|new| new.issuer = "CN=other".to_owned()),
+            "apiserver has other issuer than before"
+        );
         assert_eq!(change(|new| drop(new.sans.pop())), "apiserver has other SANs than before");
         assert_eq!(change(|new| new.usages.clear()), "apiserver has other extended key usages than before");
         assert_eq!(change(|new| new.name = "other".to_owned()), "apiserver is gone");

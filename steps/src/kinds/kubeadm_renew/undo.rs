@@ -43,8 +43,12 @@ pub(super) async fn undo(
         let archive = archives::find(host, backups, &cx.run).await?.ok_or_else(|| no_backup(cx, backups))?;
         cx.progress.tell(&format!("restoring {} files from {}", before.files.len(), archive.path));
         archive::restore(host, &archive.path, &before.files).await?;
-        host.write(&marker, b"the time of this file is when certwright restored the backup beside it\n", 0o600)
-            .await?;
+        host.write(
+            &marker,
+            b"the time of this file is when certwright restored the backup beside it\n",
+            0o600,
+        )
+        .await?;
         restored = written(host, &marker).await?;
     }
     let restored = restored.ok_or_else(|| {

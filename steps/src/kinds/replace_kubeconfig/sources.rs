@@ -176,15 +176,15 @@ impl Sources<'_> {
             let name = format!("admin.conf of {}", host.name());
             let text = match host.read(ADMIN_CONF).await {
                 Ok(Some(text)) => Ok(text),
-                Ok(None) => Err(Refusal {
-                    class: ErrorClass::Invalid,
-                    why: "is missing".to_owned(),
+                Ok(None) => {
+                    Err(Refusal { class: ErrorClass::Invalid, why: "is missing".to_owned(), evidence: None })
+                }
+                // One node that is away must not keep the others from helping.
+                Err(error) => Err(Refusal {
+                    class: error.class(),
+                    why: format!("cannot be read: {error}"),
                     evidence: None,
                 }),
-                // One node that is away must not keep the others from helping.
-                Err(error) => {
-                    Err(Refusal { class: error.class(), why: format!("cannot be read: {error}"), evidence: None })
-                }
             };
             candidates.push(Candidate::judge(name, text, reference, now));
         }
@@ -213,7 +213,10 @@ impl Sources<'_> {
             lines.push(format!("{command}   # on {}", host.name()));
         }
         let nodes: Vec<&str> = self.cx.hosts.group(self.group).map(|host| host.name()).collect();
-        lines.push(format!("cat {ADMIN_CONF}   # if that is of no use: of {}, the first that is", nodes.join(", ")));
+        lines.push(format!(
+            "cat {ADMIN_CONF}   # if that is of no use: of {}, the first that is",
+            nodes.join(", ")
+        ));
         lines.push(Kubectl::new(swap::trial(self.cx, path)).nodes_text().display());
         lines.push(format!("cp {path} {}", swap::kept(self.cx, path)));
         lines.push(format!("mv {} {path}   # mode 0600", swap::trial(self.cx, path)));
@@ -232,9 +235,11 @@ pub(super) fn none_accepted(cx: &Context, path: &str, why: &str, candidates: &[C
     };
     let class = refusals().map(|refusal| refusal.class).find(|class| passing(*class));
     let order: Vec<String> = candidates.iter().map(Candidate::describe).collect();
-    let message = format!("{}: {path} {why}, and nothing may replace it: {}", cx.host.name(), order.join("; "));
-    let error = StepError::new(class.unwrap_or(ErrorClass::Invalid), message)
-        .remedy("see that the control-plane nodes are renewed and that the inventory names this cluster, then resume");
+    let message =
+        format!("{}: {path} {why}, and nothing may replace it: {}", cx.host.name(), order.join("; "));
+    let error = StepError::new(class.unwrap_or(ErrorClass::Invalid), message).remedy(
+        "see that the control-plane nodes are renewed and that the inventory names this cluster, then resume",
+    );
     match refusals().find_map(|refusal| refusal.evidence.clone()) {
         Some(evidence) => error.evidence(evidence),
         None => error,

@@ -93,7 +93,8 @@ pub(super) async fn undo(cx: &Context, before: &KubeconfigFacts) -> Result<Done,
     let kept = kept(cx, path);
     let old = cx.host.read(&kept).await?.filter(|old| Digest::of(old) == digest).ok_or_else(|| {
         let message = format!("{}: {kept} is not the file that was replaced", cx.host.name());
-        StepError::new(ErrorClass::Invalid, message).remedy(format!("restore {path} from a backup of your own"))
+        StepError::new(ErrorClass::Invalid, message)
+            .remedy(format!("restore {path} from a backup of your own"))
     })?;
     let owner = cx.host.stat(path).await?.map(|stat| (stat.uid, stat.gid));
     cx.host.write(path, &old, before.mode).await?;

@@ -15,7 +15,8 @@ pub(super) struct Port {
 /// Paths in flags that name a file the component reads; those it writes (logs) are none of them.
 pub(super) fn read_by(pod: &StaticPod) -> Vec<String> {
     let reads = |flag: &str| {
-        let names_a_file = ["file", "kubeconfig", "-certificate", "-key"].iter().any(|end| flag.ends_with(end));
+        let names_a_file =
+            ["file", "kubeconfig", "-certificate", "-key"].iter().any(|end| flag.ends_with(end));
         names_a_file && flag != "log-file"
     };
     let mut paths: Vec<String> = pod
@@ -53,7 +54,8 @@ pub(super) fn ports(component: Component, pod: &StaticPod) -> Vec<Port> {
 /// The URLs that tell whether a component is ready, in the order in which they are tried: a later one is for
 /// releases that do not know the earlier one (404).
 pub(super) fn health(component: Component, pod: &StaticPod) -> Vec<String> {
-    let secure = |port: u16| dial(pod.flag("bind-address").unwrap_or_default(), pod.secure_port().unwrap_or(port));
+    let secure =
+        |port: u16| dial(pod.flag("bind-address").unwrap_or_default(), pod.secure_port().unwrap_or(port));
     match component {
         Component::Etcd => {
             let at = dial_first(&pod.listen_metrics_urls()).unwrap_or_else(|| "127.0.0.1:2381".to_owned());
@@ -117,7 +119,13 @@ mod tests {
         ]);
         assert_eq!(
             read_by(&pod),
-            ["/etc/scheduler.conf", "/pki/apiserver.crt", "/pki/client.crt", "/pki/client.key", "/pki/etcd.crt"]
+            [
+                "/etc/scheduler.conf",
+                "/pki/apiserver.crt",
+                "/pki/client.crt",
+                "/pki/client.key",
+                "/pki/etcd.crt"
+            ]
         );
     }
 

@@ -169,7 +169,9 @@ async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
             Ok(served) if served.fingerprint == *expected => {}
             Ok(_) => {
                 let (endpoint, file) = (&port.endpoint, &port.file);
-                return Ok(State::Stale(format!("{name} serves another certificate on {endpoint} than {file}")));
+                return Ok(State::Stale(format!(
+                    "{name} serves another certificate on {endpoint} than {file}"
+                )));
             }
             Err(error) => return Ok(State::Coming(format!("{name} on {}: {error}", port.endpoint))),
         }

@@ -11,5 +11,5 @@ mod files;
 
 mod restart;
 
-pub(super) use look::{Look, State, look};
+pub(super) use look::{Look, State, Written, look};
 pub(super) use restart::{Proof, Restart};

@@ -149,7 +149,8 @@ impl Restart<'_> {
             let (look, reason) = match self.look(component).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(look)) => {
-                    let stopped = stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
+                    let stopped =
+                        stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
                     if stopped.is_some() && self.cx.clock.mono() >= end_of_old {
                         return Err(self.without_effect(component));
                     }
@@ -179,8 +180,9 @@ impl Restart<'_> {
     fn without_effect(&self, component: Component) -> StepError {
         let (host, name) = (self.host(), component.name());
         let message = format!("{host}: crictl stop of {name} exited with 0, yet its container still runs");
-        StepError::new(ErrorClass::Unavailable, message)
-            .remedy("if it happens again: `crictl stopp` of its sandbox, and see the log of the container runtime")
+        StepError::new(ErrorClass::Unavailable, message).remedy(
+            "if it happens again: `crictl stopp` of its sandbox, and see the log of the container runtime",
+        )
     }
 
     /// What is still missing; None when nothing is. `stopped` is the old container while it still runs.
@@ -213,8 +215,12 @@ impl Restart<'_> {
                 ErrorClass::Unavailable,
                 format!("{host}: the new container of {name} is older than {path}"),
             )
-            .remedy(format!("if {path} was not written just now, its time is wrong: check the node's clock, touch it")),
-            None => StepError::new(ErrorClass::Unavailable, format!("{host}: {reason}, even after a restart")),
+            .remedy(format!(
+                "if {path} was not written just now, its time is wrong: check the node's clock, touch it"
+            )),
+            None => {
+                StepError::new(ErrorClass::Unavailable, format!("{host}: {reason}, even after a restart"))
+            }
         }
     }
 
@@ -225,7 +231,8 @@ impl Restart<'_> {
             UnitState::Active | UnitState::Activating | UnitState::Other(_) => Ok(()),
             UnitState::Inactive | UnitState::Failed => {
                 let (host, name, word) = (self.host(), component.name(), kubelet_word(&state));
-                let message = format!("{host}: {name} is stopped and the kubelet is {word}: nothing brings it back");
+                let message =
+                    format!("{host}: {name} is stopped and the kubelet is {word}: nothing brings it back");
                 let mut error = self.kubelet_error(component, &state);
                 error.message = message;
                 Err(error)
