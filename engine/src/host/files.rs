@@ -17,12 +17,12 @@ exec head -c "$2" -- "$1""#;
 
 /// New file in the same folder, 0600 (umask 077, mktemp) until it is complete; `dd` syncs the data. A symlink's
 /// target is replaced, not the symlink; an owner that was there stays.
-const WRITE: &str = r#"path=$(readlink -f -- "$1" && echo .) || { echo 'cannot be resolved' >&2; exit 1; }
+const WRITE: &str = r#"case $1 in */) echo 'is a folder' >&2; exit 1 ;; esac
+mkdir -p -- "${1%/*}/" || exit 1
+path=$(readlink -f -- "$1" && echo .) || { echo 'cannot be resolved' >&2; exit 1; }
 path=${path%??}
-case $path in */) echo 'is a folder' >&2; exit 1 ;; esac
 test ! -d "$path" || { echo 'is a folder' >&2; exit 1; }
 folder=${path%/*}/
-mkdir -p -- "$folder" || exit 1
 new=$(mktemp -- "$folder.certwright.XXXXXXXXXX") || exit 1
 trap 'rm -f -- "$new"' EXIT
 dd "of=$new" bs=64k conv=notrunc,fsync status=none || exit 1

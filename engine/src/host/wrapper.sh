@@ -10,26 +10,22 @@ mark() {
     printf '\036%s %s\n' "$n" "$*" >&2
 }
 fail() {
-    test -z "$d" || rm -rf "$d"
     mark "fail $*"
     exit 0
 }
 # The lock is inherited by the command: it holds it even where this shell is killed.
 lock() {
-    mkdir -p "$run" 2>/dev/null
     true 2>/dev/null >>"$base/lock" || fail "cannot open $base/lock"
     exec 9>>"$base/lock"
     flock -w "$secs" 9 && return
     test $? = 1 || fail "cannot lock $base/lock"
-    test -z "$d" || rm -rf "$d"
-    mark "busy $(head -c 300 "$run/current" 2>/dev/null | head -n 1)"
+    mark "busy $(head -c 300 "$run/current" | head -n 1), since $(date -u -r "$run/current" +%H:%M:%SZ)"
     exit 0
 }
 limit() {
     test "$secs" = 0 && exec "$@"
     exec timeout -k 2 "$secs" "$@"
 }
-d=
 case $job in
 reads)
     mark begin
@@ -41,37 +37,34 @@ reads)
     mark "end $? - -"
     ;;
 mutates)
-    mkdir -p "$run" 2>/dev/null
-    d=$(mktemp -d "$run/XXXXXXXXXX" 2>/dev/null) || fail "cannot make a folder in $run"
-    trap 'rm -rf "$d"; exit 1' PIPE
-    true 2>/dev/null >"$d/out" && true 2>/dev/null >"$d/err" || fail "cannot make files in $run"
+    test -d "$run" || mkdir -p "$run" 2>/dev/null
+    # Output and input are in files without names: nothing is left, however this ends.
+    f=$run/$n
+    true 2>/dev/null >"$f.out" >"$f.err" >"$f.in" || fail "cannot make files in $run"
+    exec 3>"$f.out" 4<"$f.out" 5>"$f.err" 6<"$f.err" 7>"$f.in" 8<"$f.in"
+    rm -f "$f.out" "$f.err" "$f.in"
     if test "$len" = -; then
-        exec 8</dev/null
+        exec 7>&- 8</dev/null
     else
-        head -c "$len" 2>/dev/null >"$d/in"
-        got=$(($(wc -c <"$d/in")))
+        head -c "$len" 2>/dev/null >&7
+        exec 7>&-
+        got=$(stat -L -c %s /proc/self/fd/8)
         test "$got" = "$len" || fail "kept $got of $len bytes of standard input in $run"
-        exec 8<"$d/in"
-        rm -f "$d/in"
     fi
     lock
-    find "$run" -mindepth 1 -maxdepth 1 -type d -mtime +7 -exec rm -rf {} + 2>/dev/null
-    printf '%s\n' "$what, since $(date -u +%H:%M:%SZ), process $$" 2>/dev/null >"$run/current"
+    printf '%s, process %s\n' "$what" "$$" 2>/dev/null >"$run/current"
     # Whoever waited for the lock while its line was lost ends here by SIGPIPE and starts nothing.
     mark begin
     if test "$log" = log && command -v logger >/dev/null; then
-        logger -t certwright -- "$what" </dev/null >/dev/null 2>&1 8<&- 9>&- &
+        logger -t certwright -- "$what" </dev/null >/dev/null 2>&1 3>&- 4<&- 5>&- 6<&- 8<&- 9>&- &
     fi
-    (exec "$@") <&8 8<&- >"$d/out" 2>"$d/err"
+    (exec "$@") <&8 >&3 2>&5 3>&- 4<&- 5>&- 6<&- 8<&-
     status=$?
-    out=$(($(wc -c <"$d/out"))) err=$(($(wc -c <"$d/err")))
-    true 2>/dev/null >"$run/current"
-    exec 6<"$d/out" 7<"$d/err" 8<&-
-    rm -rf "$d"
-    exec 9>&-
-    head -c 1048576 <&6
-    head -c 1048576 <&7 >&2
-    mark "end $status $out $err"
+    exec 3>&- 5>&- 8<&- 9>&-
+    lengths=$(stat -L -c %s /proc/self/fd/4 /proc/self/fd/6)
+    head -c 1048576 <&4
+    head -c 1048576 <&6 >&2
+    mark end $status $lengths
     ;;
 settle)
     test ! -e "$base/lock" || lock

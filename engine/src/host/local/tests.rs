@@ -105,7 +105,10 @@ async fn a_second_mutating_command_waits_and_then_names_the_first() {
     let (ran, (), late) = tokio::join!(host.run(&first), both, late);
     assert_eq!(ran.expect("it runs").status, 0);
     let error = late.expect_err("the lock is held").to_string();
-    assert!(error.starts_with(&format!("workstation is busy: still running: cat {fifo}, since ")), "{error}");
+    assert!(
+        error.starts_with(&format!("workstation is busy: still running: cat {fifo}, process ")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
