@@ -6,6 +6,8 @@
 
 mod digest;
 
+pub(crate) mod yaml;
+
 mod certificate;
 
 mod key;

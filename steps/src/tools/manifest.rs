@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::OutputError;
+use crate::pki::yaml;
 
 /// A static pod: its first container's flags and the host paths it mounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,8 +25,21 @@ pub struct StaticPod {
 impl StaticPod {
     /// Parses a manifest.
     pub fn parse(yaml: &[u8]) -> Result<Self, OutputError> {
-        let _ = yaml;
-        todo!("parse")
+        let wire: PodWire =
+            yaml::parse(yaml).map_err(|at| OutputError::shape("a static pod manifest", at))?;
+        let (container, spec) = (wire.spec.containers.into_iter().next(), wire.spec.volumes);
+        let container =
+            container.ok_or_else(|| OutputError::shape("a static pod manifest", "it has no container"))?;
+        let words =
+            container.command.unwrap_or_default().into_iter().chain(container.args.unwrap_or_default());
+        let host_path = |volume: VolumeWire| Some((volume.name, volume.host_path?.path));
+        Ok(Self {
+            name: wire.metadata.name,
+            container: container.name,
+            image: container.image.unwrap_or_default(),
+            flags: flags(words),
+            host_paths: spec.unwrap_or_default().into_iter().filter_map(host_path).collect(),
+        })
     }
 
     /// The value of a flag (`etcd-servers`).
@@ -85,6 +101,63 @@ impl StaticPod {
     pub fn listen_peer_urls(&self) -> Vec<&str> {
         self.list("listen-peer-urls")
     }
+}
+
+/// Flags as `--name=value`, `--name value` and `--name`; other words (the program) are skipped.
+fn flags(words: impl Iterator<Item = String>) -> BTreeMap<String, String> {
+    let mut flags = BTreeMap::new();
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        let Some(flag) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else { continue };
+        let (name, value) = match flag.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => (flag, words.next_if(|next| !next.starts_with('-')).unwrap_or_default()),
+        };
+        flags.insert(name.to_owned(), value);
+    }
+    flags
+}
+
+#[derive(Deserialize)]
+struct PodWire {
+    metadata: MetaWire,
+    spec: SpecWire,
+}
+
+#[derive(Deserialize)]
+struct MetaWire {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct SpecWire {
+    containers: Vec<ContainerWire>,
+    #[serde(default)]
+    volumes: Option<Vec<VolumeWire>>,
+}
+
+#[derive(Deserialize)]
+struct ContainerWire {
+    name: String,
+    #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    args: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VolumeWire {
+    name: String,
+    #[serde(default)]
+    host_path: Option<PathWire>,
+}
+
+#[derive(Deserialize)]
+struct PathWire {
+    path: String,
 }
 
 /// The port of a URL (`https://127.0.0.1:2379`), or None.

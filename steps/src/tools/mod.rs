@@ -6,6 +6,9 @@
 
 mod output;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 pub mod kubeadm;
 
 pub mod crictl;

@@ -1,6 +1,15 @@
 //! What is known of one surveyed file.
 
-use crate::pki::{Certificate, CertificateError, Digest, KeyError, Kubeconfig, KubeconfigError};
+use certwright_engine::text::Secret;
+
+use super::cut;
+use crate::pki::kubeconfig::{Named, Source, User};
+use crate::pki::{
+    Certificate, CertificateError, Digest, KeyError, Kubeconfig, KubeconfigError, public_key_digest,
+};
+
+/// Content of larger files is not looked into, bytes; the script has the same number.
+const LARGEST: usize = 262_144;
 
 /// Facts about one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +34,8 @@ pub struct FileFacts {
     pub sha256: Option<Digest>,
     /// Its CERTIFICATE blocks, PEM; empty when there are none, and for a kubeconfig.
     pub certificates: Vec<u8>,
-    /// The private key in it, else the one beside it (`X.key` for `X.crt`); of a kubeconfig the first user's.
+    /// The private key in it, else the one beside it (`X.key` for `X.crt`); of a kubeconfig the current
+    /// user's, where it is embedded and the kubeconfig is not [`KubeconfigText::Opaque`].
     pub key: KeyFacts,
     /// The kubeconfig, where it is one.
     pub kubeconfig: Option<KubeconfigText>,
@@ -84,6 +94,13 @@ pub enum FactsError {
     Opaque,
 }
 
+fn key_facts(pem: &[u8]) -> KeyFacts {
+    match public_key_digest(&Secret::new(pem.to_vec())) {
+        Ok(digest) => KeyFacts::Public(digest),
+        Err(KeyError::None | KeyError::Unreadable) => KeyFacts::Unreadable,
+    }
+}
+
 impl FileFacts {
     /// Facts of a path where nothing is.
     pub fn missing(path: impl Into<String>) -> Self {
@@ -108,13 +125,72 @@ impl FileFacts {
         self.kind != FileKind::Missing
     }
 
-    /// Facts of a file with this content as the script would find them, for labs and tests.
+    /// Facts of a file with this content as the script would find them, for labs and tests; the caller fills in
+    /// mode, owner and time.
     ///
     /// `beside` is the content of the key file beside it (`X.key` for `X.crt`), where there is one.
     pub fn of_content(path: &str, content: &[u8], beside: Option<&[u8]>) -> Self {
-        let _ = (content, beside);
-        let _unused: Option<KeyError> = None;
-        Self::missing(path)
+        let mut facts = Self::missing(path);
+        facts.kind = FileKind::File;
+        facts.size = content.len() as u64;
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        if extension != "key" {
+            facts.sha256 = Some(Digest::of(content));
+        }
+        if content.len() > LARGEST {
+            return facts;
+        }
+        match extension {
+            "crt" => {
+                facts.certificates = cut::certificates(content);
+                facts.key = beside.map_or(KeyFacts::Absent, key_facts);
+            }
+            "key" => facts.key = key_facts(content),
+            "pem" => {
+                facts.certificates = cut::certificates(content);
+                let mark = b"PRIVATE KEY-----";
+                if content.windows(mark.len()).any(|window| window == mark) {
+                    facts.key = key_facts(content);
+                }
+            }
+            _ => facts.read_kubeconfig(content),
+        }
+        facts
+    }
+
+    fn read_kubeconfig(&mut self, content: &[u8]) {
+        if !cut::is_kubeconfig(content) {
+            self.kubeconfig = cut::is_json_kubeconfig(content).then_some(KubeconfigText::Opaque);
+            return;
+        }
+        self.kubeconfig =
+            Some(cut::redacted(content).map_or(KubeconfigText::Opaque, KubeconfigText::Redacted));
+        let embedded = |config: &Kubeconfig| match &config.current().ok()?.1.entry.client_key {
+            Some(Source::Data(key)) => Some(key_facts(key.reveal())),
+            Some(Source::File(_)) | None => None,
+        };
+        // Where the redacted form has a key and the original one cannot be decoded, it is unreadable.
+        if let Some(redacted) = self.parsed_kubeconfig().ok().as_ref().and_then(embedded) {
+            let original = Kubeconfig::parse(content).ok();
+            self.key = original.as_ref().and_then(embedded).unwrap_or(redacted);
+        }
+    }
+
+    /// Which of the keys that were seen these facts speak of: a pki file's only one, a kubeconfig's current user's;
+    /// None when that user has none, or the kubeconfig cannot be used.
+    pub(super) fn key_position(&self) -> Option<usize> {
+        if self.kubeconfig.is_none() {
+            return Some(0);
+        }
+        let config = self.parsed_kubeconfig().ok()?;
+        let current = &config.current().ok()?.1.name;
+        let embedded = |user: &&Named<User>| matches!(user.entry.client_key, Some(Source::Data(_)));
+        config.users.iter().filter(embedded).position(|user| user.name == *current)
+    }
+
+    /// Whether the private key fits the file's certificate.
+    pub fn key_fits(&self) -> Result<bool, FactsError> {
+        Ok(self.key == KeyFacts::Public(self.certificate()?.public_key))
     }
 
     /// The one certificate of the file: a pki file's, or a kubeconfig's current user's.

@@ -4,9 +4,14 @@
 //! [`Secret`]. Deliberately absent: `exec`, `auth-provider`, `proxy-url`, `insecure-skip-tls-verify` (refused),
 //! every other field (dropped), and reading the files a kubeconfig points at.
 
-use certwright_engine::text::Secret;
+mod wire;
 
-use super::{Certificate, CertificateError, Digest, KeyError};
+#[cfg(test)]
+mod tests;
+
+use certwright_engine::text::{Secret, escape};
+
+use super::{Certificate, CertificateError, Digest, KeyError, public_key_digest};
 
 /// A parsed kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,30 +141,39 @@ pub const LIMIT: usize = 256 * 1024;
 impl Kubeconfig {
     /// Parses YAML (or JSON, which is YAML) into the whitelist of fields.
     pub fn parse(text: &[u8]) -> Result<Self, KubeconfigError> {
-        let _ = text;
-        todo!("parse")
+        wire::parse(text)
     }
 
     /// The cluster and the user of current-context.
     pub fn current(&self) -> Result<(&Named<Cluster>, &Named<User>), KubeconfigError> {
-        todo!("current")
+        if self.current_context.is_empty() {
+            return Err(KubeconfigError::NoContext);
+        }
+        let context = find("context", &self.contexts, &self.current_context)?;
+        let cluster = find("cluster", &self.clusters, &context.entry.cluster)?;
+        let user = find("user", &self.users, &context.entry.user)?;
+        Ok((cluster, user))
     }
 
     /// The embedded client certificate of the current user (the first, where a chain follows it).
     ///
     /// [`KubeconfigError::InFile`] names the file where it is kept apart (kubelet.conf).
     pub fn client_certificate(&self) -> Result<Certificate, KubeconfigError> {
-        todo!("client certificate")
+        let what = "client certificate";
+        let pem = data(what, self.current()?.1.entry.client_certificate.as_ref())?;
+        certificates(what, pem).map(|mut all| all.swap_remove(0))
     }
 
     /// The embedded CAs of the current cluster; at least one.
     pub fn certificate_authorities(&self) -> Result<Vec<Certificate>, KubeconfigError> {
-        todo!("authorities")
+        let what = "certificate authority";
+        certificates(what, data(what, self.current()?.0.entry.certificate_authority.as_ref())?)
     }
 
     /// The digest of the current user's embedded key's public half; equals its certificate's where they fit.
     pub fn client_key_digest(&self) -> Result<Digest, KubeconfigError> {
-        todo!("key digest")
+        let key = data("client key", self.current()?.1.entry.client_key.as_ref())?;
+        Ok(public_key_digest(key)?)
     }
 
     /// URL of the current cluster's API server.
@@ -169,11 +183,35 @@ impl Kubeconfig {
 
     /// A new kubeconfig from the whitelisted fields, as YAML; parses back to an equal value.
     pub fn render(&self) -> Secret {
-        todo!("render")
+        Secret::new(wire::render(self, wire::Keys::Revealed).into_bytes())
     }
 
     /// The same with every key and token replaced by `REDACTED`.
     pub fn redacted(&self) -> String {
-        todo!("redacted")
+        wire::render(self, wire::Keys::Redacted)
+    }
+}
+
+fn find<'a, T>(what: &str, list: &'a [Named<T>], name: &str) -> Result<&'a Named<T>, KubeconfigError> {
+    let dangling = || KubeconfigError::Dangling(format!("{what} `{}`", escape(name)));
+    list.iter().find(|named| named.name == name).ok_or_else(dangling)
+}
+
+fn data<'a, T>(what: &'static str, source: Option<&'a Source<T>>) -> Result<&'a T, KubeconfigError> {
+    match source {
+        Some(Source::Data(data)) => Ok(data),
+        Some(Source::File(path)) => Err(KubeconfigError::InFile { what, path: escape(path) }),
+        None => Err(KubeconfigError::Absent(what)),
+    }
+}
+
+/// At least one certificate.
+fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<Certificate>, KubeconfigError> {
+    match Certificate::all_from_pem(pem) {
+        Ok(all) if all.is_empty() => {
+            Err(KubeconfigError::Certificate { what, source: CertificateError::None })
+        }
+        Ok(all) => Ok(all),
+        Err(source) => Err(KubeconfigError::Certificate { what, source }),
     }
 }
