@@ -7,6 +7,7 @@ use std::error::Error;
 use certwright_engine::journal::{JournalError, RunId};
 use certwright_engine::machine::{IllegalTransition, Outcome, ShapeError, StepError};
 use certwright_engine::plan::{Color, Diagnostics};
+use certwright_steps::lab::LabError;
 
 use crate::confirm::ConfirmError;
 use crate::exit::Exit;
@@ -170,6 +171,21 @@ impl From<ConfirmError> for Failure {
                 failure.hint(format!("--yes={cluster} confirms it without a question"))
             }
             ConfirmError::Other { .. } => failure,
+        }
+    }
+}
+
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        let message = explain(&error);
+        match error {
+            LabError::NoHost { .. } | LabError::Spec { .. } => Self::new(Exit::Invalid, "lab", message),
+            LabError::Io { .. }
+            | LabError::Exists { .. }
+            | LabError::State { .. }
+            | LabError::Format { .. }
+            | LabError::Certificate { .. } => Self::new(Exit::Refused, "lab", message)
+                .hint("a lab is a folder of its own: give --lab one that is not there yet, or an earlier lab"),
         }
     }
 }

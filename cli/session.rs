@@ -151,7 +151,8 @@ impl Session {
         runtime::block_on(time, async {
             let clock = match lab {
                 None => Clock::real(),
-                Some(_) => Clock::virtual_from(Clock::system_wall_ms()),
+                // A lab's time never goes back: what an earlier run waited for has passed there.
+                Some(lab) => Clock::virtual_from(Clock::system_wall_ms().max(lab.now_ms()?)),
             };
             let hosts = match lab {
                 None => hosts::real(view.plan(), app.ssh_config.as_deref()),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::journal::StateDir;
 use certwright_engine::machine::Input;
-use certwright_engine::plan::WORKSTATION;
 use certwright_steps::lab::{Fault, FaultKind, Fired, Lab, LabSpec};
 use serde_json::json;
 use tempfile::TempDir;
@@ -38,24 +37,25 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let (lab, origin) = place.lab(app, args, &plan)?;
     let inventory = match &args.inventory {
         Some(path) => source::file(path)?,
-        None => Text { name: "the lab's inventory".to_owned(), text: lab.inventory() },
+        None => Text { name: "the lab's inventory".to_owned(), text: lab.inventory()? },
     };
     let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
+    let nodes: Vec<String> = lab.spec()?.nodes.into_iter().map(|node| node.name).collect();
     let faults = match (faults, origin) {
         (Some(faults), _) => faults,
-        (None, Origin::New) => default_faults(&lab),
+        (None, Origin::New) => default_faults(&nodes),
         (None, Origin::Kept) => Vec::new(),
     };
     for fault in &faults {
         lab.inject(fault.clone())?;
     }
-    let before = lab.faults_fired().len();
+    let before = lab.faults_fired()?.len();
     if app.format == Format::Human {
-        out(&opening(&lab, origin, &faults, args.lab.as_deref()));
+        out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
     }
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
     let view = Session::begin(app, begin)?.drive_on(app, Input::Tick, Some(&lab))?;
-    let fired = lab.faults_fired().split_off(before);
+    let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
     tell(app, &view, &next, &Closing { faults, fired, lasted, lab: args.lab.as_deref() });
@@ -92,7 +92,12 @@ impl Place {
 
     /// The lab that is there, or a new one shaped like the inventory.
     fn lab(&self, app: &App, args: &RehearseArgs, plan: &Text) -> Result<(Lab, Origin), Failure> {
-        if Lab::exists(&self.lab) {
+        let is_empty = match std::fs::read_dir(&self.lab) {
+            Ok(mut names) => names.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        // What is there and no lab is never made one: it may be anybody's folder.
+        if !is_empty {
             return Ok((Lab::open(&self.lab)?, Origin::Kept));
         }
         let spec = match &args.inventory {
@@ -122,14 +127,12 @@ fn faults(given: &[String]) -> Result<Option<Vec<Fault>>, Failure> {
 }
 
 /// One DeadlineExceeded on the second node, where there is one: the case that the manual procedure warns of.
-fn default_faults(lab: &Lab) -> Vec<Fault> {
-    let nodes = lab.nodes();
+fn default_faults(nodes: &[String]) -> Vec<Fault> {
     let host = nodes.get(1).or_else(|| nodes.first());
     host.map(|host| Fault::new(FaultKind::DeadlineExceeded, host.clone())).into_iter().collect()
 }
 
-fn opening(lab: &Lab, origin: Origin, faults: &[Fault], kept: Option<&Path>) -> String {
-    let nodes = lab.nodes();
+fn opening(nodes: &[String], origin: Origin, faults: &[Fault], kept: Option<&Path>) -> String {
     let noun = match origin {
         Origin::New => "new simulated nodes, their certificates expired",
         Origin::Kept => "simulated nodes as they were left",
