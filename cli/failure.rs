@@ -184,8 +184,9 @@ impl From<LabError> for Failure {
             | LabError::Exists { .. }
             | LabError::State { .. }
             | LabError::Format { .. }
-            | LabError::Certificate { .. } => Self::new(Exit::Refused, "lab", message)
-                .hint("a lab is a folder of its own: give --lab one that is not there yet, or an earlier lab"),
+            | LabError::Certificate { .. } => Self::new(Exit::Refused, "lab", message).hint(
+                "a lab is a folder of its own: give --lab one that is not there yet, or an earlier lab",
+            ),
         }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) struct Columns {
     step: usize,
 }
 
+/// Characters of a summary and of a command's line that are shown while a run goes on.
+const LONGEST_SUMMARY: usize = 160;
+const LONGEST_EVIDENCE: usize = 240;
 const WORD: usize = 9;
 const CLOCK: usize = 8;
 const GAP: &str = "  ";
@@ -117,16 +120,16 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
         Event::RunStarted { .. } | Event::StepStarted { .. } | Event::Applied { .. } => None,
         Event::StepUndoStarted { .. } => say("undoing", Tone::Warn, String::new()),
         Event::Probed { verdict: Verdict::Drifted, summary, .. } => {
-            say("changing", Tone::Warn, summary.clone())
+            say("changing", Tone::Warn, shortened(summary, LONGEST_SUMMARY))
         }
         Event::Probed { verdict: Verdict::Satisfied, summary, .. } => {
             if state.is_some_and(|task| task.acted) {
                 say("found", Tone::Good, format!("an earlier attempt did it: {summary}"))
             } else {
-                say("unchanged", Tone::Faint, summary.clone())
+                say("unchanged", Tone::Faint, shortened(summary, LONGEST_SUMMARY))
             }
         }
-        Event::Verified { summary, .. } => say("changed", Tone::Good, summary.clone()),
+        Event::Verified { summary, .. } => say("changed", Tone::Good, shortened(summary, LONGEST_SUMMARY)),
         Event::Undone { summary, .. } => say("undone", Tone::Good, summary.clone()),
         Event::AttemptFailed { attempt, op, error, retry_in_ms, .. } => {
             let text = retry_text(view, record, (*attempt, *op), error, *retry_in_ms);
@@ -144,7 +147,9 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
         Event::UndoStarted { operator } => {
             say("undo", Tone::Strong, format!("asked for by {operator}: what was changed is restored"))
         }
-        Event::RunFinished { outcome } => say(outcome_word(*outcome), tone(*outcome), outcome_meaning(*outcome).to_owned()),
+        Event::RunFinished { outcome } => {
+            say(outcome_word(*outcome), tone(*outcome), outcome_meaning(*outcome).to_owned())
+        }
     }
 }
 
@@ -208,7 +213,45 @@ fn stop_text(view: &RunView, stop: Stop) -> String {
 /// The last `most` lines of the command that failed.
 pub(crate) fn last_words(error: &StepError, most: usize) -> Vec<String> {
     let Some(Evidence { last_lines, .. }) = &error.evidence else { return Vec::new() };
-    last_lines[last_lines.len().saturating_sub(most)..].to_vec()
+    let last = &last_lines[last_lines.len().saturating_sub(most)..];
+    last.iter().map(|line| shortened(line, LONGEST_EVIDENCE)).collect()
+}
+
+/// At most `most` characters of a text; the whole of it is in the journal (`show --output json --events`).
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most).collect();
+    let whole_words = kept.rfind(' ').filter(|at| at * 2 > kept.len()).unwrap_or(kept.len());
+    format!("{} [...]", kept[..whole_words].trim_end_matches([';', ',']))
+}
+
+/// A command as one line: a script that comes with it is named, not shown.
+pub(crate) fn one_line(command: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    let mut quoted = false;
+    for c in command.chars() {
+        match (c, quoted) {
+            ('\'', _) => {
+                quoted = !quoted;
+                word.push(c);
+            }
+            (' ', false) => {
+                out.push_str(script_or(&word));
+                out.push(' ');
+                word.clear();
+            }
+            (c, _) => word.push(c),
+        }
+    }
+    out.push_str(script_or(&word));
+    out
+}
+
+fn script_or(word: &str) -> &str {
+    if word.contains('\n') { "'(script)'" } else { word }
 }
 
 /// The operation's name for people.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use certwright_engine::machine::Outcome;
 use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
-use super::lines::{last_words, op_name, outcome_meaning, outcome_word, tone};
+use super::lines::{last_words, one_line, op_name, outcome_meaning, outcome_word, tone};
 use super::table::table;
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, count};
@@ -30,10 +30,7 @@ const LAST_LINES: usize = 8;
 /// The whole report of a run, ended or not.
 pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String {
     let mut out = String::new();
-    for (id, task, trouble) in view.troubles() {
-        out.push_str(&failure(view, id, task, trouble, terminal));
-        out.push('\n');
-    }
+    out.push_str(&failures(view, terminal));
     if has_trouble(view) {
         out.push_str(&hosts(view, terminal));
         out.push('\n');
@@ -58,11 +55,42 @@ fn has_trouble(view: &RunView) -> bool {
     }
 }
 
+/// The first failure in full, the others in a line each.
+fn failures(view: &RunView, terminal: Terminal) -> String {
+    const MOST: usize = 10;
+    let mut troubles = view.troubles();
+    let Some((id, task, trouble)) = troubles.next() else { return String::new() };
+    let mut out = failure(view, id, task, trouble, terminal) + "\n";
+    let others: Vec<_> = troubles.collect();
+    for (id, task, trouble) in others.iter().take(MOST) {
+        let word = trouble_word(task.phase);
+        let name = view.plan().task_name(*id);
+        let text = format!("{name}: {}", trouble.error.message);
+        for (n, piece) in wrap(&text, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate()
+        {
+            let label = if n == 0 { word } else { "" };
+            let _infallible =
+                writeln!(out, "{}  {piece}", terminal.paint.tone(Tone::Bad, &format!("{label:6}")));
+        }
+    }
+    if others.len() > MOST {
+        let _infallible = writeln!(out, "        and {} more", others.len() - MOST);
+    }
+    if !others.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+fn trouble_word(phase: Phase) -> &'static str {
+    if phase == Phase::Stuck { "STUCK" } else { "FAILED" }
+}
+
 /// One failure: the cause in one line, then host, step, attempt, command, its last lines, what to do.
 fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, terminal: Terminal) -> String {
     let (plan, error, paint) = (view.plan(), &trouble.error, terminal.paint);
     let (step, host) = (plan.step(id), plan.host(id));
-    let word = if task.phase == Phase::Stuck { "STUCK" } else { "FAILED" };
+    let word = trouble_word(task.phase);
     let mut out = format!("{}  {}\n", paint.tone(Tone::Bad, word), paint.tone(Tone::Strong, &error.message));
     let mut field = |name: &str, text: &str| {
         let width = terminal.width.map(|width| width.saturating_sub(12));
@@ -84,7 +112,7 @@ fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, termi
         &format!("{}{of}, in its {}; class {}", trouble.attempt, op_name(trouble.op), error.class.name()),
     );
     if let Some(evidence) = &error.evidence {
-        field("command", &evidence.command);
+        field("command", &one_line(&evidence.command));
         let status = evidence.status.map_or("none was received".to_owned(), |status| status.to_string());
         field("status", &status);
         for line in last_words(error, LAST_LINES) {

@@ -104,31 +104,32 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
     check(
         &report(&view, &kept(), terminal(None)),
         &expect![[r#"
-        FAILED  kubeadm certs renew all did not end within its deadline
-          host      cp-2 (10.200.0.3)
-          step      renew/renew (kubeadm-renew)
-          attempt   1 of 3, in its apply; class deadline-exceeded
-          command   kubeadm certs renew all
-          status    1
-                    | W1124 22:45:03.1 one
-                    | rpc error: code = DeadlineExceeded desc = context deadline exceeded
-          remedy    look whether containerd answers on the node: crictl info
+            FAILED  kubeadm certs renew all did not end within its deadline
+              host      cp-2 (10.200.0.3)
+              step      renew/renew (kubeadm-renew)
+              attempt   1 of 3, in its apply; class deadline-exceeded
+              command   kubeadm certs renew all
+              status    1
+                        | W1124 22:45:03.1 one
+                        | rpc error: code = DeadlineExceeded desc = context deadline exceeded
+              remedy    look whether containerd answers on the node: crictl info
 
-        Hosts
-          cp-1         1 changed, 2 unchanged
-          cp-2         FAILED at renew/renew, 1 not begun
+            Hosts
+              cp-1         1 changed, 2 unchanged
+              cp-2         FAILED at renew/renew, 1 not begun
 
-        HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
-        cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
-        cp-2  apiserver    2026-11-23 22:45  unchanged
+            HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
+            cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
+            cp-2  apiserver    2026-11-23 22:45  unchanged
 
-        Run 20261124-224500-abcd failed; it can be resumed
-        5 tasks: 1 failed, 1 changed, 2 unchanged, 1 not begun; 1 attempt failed and was retried; 15 s
+            FAILED  nothing more was started; it can be resumed
+              5 tasks: 1 failed, 1 changed, 2 unchanged, 1 not begun; 1 attempt failed and was retried; 15 s
+              run 20261124-224500-abcd
 
-        Next
-          certwright resume 20261124-224500-abcd  # goes on from here, once the cause is mended
-          certwright undo 20261124-224500-abcd    # restores what was changed
-    "#]],
+            Next
+              certwright resume 20261124-224500-abcd  # goes on from here, once the cause is mended
+              certwright undo 20261124-224500-abcd    # restores what was changed
+        "#]],
     );
 }
 
@@ -151,17 +152,18 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
     check(
         &report(&story.view(), &kept(), terminal(None)),
         &expect![[r#"
-        Hosts
-          cp-1         2 unchanged, 1 undone
-          cp-2         1 undone, 1 not begun
+            Hosts
+              cp-1         2 unchanged, 1 undone
+              cp-2         1 undone, 1 not begun
 
-        HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
-        cp-1  apiserver    2026-11-23 22:45  unchanged
-        cp-2  apiserver    2026-11-23 22:45  unchanged
+            HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
+            cp-1  apiserver    2026-11-23 22:45  unchanged
+            cp-2  apiserver    2026-11-23 22:45  unchanged
 
-        Run 20261124-224500-abcd undone: what the run had changed is restored
-        5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s
-    "#]],
+            UNDONE  what the run had changed is restored
+              5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s
+              run 20261124-224500-abcd
+        "#]],
     );
 }
 
@@ -174,12 +176,12 @@ fn interrupting_names_what_is_waited_for() {
     check(
         &transcript(&story, Some(100)),
         &expect![[r#"
-        22:45:02  stopping
-                  nothing more is started; waiting for prepare/preflight@cp-1. Once more (Ctrl-C) cancels
-                  what may be cancelled
-        22:45:03  stopping   nothing more is started; nothing is in flight
-        22:45:04  end        interrupted; it can be resumed
-    "#]],
+            22:45:02  stopping
+                      nothing more is started; waiting for prepare/preflight@cp-1. Once more (Ctrl-C) cancels
+                      what may be cancelled
+            22:45:03  stopping   nothing more is started; nothing is in flight
+            22:45:04  interrupted  nothing more was started; it can be resumed
+        "#]],
     );
 }
 
@@ -205,4 +207,11 @@ fn the_live_lines_fit_the_terminal_and_show_what_runs_and_what_waits() {
 fn counts_leave_out_what_is_zero() {
     let view = failed_on_the_second_node().view();
     assert_eq!(report::counts_words(view.counts()), "1 failed, 1 changed, 2 unchanged, 1 not begun");
+}
+
+#[test]
+fn a_script_in_a_command_is_named_and_not_shown() {
+    let command = "/bin/sh -c 'set -e\nprintf '\\''%s\\n'\\'' \"$1\"' certwright '' /etc/kubernetes";
+    assert_eq!(lines::one_line(command), "/bin/sh -c '(script)' certwright '' /etc/kubernetes");
+    assert_eq!(lines::one_line("crictl stop 'a b'"), "crictl stop 'a b'");
 }

@@ -169,7 +169,8 @@ impl Closing<'_> {
             let met = self.fired.iter().find(|fired| fired.fault == *fault);
             match met {
                 Some(fired) => {
-                    text.push_str(&format!("  fault {fault}: {survived} (in `{}`)\n", fired.command));
+                    let at = when::clock(fired.at_ms);
+                    text.push_str(&format!("  fault {fault}: {survived}, at {at}\n"));
                 }
                 None => text.push_str(&format!("  fault {fault}: NOT met, so it proved nothing\n")),
             }

@@ -70,14 +70,16 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
 
         2 of 2 tasks would change something for sure.
 
+        Run RUN: two-files on cluster prod-1
+
         TIME  workstation  files/first   changing   ROOT/first is not there
         TIME  workstation  files/first   changed    the effect of touch is there
         TIME  workstation  files/second  changing   ROOT/second is not there
         TIME  workstation  files/second  changed    the effect of cp is there
-        TIME  end        changed: everything is as wanted now, and verified
 
-        Run RUN changed: everything is as wanted now, and verified
-        2 tasks: 2 changed; 0.1 s
+        CHANGED  everything is as wanted now, and verified
+          2 tasks: 2 changed; 0.1 s
+          run RUN
     "#]]);
     assert!(place.path("second").exists());
     run(&place).is(&expect![[r#"
@@ -94,12 +96,14 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
 
         Nothing to change.
 
+        Run RUN: two-files on cluster prod-1
+
         TIME  workstation  files/first   unchanged  the effect of touch is there
         TIME  workstation  files/second  unchanged  the effect of cp is there
-        TIME  end        unchanged: everything was already as wanted
 
-        Run RUN unchanged: everything was already as wanted
-        2 tasks: 2 unchanged; 0.0 s
+        UNCHANGED  everything was already as wanted
+          2 tasks: 2 unchanged; 0.0 s
+          run RUN
     "#]]);
 }
 
@@ -190,12 +194,13 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
 
         2 of 2 tasks would change something for sure.
 
+        Run RUN: two-files on cluster prod-1
+
         TIME  workstation  files/first   changing   ROOT/first is not there
         TIME  workstation  files/first   changed    the effect of touch is there
         TIME  workstation  files/second  changing   ROOT/second is not there
         TIME  workstation  files/second  FAILED     apply of attempt 1 failed (refused): workstation: cp exited with 1
                   | cp: cannot stat 'ROOT/allowed': No such file or directory
-        TIME  end        failed; it can be resumed
 
         FAILED  workstation: cp exited with 1
           host      workstation
@@ -208,8 +213,9 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
         Hosts
           workstation  FAILED at files/second, 1 changed
 
-        Run RUN failed; it can be resumed
-        2 tasks: 1 failed, 1 changed; 0.1 s
+        FAILED  nothing more was started; it can be resumed
+          2 tasks: 1 failed, 1 changed; 0.1 s
+          run RUN
 
         Next
           certwright resume RUN  # goes on from here, once the cause is mended
@@ -219,13 +225,15 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
     place.run("resume").is(&expect![[r#"
         exit 0
         --- stdout
+        Run RUN: two-files on cluster prod-1, begun DATE UTC; so far 1 failed, 1 changed
+
         TIME  resumed    by ops@HOST
         TIME  workstation  files/second  changing   ROOT/second is not there
         TIME  workstation  files/second  changed    the effect of cp is there
-        TIME  end        changed: everything is as wanted now, and verified
 
-        Run RUN changed: everything is as wanted now, and verified
-        2 tasks: 2 changed; 0.2 s
+        CHANGED  everything is as wanted now, and verified
+          2 tasks: 2 changed; 0.2 s
+          run RUN
     "#]]);
     assert!(place.path("second").exists());
     place.run("resume").is(&expect![[r#"
@@ -253,7 +261,7 @@ fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
         TIME  workstation  files/second  changing   ROOT/second is not there
         TIME  workstation  files/second  FAILED     apply of attempt 1 failed (refused): workstation: cp exited with 1
                   | cp: cannot stat 'ROOT/allowed': No such file or directory
-        TIME  end        failed; it can be resumed
+        TIME  failed     nothing more was started; it can be resumed
 
         run       RUN
         plan      two-files on cluster prod-1
@@ -272,8 +280,9 @@ fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
         Hosts
           workstation  FAILED at files/second, 1 changed
 
-        Run RUN failed; it can be resumed
-        2 tasks: 1 failed, 1 changed; 0.1 s
+        FAILED  nothing more was started; it can be resumed
+          2 tasks: 1 failed, 1 changed; 0.2 s
+          run RUN
 
         Next
           certwright resume RUN  # goes on from here, once the cause is mended
@@ -288,27 +297,15 @@ fn undoing_what_cannot_be_undone_says_so_and_changes_nothing() {
     let place = failed();
     place.run("undo").is(&expect![[r#"
         exit 14
-        --- stdout
-        Run RUN has nothing that can be undone.
-
         --- stderr
-        error: cluster `prod-1` was not confirmed: standard input is no terminal
-          nothing was changed
-          --yes=prod-1 confirms it without a question
+        error: run `RUN` changed nothing that can be undone
+          stays as it is: files/first@workstation, files/second@workstation
     "#]]);
     place.run("undo --yes=prod-1").is(&expect![[r#"
-        exit 11
-        --- stdout
-        Run RUN has nothing that can be undone.
-
-        TIME  undo       asked for by ops@HOST: what was changed is restored
-        TIME  end        undone: what the run had changed is restored
-
-        Hosts
-          workstation  files/second begun and not finished, 1 changed
-
-        Run RUN undone: what the run had changed is restored
-        2 tasks: 1 changed, 1 unfinished; 0.0 s
+        exit 14
+        --- stderr
+        error: run `RUN` changed nothing that can be undone
+          stays as it is: files/first@workstation, files/second@workstation
     "#]]);
     assert!(place.path("first").exists());
 }
@@ -331,13 +328,13 @@ fn an_abandoned_run_is_over() {
     place.run(&format!("resume {id}")).is(&expect![[r#"
         exit 14
         --- stderr
-        error: cannot resume run `RUN`: abandoned: given up for good, its changes stay
+        error: cannot resume run `RUN`: it is abandoned
           `certwright show RUN` shows it
     "#]]);
     place.run(&format!("undo {id} --yes=prod-1")).is(&expect![[r#"
         exit 14
         --- stderr
-        error: cannot undo run `RUN`: abandoned: given up for good, its changes stay
+        error: cannot undo run `RUN`: it is abandoned
           `certwright show RUN` shows it
     "#]]);
 }
