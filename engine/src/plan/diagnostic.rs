@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::findings::{Findings, Found, Span};
@@ -138,11 +138,16 @@ impl Diagnostic {
 
     fn render(&self, renderer: &Renderer) -> String {
         let caret = AnnotationKind::Primary.span(self.mark.clone()).label(self.label.as_str());
-        let snippet = Snippet::source(self.excerpt.as_str())
-            .line_start(self.line)
-            .path(self.file.as_str())
-            .annotation(caret);
-        let mut group = Level::ERROR.primary_title(self.message.as_str()).id(self.code.id()).element(snippet);
+        let snippet = Snippet::source(self.excerpt.as_str()).line_start(self.line).annotation(caret);
+        let title = Level::ERROR.primary_title(self.message.as_str()).id(self.code.id());
+        // A line that was cut no longer tells its own columns.
+        let is_whole = self.excerpt[..self.mark.start].chars().count() + 1 == self.column;
+        let mut group = if is_whole {
+            title.element(snippet.path(self.file.as_str()))
+        } else {
+            let origin = Origin::path(self.file.as_str()).line(self.line).char_column(self.column);
+            title.element(origin).element(snippet)
+        };
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
@@ -161,11 +166,55 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// Cuts a very long line down to what surrounds the mark.
 fn cut(line: &str, mark: Span) -> (String, Span) {
+    // The renderer shortens lines itself, but reads all of them: 200 mistakes in a line of 1 MB take seconds.
+    const WHOLE: usize = 10_000;
     const AROUND: usize = 200;
-    if line.len() <= 2 * AROUND {
+    if line.len() <= WHOLE {
         return (line.trim_end_matches('\r').to_owned(), mark);
     }
     let from = floor(line, mark.start.saturating_sub(AROUND / 2));
     let to = floor(line, mark.start + AROUND);
     (line[from..to].to_owned(), mark.start - from..mark.end.min(to) - from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Source;
+
+    fn render(text: &str, span: Span) -> (Diagnostic, String) {
+        let mut findings = Findings::new(Source { name: "f.toml", text });
+        findings.report(Found::new(Code::BadText, span, "a message").label("here"));
+        let all = Diagnostics::gather(&[&findings]).expect_err("there is one");
+        (all.mistakes[0].clone(), all.render(Color::Plain))
+    }
+
+    #[test]
+    fn a_mistake_in_an_endless_line_is_shown_with_its_own_column_and_not_the_whole_line() {
+        let text = format!("a\n{}WRONG{}\nb", "ä".repeat(500_000), "ö".repeat(500_000));
+        let at = text.find("WRONG").expect("is there");
+        let (diagnostic, shown) = render(&text, at..at + 5);
+        assert_eq!((diagnostic.line, diagnostic.column), (2, 500_001));
+        assert!(shown.contains("f.toml:2:500001"), "{shown}");
+        assert!(shown.contains("^^^^^ here") && shown.contains("WRONG"), "{shown}");
+        assert!(shown.len() < 1_000, "{} bytes", shown.len());
+    }
+
+    #[test]
+    fn a_place_is_shown_wherever_it_is() {
+        for (text, span, line, column) in [
+            ("", 0..0, 1, 1),
+            ("", 7..9, 1, 1),
+            ("a", 1..1, 1, 2),
+            ("a\n", 2..2, 2, 1),
+            ("a\r\nb\r\n", 3..6, 2, 1),
+            ("a\r\nb\r\n", 1..3, 1, 2),
+            ("x\n[t]\na = 1\n", 2..11, 2, 1),
+            ("\tä = 1", 2..3, 1, 2),
+        ] {
+            let (diagnostic, shown) = render(text, span.clone());
+            assert_eq!((diagnostic.line, diagnostic.column), (line, column), "{text:?} {span:?}");
+            assert!(shown.contains("here"), "{text:?} {span:?} {shown}");
+        }
+    }
 }

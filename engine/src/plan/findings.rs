@@ -131,7 +131,7 @@ mod tests {
             ("tiemout", Some("timeout")),
             ("TIMEOUT", Some("timeout")),
             ("wiht", Some("with")),
-            ("retries", Some("retry")),
+            ("retrys", Some("retry")),
             ("kubelet", None),
             ("", None),
         ] {

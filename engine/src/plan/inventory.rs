@@ -238,13 +238,13 @@ fn read_groups(node: &Node, host: &Section, findings: &mut Findings) -> Option<V
 
 /// Reports names that are reserved, doubled, or both a host's and a group's, and doubled addresses.
 fn report_clashes(hosts: &[Host], findings: &mut Findings) {
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     let mut addresses = BTreeMap::new();
     for host in hosts {
         let name = host.spec.name.as_str();
         if name == WORKSTATION {
             report_reserved("host", host.name.clone(), findings);
-        } else if names.insert(name, ()).is_some() {
+        } else if !names.insert(name) {
             let message = format!("host {} is there twice", quote(name));
             findings.report(Found::new(Code::Duplicate, host.name.clone(), message).label("the second one"));
         }
@@ -261,7 +261,7 @@ fn report_clashes(hosts: &[Host], findings: &mut Findings) {
         for (group, span) in host.spec.groups.iter().zip(host.groups.iter().flatten()) {
             if group == WORKSTATION {
                 report_reserved("group", span.clone(), findings);
-            } else if names.contains_key(group.as_str()) && reported.insert(group) {
+            } else if names.contains(group.as_str()) && reported.insert(group) {
                 let message = format!("group {} has the name of a host", quote(group));
                 let found = Found::new(Code::Ambiguous, span.clone(), message);
                 findings.report(found.label("`on` could mean either"));

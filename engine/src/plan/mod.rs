@@ -19,6 +19,7 @@ mod section;
 
 mod param;
 mod scope;
+mod types;
 mod value;
 
 mod order;

@@ -117,13 +117,12 @@ pub(super) fn bind(
         let name = param.name.get_ref();
         let setting = settings.0.iter_mut().find(|setting| setting.name == name);
         let value = match (param.ty, setting, &param.default) {
-            (None, ..) => None,
             (Some(ty), Some(Setting { value, findings, .. }), _) => {
                 let span = name.len() + 1..findings.source.text.len();
                 from_set(ty, value, span, &format!("param {}", quote(name)), findings)
             }
             (Some(_), None, Some((Read::Known(value), _))) => Some(value.clone()),
-            (Some(_), None, Some((Read::Later | Read::Wrong, _))) => None,
+            (Some(_), None, Some((Read::Later | Read::Wrong, _))) | (None, ..) => None,
             (Some(_), None, None) => {
                 report_missing(param, required, findings);
                 None

@@ -9,7 +9,7 @@ use super::inventory::{Groups, Inventory};
 use super::lower::{Spread, TooMany, lower};
 use super::order::{Item, Order};
 use super::param::{Required, Settings};
-use super::stage::{PlanFile, Stage, Values};
+use super::stage::{PlanFile, Stage};
 use super::step::Step;
 use super::{Code, HostIndex, Plan, Schemas, StepSpec, limits};
 
@@ -17,8 +17,7 @@ use super::{Code, HostIndex, Plan, Schemas, StepSpec, limits};
 pub fn check(plan: Source, schemas: &dyn Schemas) -> Result<PlanInfo, Diagnostics> {
     let mut findings = Findings::new(plan);
     let mut settings = Settings::new(&[], &[]);
-    let values = Values { cluster: None, settings: &mut settings, required: Required::Later };
-    let file = PlanFile::read(&mut findings, values, schemas);
+    let file = PlanFile::read(&mut findings, schemas, None, &mut settings, Required::Later);
     Diagnostics::gather(&[&findings])?;
     Ok(info(file.expect("a plan without findings was read")))
 }
@@ -39,8 +38,7 @@ pub fn resolve(
     let mut settings = Settings::new(&choices.set, &texts);
     let mut in_plan = Findings::new(plan);
     let cluster = machines.as_ref().and_then(|machines| machines.cluster.as_ref());
-    let values = Values { cluster, settings: &mut settings, required: Required::Now };
-    let file = PlanFile::read(&mut in_plan, values, schemas);
+    let file = PlanFile::read(&mut in_plan, schemas, cluster, &mut settings, Required::Now);
 
     let mut limit = machines.as_ref().map(|machines| Limit::new(&choices.limit, machines));
     let mut hosts = Vec::new();

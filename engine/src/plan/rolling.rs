@@ -24,12 +24,11 @@ impl Rolling {
         let read = match node.get_ref() {
             DeValue::Integer(_) => count(node).map(Self::Each),
             DeValue::String(word) if word == "all" => Some(Self::All),
-            DeValue::Array(list) => match list.split_last_chunk() {
-                Some((counts, [last])) if last.get_ref().as_str() == Some("rest") => {
-                    counts.iter().map(count).collect::<Option<Vec<usize>>>().map(Self::ThenRest)
-                }
-                Some(_) | None => None,
-            },
+            DeValue::Array(list) => list
+                .split_last()
+                .filter(|(end, _)| end.get_ref().as_str() == Some("rest"))
+                .and_then(|(_, counts)| counts.iter().map(count).collect())
+                .map(Self::ThenRest),
             DeValue::String(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
@@ -70,8 +69,9 @@ impl Rolling {
             Self::Each(size) => size.to_string(),
             Self::All => "\"all\"".to_owned(),
             Self::ThenRest(sizes) => {
-                let sizes: String = sizes.iter().map(|size| format!("{size}, ")).collect();
-                format!("[{sizes}\"rest\"]")
+                let sizes = sizes.iter().map(ToString::to_string);
+                let words: Vec<String> = sizes.chain(["\"rest\"".to_owned()]).collect();
+                format!("[{}]", words.join(", "))
             }
         }
     }

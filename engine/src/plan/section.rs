@@ -18,14 +18,13 @@ pub(super) fn parse<'d>(findings: &mut Findings<'d>) -> Option<Spanned<DeTable<'
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    for (error, left) in errors.iter().zip((0..errors.len()).rev()) {
+    for error in &errors {
         let span = error.span().unwrap_or(text.len()..text.len());
         let message = error.message().replace('\n', " ");
-        let mut found = Found::new(Code::Syntax, span, format!("invalid TOML: {message}"));
-        if left == 0 {
-            found = found.help("nothing else of this file was looked at before it is TOML");
-        }
-        findings.report(found);
+        findings.report(Found::new(Code::Syntax, span, format!("invalid TOML: {message}")));
+    }
+    if let Some(last) = findings.list.iter_mut().max_by_key(|found| found.span.start) {
+        last.help = Some("the rest of this file is looked at once it is TOML".to_owned());
     }
     errors.is_empty().then_some(table)
 }

@@ -40,22 +40,16 @@ pub(super) struct Stage<'s> {
     pub(super) doc: Option<String>,
 }
 
-/// Where the values of params and cluster facts come from.
-pub(super) struct Values<'x, 'a> {
-    /// Facts of the cluster, where there is an inventory.
-    pub(super) cluster: Option<&'x Cluster>,
-    /// What was given by `--set`.
-    pub(super) settings: &'x mut Settings<'a>,
-    /// Whether every param needs a value.
-    pub(super) required: Required,
-}
-
 impl<'s> PlanFile<'s> {
-    /// Reads a plan; None when it is not TOML or not of this version.
+    /// Reads a plan with the values of its params; None when it is not TOML or not of this version.
+    ///
+    /// `cluster` is None where there is no inventory, or none that could be read.
     pub(super) fn read(
         findings: &mut Findings,
-        values: Values<'_, '_>,
         schemas: &'s dyn Schemas,
+        cluster: Option<&Cluster>,
+        settings: &mut Settings,
+        required: Required,
     ) -> Option<Self> {
         let root = parse(findings)?;
         let mut plan = Section::new("the plan", root.get_ref(), 0..0);
@@ -67,8 +61,8 @@ impl<'s> PlanFile<'s> {
             .and_then(|name| NameRule::Id.read(name, &plan.name_of("name"), findings));
         let doc = plan.doc(findings);
         let params = param::read(&mut plan, findings);
-        let mut scope = Scope::with_cluster(values.cluster);
-        param::bind(&params, values.settings, values.required, &mut scope, findings);
+        let mut scope = Scope::with_cluster(cluster);
+        param::bind(&params, settings, required, &mut scope, findings);
         let stages = read_stages(&mut plan, Known { schemas, scope: &scope }, findings);
         plan.close(findings);
         let items = stages.iter().map(|stage| &stage.item).collect();

@@ -157,7 +157,7 @@ fn check_meaning(shape: &Shape, plan: &Plan) {
 
 fn every_shape(mut visit: impl FnMut(&Shape)) -> usize {
     let mut count = 0;
-    for hosts in 1..=5 {
+    for hosts in [1, 2, 3, 5] {
         for stages in STAGES {
             for first in STEPS {
                 for second in STEPS {
