@@ -187,3 +187,6 @@ fn usages(parsed: &X509Certificate<'_>) -> Vec<String> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests;

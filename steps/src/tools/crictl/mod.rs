@@ -126,3 +126,6 @@ fn checked(id: &str) -> &str {
 pub(crate) fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests;

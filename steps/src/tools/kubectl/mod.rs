@@ -110,3 +110,6 @@ fn checked(name: &str) -> &str {
     assert!(is_name(name), "`{}` is no name of Kubernetes", name.escape_debug());
     name
 }
+
+#[cfg(test)]
+mod tests;
