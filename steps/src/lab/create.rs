@@ -78,6 +78,7 @@ fn empty(spec: &LabSpec, now: u64) -> State {
             defrag: None,
             admin: None,
         },
+        busy: BTreeMap::new(),
         faults: Vec::new(),
         fired: Vec::new(),
     }
@@ -351,7 +352,6 @@ impl Build<'_> {
                 kubelet: Kubelet { active: true, since: started, client, rotates_at: None },
                 posted: BTreeMap::new(),
                 heartbeat: now,
-                busy_until: 0,
             },
         );
         for component in Component::ALL {

@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) election_at: Option<u64>,
     /// Objects behind the API.
     pub(super) objects: Objects,
+    /// Until when a command that outlived its caller still runs, by host.
+    pub(super) busy: BTreeMap<String, u64>,
     /// Faults that wait for their moment.
     pub(super) faults: Vec<Armed>,
     /// Faults that have happened.
@@ -53,8 +55,6 @@ pub(super) struct Node {
     pub(super) posted: BTreeMap<String, Posted>,
     /// When the kubelet last told the API server that it lives.
     pub(super) heartbeat: u64,
-    /// Until when a command that outlived its caller still runs.
-    pub(super) busy_until: u64,
 }
 
 /// A pod sandbox with one container, as the runtime has it.
@@ -107,6 +107,8 @@ pub(super) struct Container {
     pub(super) connected: bool,
     /// An API server: has been connected since it started.
     pub(super) came_up: bool,
+    /// The certificate it signed itself when it started (PEM); empty for others than controller-manager and scheduler.
+    pub(super) own: String,
     /// Lines it wrote, oldest first.
     pub(super) log: Vec<(u64, String)>,
 }
