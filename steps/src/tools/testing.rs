@@ -93,6 +93,8 @@ impl TestCa {
 /// Runs real programs; the ROOT of a constant script is the host's folder.
 pub(crate) struct FolderHost {
     pub(crate) root: PathBuf,
+    /// A folder of programs that go before the real ones.
+    pub(crate) shims: Option<PathBuf>,
 }
 
 #[async_trait]
@@ -106,7 +108,7 @@ impl Host for FolderHost {
         if argv[..2] == ["/bin/sh", "-c"] {
             argv[4] = self.root.to_str().unwrap().to_owned();
         }
-        Ok(run(&argv))
+        Ok(run_with(&argv, self.shims.as_deref()))
     }
 
     async fn read(&self, _: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -133,15 +135,22 @@ impl Host for FolderHost {
 }
 
 /// Runs a program of this machine.
-#[expect(clippy::disallowed_methods, reason = "these tests prove the scripts with the real programs")]
 pub(crate) fn run(argv: &[String]) -> Output {
-    let done = std::process::Command::new(&argv[0])
-        .args(&argv[1..])
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", argv[0]));
+    run_with(argv, None)
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests prove the scripts with the real programs")]
+fn run_with(argv: &[String], shims: Option<&Path>) -> Output {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let mut command = std::process::Command::new(&argv[0]);
+    command.args(&argv[1..]).stdin(std::process::Stdio::null());
+    if let Some(shims) = shims {
+        command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", shims.display()));
+    }
+    let done = command.output().unwrap_or_else(|error| panic!("{}: {error}", argv[0]));
     Output {
-        status: done.status.code().unwrap_or(-1),
+        status: done.status.code().unwrap_or_else(|| 128 + done.status.signal().unwrap_or_default()),
         stdout: Untrusted::new(done.stdout),
         stderr: Untrusted::new(done.stderr),
     }

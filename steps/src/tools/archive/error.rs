@@ -30,6 +30,9 @@ pub enum ArchiveError {
         /// The path.
         path: String,
     },
+    /// A folder to archive is a symlink: its files would not be in the archive.
+    #[error("folder `{0}` is a symlink: name the folder it leads to")]
+    LinkedFolder(String),
     /// There is a complete archive of this name.
     #[error("backup `{0}` exists")]
     Exists(String),
@@ -89,6 +92,7 @@ impl ArchiveError {
             }
             Self::UnsafeFolder { .. }
             | Self::Inside { .. }
+            | Self::LinkedFolder(_)
             | Self::NothingThere(_)
             | Self::Damaged(_)
             | Self::NotHeld { .. }
@@ -110,6 +114,7 @@ impl From<ArchiveError> for StepError {
             }
             ArchiveError::UnsafeFolder { .. }
             | ArchiveError::Inside { .. }
+            | ArchiveError::LinkedFolder(_)
             | ArchiveError::Exists(_)
             | ArchiveError::NothingThere(_)
             | ArchiveError::Differs(_)

@@ -6,6 +6,9 @@
 
 mod error;
 
+#[cfg(test)]
+mod tests;
+
 mod wire;
 
 use std::time::Duration;
@@ -17,13 +20,13 @@ pub use error::ArchiveError;
 use super::script;
 
 /// Makes a backup. Arguments: ROOT, archive path, then absolute paths of files and folders.
-pub const BACKUP: &str = include_str!("backup.sh");
+pub const BACKUP: &str = concat!(include_str!("common.sh"), include_str!("backup.sh"));
 /// Lists backups. Arguments: ROOT, folder, then the paths to compare each one with.
-pub const LIST: &str = include_str!("list.sh");
+pub const LIST: &str = concat!(include_str!("common.sh"), include_str!("list.sh"));
 /// Puts files back. Arguments: ROOT, archive path, then absolute paths of files.
-pub const RESTORE: &str = include_str!("restore.sh");
+pub const RESTORE: &str = concat!(include_str!("common.sh"), include_str!("restore.sh"));
 /// Removes backups. Arguments: ROOT, folder, then file names of archives.
-pub const PRUNE: &str = include_str!("prune.sh");
+pub const PRUNE: &str = concat!(include_str!("common.sh"), include_str!("prune.sh"));
 
 /// A backup that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub enum ArchiveState {
     Damaged,
     /// Verified; its files are exactly those under the paths now.
     Current,
-    /// Verified; the files under the paths have changed since.
+    /// Verified; the files under the paths have changed since, or it was not compared.
     Older,
 }
 
@@ -83,7 +86,7 @@ pub fn restore_command(archive: &str, paths: &[String]) -> Command {
     Command::mutates(script(RESTORE, "", &args)).deadline(Duration::from_secs(150))
 }
 
-/// Removes all but the newest `keep` verified backups of `folder`, and damaged ones older than the newest verified
+/// Removes all but the newest `keep` (at least 1) verified backups of `folder`, and damaged ones older than the newest verified
 /// one; returns the paths removed.
 pub async fn prune(host: &dyn Host, folder: &str, keep: usize) -> Result<Vec<String>, ArchiveError> {
     let surplus = surplus(&list(host, folder, &[]).await?, keep);
@@ -96,7 +99,22 @@ pub async fn prune(host: &dyn Host, folder: &str, keep: usize) -> Result<Vec<Str
     Ok(surplus)
 }
 
+/// What [`prune`] removes of `archives`, newest first: beyond the newest `keep` verified ones everything that is
+/// older than they are, and damaged ones older than the newest verified one. With no verified one, nothing.
 fn surplus(archives: &[Archive], keep: usize) -> Vec<String> {
-    let _ = (archives, keep);
-    todo!("surplus")
+    let mut verified = 0;
+    let mut surplus = Vec::new();
+    for archive in archives {
+        let removed = match archive.state {
+            ArchiveState::Damaged => verified > 0,
+            ArchiveState::Current | ArchiveState::Older => {
+                verified += 1;
+                verified > keep.max(1)
+            }
+        };
+        if removed {
+            surplus.push(archive.path.clone());
+        }
+    }
+    surplus
 }

@@ -300,7 +300,7 @@ fn the_frame_is_refused_when_anything_in_it_is_not_as_it_must_be() {
 async fn a_survey_of_more_paths_than_one_call_takes_keeps_their_order() {
     let tree = Tree::new();
     tree.put("/x199", "content");
-    let host = FolderHost { root: tree.root().to_owned() };
+    let host = FolderHost { root: tree.root().to_owned(), shims: None };
     let paths: Vec<String> = (0..200).map(|n| format!("/x{n}")).collect();
     let facts = survey(&host, &paths).await.unwrap();
     assert_eq!(facts.len(), 200);
