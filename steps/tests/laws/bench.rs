@@ -72,7 +72,7 @@ impl<'a> Bench<'a> {
     }
 
     fn host(&self, name: &str) -> Arc<dyn Host> {
-        let inner = self.lab.host(name, self.clock.clone());
+        let inner = self.lab.host(name, self.clock.clone()).expect("a host of the lab");
         match &self.crash {
             None => inner,
             Some(crash) => Arc::new(Crashing { inner, crash: crash.clone() }),
