@@ -157,6 +157,10 @@ impl KubeadmRenew {
             let message = format!("{host}: kubeadm was ended by signal {}", output.status - 128);
             return Err(refused(ErrorClass::Unknown, message, &command, &output));
         }
+        if output.stderr.lossy().contains("deadline exceeded") && !output.success() {
+            let message = format!("{host}: kubeadm certs renew all: context deadline exceeded");
+            return Err(refused(ErrorClass::DeadlineExceeded, message, &command, &output));
+        }
         if !output.success() {
             let why = if renewal.error.is_empty() { "no reason given" } else { &renewal.error };
             let message = format!("{host}: kubeadm certs renew all failed: {why}");

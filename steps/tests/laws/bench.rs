@@ -1,0 +1,316 @@
+//! A lab with one step in it, and what can be seen from outside.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::host::{Host, Hosts};
+use certwright_engine::plan::{Field, FieldType, HostSpec, Params, SshSettings, WORKSTATION};
+use certwright_engine::step::{Context, Done, Facts, Probe, Progress, Step, StepError, Verdict};
+use certwright_steps::lab::{Fault, Lab};
+use certwright_steps::pki::{Certificate, Digest, Kubeconfig};
+use serde_json::Value;
+
+use super::crashing::{Crash, Crashing};
+use super::scenarios::Scenario;
+
+/// Lab time at the start of every bench, ms since 1970.
+const START: u64 = 1_795_600_000_000;
+
+/// A scenario that is set up.
+pub struct Bench<'a> {
+    scenario: &'a Scenario,
+    folder: Arc<tempfile::TempDir>,
+    lab: Arc<Lab>,
+    clock: Clock,
+    crash: Option<Arc<Crash>>,
+}
+
+impl<'a> Bench<'a> {
+    /// Makes the lab and runs what comes before.
+    pub async fn new(scenario: &'a Scenario) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let clock = Clock::virtual_from(START);
+        let lab = Arc::new(Lab::create(folder.path(), &scenario.lab, &clock).expect("a lab"));
+        let bench = Self { scenario, folder, lab, clock, crash: None };
+        // A cluster that has just begun is not yet the one an operator meets.
+        bench.clock.sleep(Duration::from_secs(60)).await;
+        for (kind, with, host) in &scenario.before {
+            let step = build(kind, with);
+            // Another run did this, so that its archives are not this run's.
+            let cx = Context { run: "before".to_owned(), ..bench.context(host) };
+            attempt(step.as_ref(), &cx)
+                .await
+                .unwrap_or_else(|e| panic!("{scenario}: preparing with {kind}@{host}: {}", tell(&e)));
+            bench.clock.sleep(Duration::from_secs(5)).await;
+        }
+        bench
+    }
+
+    /// The same bench whose lines are cut.
+    pub fn with(&self, crash: &Arc<Crash>) -> Self {
+        Self {
+            scenario: self.scenario,
+            folder: self.folder.clone(),
+            lab: self.lab.clone(),
+            clock: self.clock.clone(),
+            crash: Some(crash.clone()),
+        }
+    }
+
+    /// The lab.
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Arms a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.lab.inject(fault).expect("a fault of this lab");
+    }
+
+    fn host(&self, name: &str) -> Arc<dyn Host> {
+        let inner = self.lab.host(name, self.clock.clone()).expect("a host of the lab");
+        match &self.crash {
+            None => inner,
+            Some(crash) => Arc::new(Crashing { inner, crash: crash.clone() }),
+        }
+    }
+
+    /// What a step gets on this host.
+    pub fn context(&self, host: &str) -> Context {
+        let spec = |name: &str, groups: &[&str]| HostSpec {
+            name: name.to_owned(),
+            address: None,
+            groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+            ssh: SshSettings::default(),
+        };
+        let mut all = vec![(spec(WORKSTATION, &[]), self.host(WORKSTATION))];
+        for node in &self.scenario.lab.nodes {
+            all.push((spec(&node.name, &["control-plane"]), self.host(&node.name)));
+        }
+        let mut cluster = self.scenario.lab.cluster.clone();
+        // The command line hands out absolute paths.
+        for path in std::iter::once(&mut cluster.kubeconfig).chain(cluster.admin_kubeconfig.as_mut()) {
+            *path = format!("/{path}");
+        }
+        Context {
+            host: self.host(host),
+            hosts: Hosts::new(all),
+            cluster,
+            run: "20261124-laws".to_owned(),
+            clock: self.clock.clone(),
+            progress: Progress::none(),
+        }
+    }
+
+    /// The step of the scenario.
+    pub fn step(&self) -> Box<dyn Step> {
+        build(self.scenario.kind, &self.scenario.with)
+    }
+
+    fn own(&self) -> Context {
+        self.context(self.scenario.host)
+    }
+
+    pub async fn probe(&self) -> Result<Probe, StepError> {
+        self.step().probe(&self.own()).await
+    }
+
+    pub async fn apply(&self, facts: &Facts) -> Result<Done, StepError> {
+        self.step().apply(&self.own(), facts).await
+    }
+
+    pub async fn verify(&self, facts: &Facts) -> Result<Probe, StepError> {
+        self.step().verify(&self.own(), facts).await
+    }
+
+    pub async fn undo(&self, facts: &Facts) -> Result<Done, StepError> {
+        let cx = self.own();
+        cx.host.settle(Duration::from_secs(60)).await?;
+        self.step().undo(&cx, facts).await
+    }
+
+    /// One attempt as the driver makes it.
+    pub async fn attempt(&self) -> Result<(), StepError> {
+        attempt(self.step().as_ref(), &self.own()).await
+    }
+
+    /// Attempts as a plan's retry makes them, for errors of these classes.
+    pub async fn attempts(&self, most: usize, on: &[certwright_engine::plan::ErrorClass]) -> Result<usize, StepError> {
+        for made in 1.. {
+            match self.attempt().await {
+                Ok(()) => return Ok(made),
+                Err(error) if made < most && on.contains(&error.class) => {
+                    self.clock.sleep(Duration::from_secs(2)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("a loop without end")
+    }
+
+    /// What can be seen from outside now.
+    pub fn witness(&self) -> Witness {
+        let mut witness = Witness { files: BTreeMap::new(), processes: BTreeMap::new() };
+        for host in std::iter::once(WORKSTATION).chain(self.scenario.lab.nodes.iter().map(|n| n.name.as_str())) {
+            walk(&self.folder.path().join(host), host, &mut witness.files);
+        }
+        let text = std::fs::read(self.folder.path().join(".lab/state.json")).expect("the lab's memory");
+        let state: Value = serde_json::from_slice(&text).expect("JSON");
+        for (node, value) in state["nodes"].as_object().expect("nodes") {
+            for (pod, value) in value["pods"].as_object().expect("pods") {
+                let last = value["containers"].as_array().and_then(|all| all.last().cloned()).unwrap_or_default();
+                let place = format!("{node}/{pod}");
+                witness.processes.insert(place, (last["attempt"].to_string(), last["id"].to_string()));
+            }
+        }
+        let defrag = &state["objects"]["defrag"]["generation"];
+        witness.processes.insert("daemonset/etcd-defrag".to_owned(), (defrag.to_string(), String::new()));
+        witness
+    }
+
+    /// Fails with the differences only.
+    pub fn assert_same(&self, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, what: &str) {
+        let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differences: Vec<String> = keys
+            .into_iter()
+            .filter(|key| before.get(*key) != after.get(*key))
+            .map(|key| format!("{key}: {:?} -> {:?}", before.get(key), after.get(key)))
+            .collect();
+        assert!(differences.is_empty(), "{}, {what}:\n{}", self.scenario, differences.join("\n"));
+    }
+}
+
+/// Everything of a lab but its clocks.
+pub struct Witness {
+    files: BTreeMap<String, (u32, Vec<u8>)>,
+    processes: BTreeMap<String, (String, String)>,
+}
+
+impl Witness {
+    /// Files byte for byte, and every container.
+    pub fn exact(&self) -> BTreeMap<String, String> {
+        let mut exact = self.files();
+        for (path, (mode, bytes)) in &self.files {
+            exact.insert(path.clone(), format!("{mode:o} {}", Digest::of(bytes)));
+        }
+        exact.extend(self.processes.iter().map(|(name, (attempt, id))| (name.clone(), format!("{attempt} {id}"))));
+        exact
+    }
+
+    /// Content and mode of every file but those certwright keeps for itself.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let ours = |path: &str| path.contains("/certwright/") || path.contains(".certwright-");
+        self.files
+            .iter()
+            .filter(|(path, _)| !ours(path))
+            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", Digest::of(bytes))))
+            .collect()
+    }
+
+    /// What two runs of the same plan have in common: keys and serial numbers differ, identities do not.
+    pub fn shape(&self) -> BTreeMap<String, String> {
+        let mut shape: BTreeMap<String, String> = self
+            .files
+            .iter()
+            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", identity(path, bytes))))
+            .collect();
+        shape.extend(self.processes.iter().map(|(name, (attempt, _))| (name.clone(), attempt.clone())));
+        shape
+    }
+}
+
+fn identity(path: &str, bytes: &[u8]) -> String {
+    let of = |certificate: Certificate| {
+        let days = (certificate.not_after - (START / 1000).cast_signed()).div_euclid(86_400);
+        format!("{} from {}, {days} days", certificate.subject, certificate.issuer)
+    };
+    if path.ends_with(".key") || path.contains("/certwright/backups/") {
+        return "there".to_owned();
+    }
+    if let Ok(certificate) = Certificate::from_pem(bytes) {
+        return of(certificate);
+    }
+    match Kubeconfig::parse(bytes) {
+        Ok(kubeconfig) => match kubeconfig.client_certificate() {
+            Ok(certificate) => format!("{} as {}", kubeconfig.server().unwrap_or_default(), of(certificate)),
+            Err(error) => error.to_string(),
+        },
+        Err(_) => Digest::of(bytes).to_string(),
+    }
+}
+
+fn walk(folder: &Path, name: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        let meta = std::fs::symlink_metadata(&path).expect("a file that was listed");
+        let content = if meta.is_symlink() {
+            std::fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
+        } else if meta.is_file() {
+            std::fs::read(&path).expect("a file")
+        } else {
+            walk(&path, &name, files);
+            Vec::new()
+        };
+        files.insert(name, (meta.permissions().mode() & 0o7777, content));
+    }
+}
+
+/// Makes a step from parameters beside its kind's defaults.
+pub fn build(kind: &str, with: &Value) -> Box<dyn Step> {
+    let registry = certwright_steps::registry();
+    let kind = registry.get(kind).expect("a registered kind");
+    let mut params = Params::default();
+    for field in kind.schema.fields {
+        params.0.insert(field.name.to_owned(), default(field));
+    }
+    for (key, value) in with.as_object().expect("a table") {
+        assert!(params.0.contains_key(key), "there is no parameter `{key}`");
+        params.0.insert(key.clone(), value.clone());
+    }
+    (kind.schema.check)(&params).expect("a step that a plan may have");
+    (kind.build)(&params)
+}
+
+/// A default as the plan language resolves it; our TOML defaults are JSON as well.
+fn default(field: &Field) -> Value {
+    let Some(text) = field.default else { return Value::Null };
+    let value: Value = serde_json::from_str(text).expect("a default that is JSON too");
+    match field.ty {
+        FieldType::Duration => {
+            let text = value.as_str().expect("a duration is text");
+            let duration = humantime::parse_duration(text).expect("a duration");
+            Value::from(u64::try_from(duration.as_millis()).expect("a short one"))
+        }
+        FieldType::String
+        | FieldType::OptionalString
+        | FieldType::Bool
+        | FieldType::Integer
+        | FieldType::Path
+        | FieldType::Strings
+        | FieldType::Paths
+        | FieldType::OneOf(_)
+        | FieldType::SomeOf(_) => value,
+    }
+}
+
+async fn attempt(step: &dyn Step, cx: &Context) -> Result<(), StepError> {
+    cx.host.settle(Duration::from_secs(60)).await?;
+    let probe = step.probe(cx).await?;
+    match probe.verdict {
+        Verdict::Satisfied => Ok(()),
+        Verdict::Drifted => {
+            step.apply(cx, &probe.facts).await?;
+            step.verify(cx, &probe.facts).await.map(drop)
+        }
+    }
+}
+
+/// An error with all it knows.
+pub fn tell(error: &StepError) -> String {
+    format!("{}: {} ({:?}; {:?})", error.class.name(), error.message, error.remedy, error.evidence)
+}
