@@ -37,7 +37,7 @@ pub(crate) enum User {
     Csh,
     /// `Ops` with fish.
     Fish,
-    /// `Ops` whose shell prints on both streams before every command.
+    /// `Ops` whose shell prints on both streams before every command, and whose sudo uses a pty where it can.
     Noisy,
 }
 
@@ -86,8 +86,13 @@ impl User {
         }
         if self != Self::Pass {
             let rule = PathBuf::from(format!("/etc/sudoers.d/certwright-{name}"));
-            let tty = if self == Self::Tty { format!("Defaults:{name} requiretty\n") } else { String::new() };
-            let text = format!("{tty}{name} ALL=(ALL) NOPASSWD: ALL\n");
+            let defaults = match self {
+                Self::Tty => format!("Defaults:{name} requiretty\n"),
+                // The default of sudo 1.9.14 and later.
+                Self::Noisy => format!("Defaults:{name} use_pty\n"),
+                Self::Ops | Self::Pass | Self::Csh | Self::Fish => String::new(),
+            };
+            let text = format!("{defaults}{name} ALL=(ALL) NOPASSWD: ALL\n");
             if fs::read_to_string(&rule).ok().as_deref() != Some(&text) {
                 // sudo skips names with a dot: the rule appears whole or not at all.
                 let new = rule.with_extension("new");

@@ -1,4 +1,4 @@
-//! One output stream of the wrapper: noise, a begin mark, data, a final mark.
+//! One output stream of the wrapper: noise, a ready mark, a begin mark, data, a final mark.
 //!
 //! Pure. Invariant: only bytes between marks with our nonce are data, whatever a login shell, a banner or the
 //! command itself prints; a stream without a final mark has no result.
@@ -60,6 +60,7 @@ pub(super) struct Stream {
     noise: Vec<u8>,
     data: Vec<u8>,
     total: u64,
+    ready: bool,
     begun: bool,
     verdict: Option<Verdict>,
 }
@@ -73,6 +74,7 @@ impl Stream {
             noise: Vec::new(),
             data: Vec::new(),
             total: 0,
+            ready: false,
             begun: false,
             verdict: None,
         }
@@ -115,6 +117,7 @@ impl Stream {
     fn mark(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
+            "ready" => self.ready = true,
             "begin" => self.begun = true,
             "busy" => self.verdict = Some(Verdict::Busy(rest.to_owned())),
             "fail" => self.verdict = Some(Verdict::Fail(rest.to_owned())),
@@ -125,9 +128,9 @@ impl Stream {
         }
     }
 
-    /// True once the begin mark was seen.
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun
+    /// True once the wrapper said that it runs.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
     }
 
     /// The final mark, once it was seen.
@@ -183,8 +186,15 @@ mod tests {
 
     fn whole(data: &[u8]) -> Vec<u8> {
         let mark = |text: &str| format!("\u{1e}{} {text}\n", nonce().as_str()).into_bytes();
-        [&b"Welcome!\n\x1e not a mark\n"[..], &mark("begin"), data, &mark("end 137 - 9"), b"later noise"]
-            .concat()
+        [
+            &b"Welcome!\n\x1e not a mark\n"[..],
+            &mark("ready"),
+            &mark("begin"),
+            data,
+            &mark("end 137 - 9"),
+            b"later noise",
+        ]
+        .concat()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 # Runs one command for certwright and says in band how it ended.
 # $1 nonce, $2 what to do, $3 base folder, $4 seconds (reads: limit or 0; else: wait for the lock),
 # $5 length of standard input or -, $6 log or quiet, $7 the command for people, then the command.
+# Output is capped when it is sent, not when it is written: the command's files can grow as far as the disk.
 n=$1 job=$2 base=$3 secs=$4 len=$5 log=$6 what=$7
 shift 7
 umask 077
@@ -26,6 +27,8 @@ limit() {
     test "$secs" = 0 && exec "$@"
     exec timeout -k 2 "$secs" "$@"
 }
+# With sudo behind us: whatever ends this shell from here on was not a refusal to run it.
+mark ready
 case $job in
 reads)
     mark begin

@@ -3,7 +3,7 @@
 use certwright_engine::host::HostError;
 
 use crate::sshd::{kill, processes_with};
-use crate::{Command, Duration, Host, Node, SshHost, exists, ok, ran, sh, until};
+use crate::{Command, Duration, Host, Node, SshHost, User, exists, ok, ran, sh, until};
 
 /// Prints ten lines, one each 100 ms, and then makes a mark; SIGPIPE would end it half-way.
 fn printing(node: &Node) -> (Command, String, String) {
@@ -27,9 +27,15 @@ async fn broken(node: &Node, host: &SshHost, how: impl FnOnce() -> usize) -> Hos
 
 #[tokio::test]
 async fn a_mutating_command_runs_to_its_end_when_the_line_is_cut() {
-    let node = Node::start("cut");
-    let host = node.host();
-    let error = broken(&node, &host, || node.sshd.cut_lines()).await;
+    // The second one's sudo has use_pty.
+    for user in [User::Ops, User::Noisy] {
+        let node = Node::start("cut");
+        runs_to_its_end_when_the_line_is_cut(&node, &node.host_of(user.name())).await;
+    }
+}
+
+async fn runs_to_its_end_when_the_line_is_cut(node: &Node, host: &SshHost) {
+    let error = broken(node, host, || node.sshd.cut_lines()).await;
     assert!(matches!(error, HostError::Unknown { .. }), "{error}");
     let done = node.path("done");
     assert!(!exists(&done), "the command outlives its line");

@@ -128,7 +128,7 @@ impl Lost {
     pub(super) async fn error(self, spec: &HostSpec, master: &Master) -> HostError {
         let host = spec.name.clone();
         let words = Untrusted::new(self.exchange.stderr.noise());
-        let begun = self.exchange.stdout.has_begun();
+        let ready = self.exchange.stdout.is_ready();
         match self.ended {
             Ended::NoChannel(why) => {
                 HostError::NotReached { host, why: format!("{why}: {}", master.last_words().await) }
@@ -139,7 +139,7 @@ impl Lost {
             Ended::Line(why) => {
                 HostError::Unknown { host, why: format!("{why}: {}", master.last_words().await) }
             }
-            Ended::Status(status) if begun => HostError::Unknown {
+            Ended::Status(status) if ready => HostError::Unknown {
                 host,
                 why: format!(
                     "the command's shell on the node ended with status {status} and without a result"
@@ -171,7 +171,12 @@ fn refusal(spec: &HostSpec, noise: &Untrusted, status: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::host::Command;
+    use crate::host::stream::Nonce;
+    use crate::host::wrapper::Job;
 
     #[test]
     fn sh_csh_and_fish_read_the_remote_command_line_the_same() {
@@ -182,5 +187,33 @@ mod tests {
         }
         assert!(FIRST.contains(LOGGED_IN));
         assert!(SECOND.contains(&format!("exit {ARRIVED_CUT}")));
+    }
+
+    #[test]
+    fn a_frame_that_arrives_cut_starts_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mark = folder.path().join("mark");
+        let command = Command::reads(["touch", mark.to_str().expect("UTF-8")]);
+        let frame = Job::Run(&command).frame(&Nonce::random());
+        let mut cuts = 0;
+        for shell in ["/bin/sh", "/bin/bash"].into_iter().filter(|shell| Path::new(shell).exists()) {
+            let ends = (0..frame.len()).step_by(61).chain([frame.len() - 1, frame.len()]);
+            for end in ends {
+                let input = folder.path().join("input");
+                std::fs::write(&input, &frame[..end]).expect("written");
+                #[expect(clippy::disallowed_methods, reason = "the shell itself is asked")]
+                let output = std::process::Command::new(shell)
+                    .args(["-c", SECOND, "certwright", &frame.len().to_string()])
+                    .stdin(std::fs::File::open(&input).expect("there"))
+                    .output()
+                    .expect("the shell runs");
+                let whole = end == frame.len();
+                assert_eq!(output.status.code(), Some(if whole { 0 } else { ARRIVED_CUT }), "{shell} {end}");
+                assert_eq!(mark.exists(), whole, "{shell}: cut at {end} of {}", frame.len());
+                cuts += 1;
+            }
+            std::fs::remove_file(&mark).expect("the whole frame made it");
+        }
+        assert!(cuts > 60, "only {cuts} cuts");
     }
 }
