@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+use certwright_engine::driver::DriverError;
 use certwright_engine::journal::{JournalError, RunId};
 use certwright_engine::machine::{IllegalTransition, Outcome, ShapeError, StepError};
 use certwright_engine::plan::{Color, Diagnostics};
@@ -11,7 +12,7 @@ use certwright_steps::lab::LabError;
 
 use crate::confirm::ConfirmError;
 use crate::exit::Exit;
-use crate::human::lines::outcome_word;
+use crate::human::words::outcome_word;
 use crate::pick::PickError;
 use crate::source::SourceError;
 
@@ -143,6 +144,19 @@ impl From<JournalError> for Failure {
             | JournalError::Damaged { .. }
             | JournalError::UnknownFormat { .. }
             | JournalError::UnknownEvent { .. } => Self::new(Exit::Journal, "journal", message),
+        }
+    }
+}
+
+impl From<DriverError> for Failure {
+    fn from(error: DriverError) -> Self {
+        let message = explain(&error);
+        match error {
+            DriverError::Journal(error) => error.into(),
+            DriverError::DiskFull { .. } => Self::new(Exit::Journal, "disk-full", message),
+            DriverError::UnknownKind { .. }
+            | DriverError::Unbuildable { .. }
+            | DriverError::UnknownHost { .. } => Self::new(Exit::Refused, "other-version", message),
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) mod report;
 
 pub(crate) mod table;
 
+pub(crate) mod words;
+
 #[cfg(test)]
 mod tests;
 

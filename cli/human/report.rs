@@ -7,8 +7,9 @@ use std::time::Duration;
 use certwright_engine::machine::Outcome;
 use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
-use super::lines::{last_words, one_line, op_name, outcome_meaning, outcome_word, tone};
-use super::table::table;
+use super::lines::{last_words, one_line};
+use super::table::{Cell, table};
+use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, count};
 use crate::when;
@@ -37,7 +38,7 @@ pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String 
     }
     let certificates = view.changes();
     if !certificates.is_empty() {
-        out.push_str(&certificate_table(&certificates, terminal.paint));
+        out.push_str(&certificate_table(&certificates, view.latest_ms, terminal.paint));
         out.push('\n');
     }
     out.push_str(&totals(view, terminal.paint));
@@ -173,17 +174,29 @@ fn host_state(view: &RunView, tasks: &[(TaskId, &TaskView)]) -> String {
     parts.join(", ")
 }
 
-/// Every certificate, before and after.
-pub(crate) fn certificate_table(certificates: &[Change], paint: Paint) -> String {
-    let date = |ms: Option<u64>| ms.map_or_else(|| "absent".to_owned(), when::date);
-    let rows: Vec<Vec<String>> = certificates
+/// Every certificate, before and after, as of `now_ms`.
+fn certificate_table(certificates: &[Change], now_ms: u64, paint: Paint) -> String {
+    let cell = |ms: Option<u64>| match ms {
+        None => (Tone::Warn, "absent".to_owned()),
+        Some(ms) if ms <= now_ms => (Tone::Bad, when::date(ms)),
+        Some(ms) => (Tone::Normal, when::date(ms)),
+    };
+    let rows: Vec<Vec<Cell>> = certificates
         .iter()
         .map(|change| {
-            let after = match change.after_ms {
-                after if after == change.before_ms => "unchanged".to_owned(),
-                after => date(after),
+            let (before_tone, before) = cell(change.before_ms);
+            let (after_tone, after) = match cell(change.after_ms) {
+                (tone, _) if change.restored => (tone, "restored".to_owned()),
+                (tone, _) if change.after_ms == change.before_ms => (tone, "unchanged".to_owned()),
+                (Tone::Normal, date) => (Tone::Good, date),
+                expired_or_absent => expired_or_absent,
             };
-            vec![change.host.clone(), change.certificate.clone(), date(change.before_ms), after]
+            vec![
+                Cell::plain(&change.host),
+                Cell::plain(&change.certificate),
+                Cell { text: before, tone: before_tone },
+                Cell { text: after, tone: after_tone },
+            ]
         })
         .collect();
     table(&["HOST", "CERTIFICATE", "ENDED BEFORE", "ENDS NOW (UTC)"], &rows, 0, paint)

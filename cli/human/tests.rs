@@ -157,7 +157,7 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
               cp-2         1 undone, 1 not begun
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
-            cp-1  apiserver    2026-11-23 22:45  unchanged
+            cp-1  apiserver    2026-11-23 22:45  restored
             cp-2  apiserver    2026-11-23 22:45  unchanged
 
             UNDONE  what the run had changed is restored

@@ -1,6 +1,6 @@
 //! What every verb is given: where results go, where runs are kept, and how people's words become values.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
 use certwright_engine::plan::{Choices, Color, Plan, Source, resolve};
@@ -106,9 +106,4 @@ pub(crate) fn choices(args: &ChoiceArgs) -> Result<Choices, Failure> {
         })
         .collect::<Result<_, Failure>>()?;
     Ok(Choices { set, limit: args.limit.clone() })
-}
-
-/// An absolute path for the journal, which outlives this process's working folder.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }

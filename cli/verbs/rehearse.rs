@@ -18,11 +18,11 @@ use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
-use crate::session::{Begin, Session};
+use crate::session::{Begin, Session, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::out;
 use crate::view::RunView;
-use crate::{json, when};
+use crate::{human, json, when};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -54,11 +54,12 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
     }
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
-    let view = Session::begin(app, begin)?.drive_on(app, Input::Tick, Some(&lab))?;
+    let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, Some(&lab))?;
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
-    tell(app, &view, &next, &Closing { faults, fired, lasted, lab: args.lab.as_deref() });
+    let lab = args.lab.as_deref().zip(nodes.first());
+    tell(app, &view, &next, &Closing { faults, fired, lasted, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
 }
 
@@ -152,11 +153,12 @@ struct Closing<'a> {
     faults: Vec<Fault>,
     fired: Vec<Fired>,
     lasted: Duration,
-    lab: Option<&'a Path>,
+    /// The kept lab and its first node.
+    lab: Option<(&'a Path, &'a String)>,
 }
 
 impl Closing<'_> {
-    fn lines(&self, view: &RunView) -> String {
+    fn lines(&self, view: &RunView, next: &Next) -> String {
         let mut text = String::new();
         let survived = if Exit::from(view.outcome.unwrap_or(certwright_engine::machine::Outcome::Failed))
             == Exit::Done
@@ -176,11 +178,12 @@ impl Closing<'_> {
             }
         }
         text.push_str(&format!("  rehearsed in {}\n", when::lasted(self.lasted)));
-        if let Some(lab) = self.lab {
-            let lab = lab.display();
+        if let Some((lab, node)) = self.lab {
+            let (lab, options) = (human::word(&lab.display().to_string()), &next.options);
             text.push_str(&format!(
-                "\nLook at it\n  openssl x509 -noout -enddate -in {lab}/cp-1/etc/kubernetes/pki/apiserver.crt\n  \
-                 certwright rehearse --lab {lab}    # again: everything should be unchanged\n"
+                "\nLook at it, and rehearse again: everything should be unchanged\n  \
+                 openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
+                 certwright{options} rehearse --lab {lab}\n"
             ));
         }
         text
@@ -190,7 +193,7 @@ impl Closing<'_> {
 fn tell(app: &App, view: &RunView, next: &Next, closing: &Closing<'_>) {
     match app.format {
         Format::Human => {
-            out(&format!("\n{}{}", report::report(view, next, app.terminal), closing.lines(view)));
+            out(&format!("\n{}{}", report::report(view, next, app.terminal), closing.lines(view, next)));
         }
         Format::Json => {
             let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");

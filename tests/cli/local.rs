@@ -78,7 +78,7 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
         TIME  workstation  files/second  changed    the effect of cp is there
 
         CHANGED  everything is as wanted now, and verified
-          2 tasks: 2 changed; 0.1 s
+          2 tasks: 2 changed; 0.0 s
           run RUN
     "#]]);
     assert!(place.path("second").exists());
@@ -281,7 +281,7 @@ fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
           workstation  FAILED at files/second, 1 changed
 
         FAILED  nothing more was started; it can be resumed
-          2 tasks: 1 failed, 1 changed; 0.2 s
+          2 tasks: 1 failed, 1 changed; 0.1 s
           run RUN
 
         Next
