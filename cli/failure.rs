@@ -28,7 +28,7 @@ pub(crate) struct Failure {
     /// What the operator should do, a line each.
     pub(crate) hints: Vec<String>,
     /// Mistakes of a plan or an inventory, as text for people and as JSON.
-    pub(crate) mistakes: Option<Mistakes>,
+    pub(crate) mistakes: Option<Box<Mistakes>>,
 }
 
 /// Mistakes of a plan or an inventory.
@@ -55,7 +55,7 @@ impl Failure {
     pub(crate) fn mistakes(mistakes: &Diagnostics, color: Color) -> Self {
         let json = serde_json::to_value(mistakes.iter().collect::<Vec<_>>()).expect("diagnostics serialize");
         Self {
-            mistakes: Some(Mistakes { text: mistakes.render(color), json }),
+            mistakes: Some(Box::new(Mistakes { text: mistakes.render(color), json })),
             ..Self::new(Exit::Invalid, "mistakes", mistakes.to_string())
         }
     }

@@ -82,7 +82,7 @@ impl Columns {
             let head = format!("{}{GAP}{word}", paint.tone(Tone::Faint, &clock));
             (head, CLOCK + WORD.max(line.word.len()) + GAP.len())
         };
-        let mut out = beside(head, used + GAP.len(), &line.text, terminal.width);
+        let mut out = beside(&head, used + GAP.len(), &line.text, terminal.width);
         for text in &line.evidence {
             let inner = terminal.width.map(|width| width.saturating_sub(CLOCK + 4));
             for piece in wrap(text, inner) {
@@ -94,7 +94,7 @@ impl Columns {
 }
 
 /// Puts `text` beside `head` when it fits, else below it.
-fn beside(head: String, used: usize, text: &str, width: Option<usize>) -> Vec<String> {
+fn beside(head: &str, used: usize, text: &str, width: Option<usize>) -> Vec<String> {
     if text.is_empty() {
         return vec![head.trim_end().to_owned()];
     }

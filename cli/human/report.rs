@@ -211,13 +211,13 @@ fn totals(view: &RunView, paint: Paint) -> String {
     let lasted = when::lasted(Duration::from_millis(view.worked_ms()));
     let time = if view.header.lab.is_some() { format!("{lasted} of virtual time") } else { lasted };
     let retries: u32 = view.tasks.iter().map(|task| task.retries).sum();
-    let retried = match retries {
+    let again = match retries {
         0 => String::new(),
         1 => "; 1 attempt failed and was retried".to_owned(),
         n => format!("; {n} attempts failed and were retried"),
     };
     let mut out = format!(
-        "{}  {}\n{:INDENT$}{}: {}{retried}; {time}\n",
+        "{}  {}\n{:INDENT$}{}: {}{again}; {time}\n",
         paint.tone(tone, &word.to_uppercase()),
         paint.tone(Tone::Strong, meaning),
         "",

@@ -1,5 +1,7 @@
 //! What an operator reads, word for word.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use certwright_engine::machine::{Event, Outcome, Stop, Verdict};
 use certwright_engine::plan::TaskId;
 use expect_test::{Expect, expect};

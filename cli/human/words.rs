@@ -32,8 +32,7 @@ pub(crate) fn outcome_meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Unchanged => "everything was already as wanted",
         Outcome::Changed => "everything is as wanted now, and verified",
-        Outcome::Failed => "nothing more was started; it can be resumed",
-        Outcome::Interrupted => "nothing more was started; it can be resumed",
+        Outcome::Failed | Outcome::Interrupted => "nothing more was started; it can be resumed",
         Outcome::Undone => "what the run had changed is restored",
         Outcome::Stuck => "an undo failed, a human is needed",
         Outcome::Abandoned => "given up for good, its changes stay",

@@ -1,5 +1,6 @@
 //! What every verb is given: where results go, where runs are kept, and how people's words become values.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
@@ -51,11 +52,13 @@ impl App {
     /// How the next commands are shown.
     pub(crate) fn next(&self) -> Next {
         let given = [("--state-dir", &self.state_dir), ("--ssh-config", &self.ssh_config)];
-        let options = given
-            .into_iter()
-            .filter_map(|(option, path)| Some((option, path.as_ref()?)))
-            .map(|(option, path)| format!(" {option} {}", crate::human::word(&path.display().to_string())))
-            .collect();
+        let mut options = String::new();
+        for (option, path) in given {
+            if let Some(path) = path {
+                let path = crate::human::word(&path.display().to_string());
+                let _infallible = write!(options, " {option} {path}");
+            }
+        }
         Next { options, kept: true }
     }
 

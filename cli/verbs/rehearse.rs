@@ -3,6 +3,7 @@
 //! Invariant: no real host is touched, and what a rehearsal needs is in its lab's folder: with `--lab` it stays
 //! (the run itself is in the state folder, so that it can be resumed), without it everything vanishes.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -172,19 +173,22 @@ impl Closing<'_> {
             match met {
                 Some(fired) => {
                     let at = when::clock(fired.at_ms);
-                    text.push_str(&format!("  fault {fault}: {survived}, at {at}\n"));
+                    let _infallible = writeln!(text, "  fault {fault}: {survived}, at {at}");
                 }
-                None => text.push_str(&format!("  fault {fault}: NOT met, so it proved nothing\n")),
+                None => {
+                    let _infallible = writeln!(text, "  fault {fault}: NOT met, so it proved nothing");
+                }
             }
         }
-        text.push_str(&format!("  rehearsed in {}\n", when::lasted(self.lasted)));
+        let _infallible = writeln!(text, "  rehearsed in {}", when::lasted(self.lasted));
         if let Some((lab, node)) = self.lab {
             let (lab, options) = (human::word(&lab.display().to_string()), &next.options);
-            text.push_str(&format!(
+            let _infallible = write!(
+                text,
                 "\nLook at it, and rehearse again: everything should be unchanged\n  \
                  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
                  certwright{options} rehearse --lab {lab}\n"
-            ));
+            );
         }
         text
     }
