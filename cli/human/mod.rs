@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: writing (see [`crate::reporter`]) and looking at anything but the view.
 
+pub(crate) mod certificates;
+
 pub(crate) mod check;
 
 pub(crate) mod lines;

@@ -39,7 +39,7 @@ fn check(actual: &str, expected: &Expect) {
 }
 
 fn kept() -> Next {
-    Next { options: String::new(), kept: true }
+    Next { kept: true, ..Next::default() }
 }
 
 fn renewed_after_a_deadline() -> Story {
@@ -138,7 +138,7 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
 #[test]
 fn a_failed_rehearsal_whose_nodes_are_gone_does_not_offer_a_resume() {
     let view = failed_on_the_second_node().view();
-    let text = report(&view, &Next { options: String::new(), kept: false }, terminal(None));
+    let text = report(&view, &Next::default(), terminal(None));
     assert!(text.contains("--lab DIR") && !text.contains("certwright resume"), "{text}");
 }
 

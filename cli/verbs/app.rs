@@ -59,7 +59,7 @@ impl App {
                 let _infallible = write!(options, " {option} {path}");
             }
         }
-        Next { options, kept: true }
+        Next { options, kept: true, notes: Vec::new() }
     }
 
     /// A plan resolved against an inventory.

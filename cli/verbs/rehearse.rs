@@ -3,7 +3,6 @@
 //! Invariant: no real host is touched, and what a rehearsal needs is in its lab's folder: with `--lab` it stays
 //! (the run itself is in the state folder, so that it can be resumed), without it everything vanishes.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,7 +59,7 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
     let lab = args.lab.as_deref().zip(nodes.first());
-    tell(app, &view, &next, &Closing { faults, fired, lasted, lab });
+    tell(app, &view, next, &Closing { faults, fired, lasted, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
 }
 
@@ -159,51 +158,51 @@ struct Closing<'a> {
 }
 
 impl Closing<'_> {
-    fn lines(&self, view: &RunView, next: &Next) -> String {
-        let mut text = String::new();
-        let survived = if Exit::from(view.outcome.unwrap_or(certwright_engine::machine::Outcome::Failed))
-            == Exit::Done
-        {
-            "met and survived"
-        } else {
-            "met"
+    fn met(&self, fault: &Fault) -> Option<&Fired> {
+        self.fired.iter().find(|fired| fired.fault == *fault)
+    }
+
+    fn notes(&self, view: &RunView) -> Vec<String> {
+        let done = view.outcome.map(Exit::from) == Some(Exit::Done);
+        let word = if done { "met and survived" } else { "met" };
+        let mut notes: Vec<String> = self
+            .faults
+            .iter()
+            .map(|fault| match self.met(fault) {
+                Some(fired) => format!("fault {fault}: {word}, at {}", when::clock(fired.at_ms)),
+                None => format!("fault {fault}: NOT met, so it proved nothing"),
+            })
+            .collect();
+        notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
+        notes
+    }
+
+    /// What can be done with a kept lab after a run that came to its end.
+    fn next(&self, view: &RunView, options: &str) -> String {
+        let Some((lab, node)) = self.lab.filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done)) else {
+            return String::new();
         };
-        for fault in &self.faults {
-            let met = self.fired.iter().find(|fired| fired.fault == *fault);
-            match met {
-                Some(fired) => {
-                    let at = when::clock(fired.at_ms);
-                    let _infallible = writeln!(text, "  fault {fault}: {survived}, at {at}");
-                }
-                None => {
-                    let _infallible = writeln!(text, "  fault {fault}: NOT met, so it proved nothing");
-                }
-            }
-        }
-        let _infallible = writeln!(text, "  rehearsed in {}", when::lasted(self.lasted));
-        if let Some((lab, node)) = self.lab {
-            let (lab, options) = (human::word(&lab.display().to_string()), &next.options);
-            let _infallible = write!(
-                text,
-                "\nLook at it, and rehearse again: everything should be unchanged\n  \
-                 openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
-                 certwright{options} rehearse --lab {lab}\n"
-            );
-        }
-        text
+        let lab = human::word(&lab.display().to_string());
+        format!(
+            "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
+             certwright{options} rehearse --lab {lab}  # again: everything should be unchanged\n"
+        )
     }
 }
 
-fn tell(app: &App, view: &RunView, next: &Next, closing: &Closing<'_>) {
+fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
     match app.format {
         Format::Human => {
-            out(&format!("\n{}{}", report::report(view, next, app.terminal), closing.lines(view, next)));
+            let next = Next { notes: closing.notes(view), ..next };
+            let report = report::report(view, &next, app.terminal);
+            out(&format!("\n{report}{}", closing.next(view, &next.options)));
         }
         Format::Json => {
             let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
-            let met = |fault: &Fault| closing.fired.iter().any(|fired| fired.fault == *fault);
-            let faults = closing.faults.iter().map(|f| json!({ "fault": f.to_string(), "met": met(f) }));
-            summary["faults"] = faults.collect();
+            let faults = &closing.faults;
+            let met =
+                |fault: &Fault| json!({ "fault": fault.to_string(), "met": closing.met(fault).is_some() });
+            summary["faults"] = faults.iter().map(met).collect();
             summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
             out(&json::document("summary", summary));
         }

@@ -21,6 +21,8 @@ pub(crate) struct Change {
     pub(crate) after_ms: Option<u64>,
     /// Whether it was another one in between.
     pub(crate) restored: bool,
+    /// Whether nobody has looked since a change of it was begun.
+    pub(crate) unsure: bool,
 }
 
 /// The certificates of all hosts, each host's in the order they were first seen.
@@ -35,6 +37,7 @@ struct Dates {
     before_ms: Option<u64>,
     after_ms: Option<u64>,
     moved: bool,
+    unsure: bool,
 }
 
 impl Certificates {
@@ -46,8 +49,21 @@ impl Certificates {
                 Some(dates) => {
                     dates.moved |= dates.after_ms != end;
                     dates.after_ms = end;
+                    dates.unsure = false;
                 }
-                None => of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false }),
+                None => {
+                    of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false, unsure: false })
+                }
+            }
+        }
+    }
+
+    /// A change of what these facts speak of begins: until somebody looks again nothing is sure.
+    pub(super) fn begin_change(&mut self, host: HostIndex, facts: &Facts) {
+        let of_host = self.by_host.entry(host).or_default();
+        for (name, _) in ends(facts) {
+            for dates in of_host.iter_mut().filter(|dates| dates.name == name) {
+                dates.unsure = true;
             }
         }
     }
@@ -64,6 +80,7 @@ impl Certificates {
                     before_ms: dates.before_ms,
                     after_ms: dates.after_ms,
                     restored: dates.moved && dates.before_ms == dates.after_ms,
+                    unsure: dates.unsure,
                 })
                 .collect()
         };
