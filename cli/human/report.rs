@@ -7,8 +7,8 @@ use std::time::Duration;
 use certwright_engine::machine::Outcome;
 use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
-use super::lines::{last_words, one_line};
 use super::certificates::certificate_table;
+use super::lines::{last_words, one_line};
 use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Counts, Phase, RunView, TaskView, Trouble, count};
