@@ -16,3 +16,12 @@ mod bad_plan;
 
 #[path = "cli/local.rs"]
 mod local;
+
+#[path = "cli/openssl.rs"]
+mod openssl;
+
+#[path = "cli/rehearse.rs"]
+mod rehearse;
+
+#[path = "cli/interrupted.rs"]
+mod interrupted;
