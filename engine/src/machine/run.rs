@@ -61,6 +61,8 @@ pub(super) struct Slot {
     pub(super) probed: bool,
 }
 
+const _: () = assert!(size_of::<Slot>() == 12, "a million tasks are 12 MB");
+
 /// What a task has used of its retry policy since the run (re)started.
 #[derive(Clone, Copy)]
 pub(super) struct Budget {
