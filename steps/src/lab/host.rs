@@ -66,7 +66,8 @@ impl LabHost {
         let mut locked = self.open()?;
         let now = locked.state.now;
         let changes = command.effect == Effect::Mutates;
-        let program = command.argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or_default()).to_owned();
+        let program =
+            command.argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or_default()).to_owned();
         let text = line(&command.argv);
         let is_it = |argument: Option<&str>| changes && argument.is_none_or(|a| a == program);
         if locked.state.take_fault(FaultKind::DropBefore, &self.name, &text, is_it).is_some() {
@@ -151,7 +152,9 @@ impl Host for LabHost {
         let fail = |e: std::io::Error| self.refused(format_args!("read {path}: {e}"));
         match absent_is_none(std::fs::metadata(&place)).map_err(fail)? {
             None => Ok(None),
-            Some(meta) if meta.len() > LIMIT => Err(self.refused(format_args!("read {path}: larger than 1 MiB"))),
+            Some(meta) if meta.len() > LIMIT => {
+                Err(self.refused(format_args!("read {path}: larger than 1 MiB")))
+            }
             Some(_) => absent_is_none(std::fs::read(&place)).map_err(fail),
         }
     }

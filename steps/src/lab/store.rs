@@ -83,8 +83,7 @@ fn replace(folder: &Path, bytes: &[u8]) -> Result<(), LabError> {
     let new = folder.join("state.json.new");
     let path = folder.join("state.json");
     let write = || {
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
         std::fs::rename(&new, &path)
     };

@@ -30,7 +30,9 @@ pub(super) fn ps(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
         .collect();
     all.sort_by_key(|(name, _, c)| (std::cmp::Reverse(c.started), start_order(name)));
     match flags.get("--output") {
-        _ if flags.has("--quiet") => Ok(Answer::ok(all.iter().map(|(_, _, c)| format!("{}\n", c.id)).collect::<String>())),
+        _ if flags.has("--quiet") => {
+            Ok(Answer::ok(all.iter().map(|(_, _, c)| format!("{}\n", c.id)).collect::<String>()))
+        }
         None | Some("table") => Ok(Answer::ok(ps_table(&all, shell.now()))),
         Some("json") => {
             let items: Vec<Value> = all.iter().map(|(name, pod, c)| ps_json(name, pod, c)).collect();

@@ -33,7 +33,8 @@ fn command(shell: &mut Shell<'_>) -> Result<Answer, Answer> {
         return Err(Answer::gap("crictl without a command"));
     };
     let deadline = global.get("--timeout").map_or(Some(DEADLINE), go_duration);
-    let deadline = deadline.ok_or_else(|| Answer::fail(1, "invalid value for flag -timeout: parse error\n"))?;
+    let deadline =
+        deadline.ok_or_else(|| Answer::fail(1, "invalid value for flag -timeout: parse error\n"))?;
     connect(shell, global.get("--runtime-endpoint"), deadline)?;
     let answer = match command.as_str() {
         "version" => Answer::ok(
@@ -95,7 +96,9 @@ pub(super) fn find<'a>(node: &'a Node, id: &str) -> Option<(&'a Pod, &'a Contain
 pub(super) fn not_found(now: u64, id: &str) -> Answer {
     let at = rfc3339((now / 1000).cast_signed());
     let klog = crate::lab::clockwork::klog('E', now, 1480);
-    let inner = format!("code = NotFound desc = an error occurred when try to find container \\\"{id}\\\": not found");
+    let inner = format!(
+        "code = NotFound desc = an error occurred when try to find container \\\"{id}\\\": not found"
+    );
     Answer::fail(
         1,
         format!(

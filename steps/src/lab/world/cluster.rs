@@ -65,9 +65,9 @@ impl State {
 
     /// True when some controller-manager can do its work.
     pub(in crate::lab) fn controllers_work(&self, at: u64) -> bool {
-        self.nodes.keys().any(|n| {
-            self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at)
-        })
+        self.nodes
+            .keys()
+            .any(|n| self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at))
     }
 
     /// True when the kubelet of `node` is heard by its API server.
