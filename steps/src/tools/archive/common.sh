@@ -58,7 +58,10 @@ description() {
 
 # KiB that are free where $1 lies.
 free_kib() {
-    df -Pk "$1" | awk 'NR == 2 { for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print $(i - 1); exit } }'
+    df -Pk "$1" | awk 'NR == 2 {
+        for (i = 4; i <= NF; i++)
+            if ($i ~ /^[0-9]+%$/ && $(i - 1) ~ /^[0-9]+$/ && $(i - 2) ~ /^[0-9]+$/) { print $(i - 1); exit }
+    }'
 }
 
 # Makes files durable.
