@@ -8,6 +8,9 @@ mod bench;
 #[path = "laws/crashing.rs"]
 mod crashing;
 
+#[path = "laws/faults.rs"]
+mod faults;
+
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 

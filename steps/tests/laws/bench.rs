@@ -202,6 +202,73 @@ impl<'a> Bench<'a> {
         unreachable!("a loop without end")
     }
 
+    /// Name of the step's host.
+    pub(crate) fn host_name(&self) -> &'static str {
+        self.scenario.host
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
+    /// One attempt at another step.
+    pub(crate) async fn other(&self, kind: &str, with: Value, host: &str) -> Result<(), StepError> {
+        attempt(build(kind, &with).as_ref(), &self.context(host)).await
+    }
+
+    /// A probe by a workstation from whose clock the node's is so far away.
+    pub(crate) async fn probe_with_node_clock_off(&self, seconds: i64) -> Result<Probe, StepError> {
+        let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;
+        let clock = Clock::virtual_from(wall.cast_unsigned());
+        self.step().probe(&Context { clock, ..self.own() }).await
+    }
+
+    /// Makes an attempt at each kind on each host, with a plan's retries; returns the kinds that changed something.
+    pub(crate) async fn run_all(&self, plan: &[(&str, &[&str])], run: &str) -> Vec<String> {
+        let mut changed = Vec::new();
+        for (kind, hosts) in plan {
+            let with = match *kind {
+                "backup" => serde_json::json!({ "paths": ["/etc/kubernetes", "/var/lib/kubelet/pki"] }),
+                "rollout-restart" => serde_json::json!({ "resource": "daemonset/etcd-defrag" }),
+                _ => serde_json::json!({}),
+            };
+            for host in *hosts {
+                let cx = Context { run: run.to_owned(), ..self.context(host) };
+                if self.patiently(build(kind, &with).as_ref(), &cx).await {
+                    changed.push((*kind).to_owned());
+                }
+            }
+        }
+        changed
+    }
+
+    /// Up to sixty attempts; true when one of them applied something.
+    async fn patiently(&self, step: &dyn Step, cx: &Context) -> bool {
+        let mut acted = false;
+        let mut last = String::new();
+        for _ in 0..60 {
+            match step.probe(cx).await {
+                Ok(probe) if probe.verdict == Verdict::Satisfied => return acted,
+                Ok(probe) => match step.apply(cx, &probe.facts).await {
+                    Ok(_) => {
+                        acted = true;
+                        match step.verify(cx, &probe.facts).await {
+                            Ok(_) => return true,
+                            Err(error) => last = tell(&error),
+                        }
+                    }
+                    // A check that is not satisfied yet.
+                    Err(error) if error.message.contains("only checks") => last = probe.summary,
+                    Err(error) => last = tell(&error),
+                },
+                Err(error) => last = tell(&error),
+            }
+            self.sleep(Duration::from_secs(5)).await;
+        }
+        panic!("{}: {last}", cx.host.name());
+    }
+
     /// What can be seen from outside now.
     pub(crate) fn witness(&self) -> Witness {
         let mut witness = Witness { files: BTreeMap::new(), processes: BTreeMap::new() };

@@ -28,7 +28,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    fn new(kind: &'static str, host: &'static str, lab: Validity) -> Self {
+    pub(crate) fn new(kind: &'static str, host: &'static str, lab: Validity) -> Self {
         let lab = LabSpec::default().certificates(lab);
         Self { name: "", kind, with: json!({}), host, lab, before: Vec::new(), expect: Verdict::Satisfied }
     }
@@ -37,20 +37,20 @@ impl Scenario {
         Self { name, ..self }
     }
 
-    fn with(self, with: Value) -> Self {
+    pub(crate) fn with(self, with: Value) -> Self {
         Self { with, ..self }
     }
 
-    fn after(mut self, kind: &'static str, host: &'static str) -> Self {
+    pub(crate) fn after(mut self, kind: &'static str, host: &'static str) -> Self {
         self.before.push((kind, json!({}), host));
         self
     }
 
-    fn renewed(self) -> Self {
+    pub(crate) fn renewed(self) -> Self {
         self.after("kubeadm-renew", "cp-1").after("kubeadm-renew", "cp-2").after("kubeadm-renew", "cp-3")
     }
 
-    fn drifted(self) -> Self {
+    pub(crate) fn drifted(self) -> Self {
         Self { expect: Verdict::Drifted, ..self }
     }
 
