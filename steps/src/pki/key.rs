@@ -96,9 +96,79 @@ fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let significant = &length[length.iter().position(|b| *b != 0).unwrap_or(length.len() - 1)..];
     let mut out = vec![tag];
     if value.len() >= 0x80 {
-        out.push(0x80 | significant.len() as u8);
+        out.push(0x80 | u8::try_from(significant.len()).expect("a length has at most eight bytes"));
     }
     out.extend_from_slice(significant);
     out.extend_from_slice(value);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::Certificate;
+    use crate::tools::testing::{TestCa, run};
+
+    fn digest(pem: impl Into<Vec<u8>>) -> Result<Digest, KeyError> {
+        public_key_digest(&Secret::new(pem.into()))
+    }
+
+    #[test]
+    fn a_key_fits_its_own_certificate_and_no_other() {
+        let ca = TestCa::new("kubernetes");
+        let (certificate, key) = ca.leaf("apiserver", 2027);
+        let expected = Certificate::from_pem(certificate.as_bytes()).unwrap().public_key;
+        assert_eq!(
+            digest(format!("{certificate}{key}")),
+            Ok(expected),
+            "a certificate before the key is skipped"
+        );
+        assert_ne!(digest(ca.key_pem.clone()), Ok(expected));
+    }
+
+    #[test]
+    fn keys_in_every_form_openssl_writes_have_the_public_half_openssl_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, public) = (folder.path().join("key"), folder.path().join("public"));
+        let (key, public) = (key.to_str().unwrap(), public.to_str().unwrap());
+        let openssl = |words: &str| {
+            let argv: Vec<String> =
+                std::iter::once("openssl").chain(words.split(' ')).map(str::to_owned).collect();
+            let output = run(&argv);
+            assert!(output.success(), "{words}: {}", output.stderr.escaped());
+        };
+        let forms = [
+            format!("genrsa -traditional -out {key} 2048"),
+            format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out {key}"),
+            format!("ecparam -name prime256v1 -genkey -noout -out {key}"),
+            format!("ecparam -name secp384r1 -genkey -noout -out {key}"),
+            format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {key}"),
+            format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out {key}"),
+        ];
+        for form in &forms {
+            openssl(form);
+            openssl(&format!("pkey -in {key} -pubout -outform DER -out {public}"));
+            let expected = Digest::of(&std::fs::read(public).unwrap());
+            assert_eq!(digest(std::fs::read(key).unwrap()), Ok(expected), "{form}");
+        }
+        openssl(&format!(
+            "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes128 -pass pass:x -out {key}"
+        ));
+        assert_eq!(digest(std::fs::read(key).unwrap()), Err(KeyError::Unreadable));
+        crate::tools::testing::tell(format_args!("{} forms of keys", forms.len() + 1));
+    }
+
+    #[test]
+    fn what_is_no_key_is_an_error() {
+        assert_eq!(digest(""), Err(KeyError::None));
+        assert_eq!(digest(TestCa::new("x").pem), Err(KeyError::None));
+        let key = TestCa::new("x").key_pem;
+        for cut in 0..key.find("-----END").unwrap() {
+            assert!(digest(&key.as_bytes()[..cut]).is_err(), "cut at {cut}");
+        }
+        let garbage = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
+        assert_eq!(digest(garbage), Err(KeyError::Unreadable));
+        assert_eq!(digest(garbage.replace("PRIVATE", "RSA PRIVATE")), Err(KeyError::Unreadable));
+        assert_eq!(digest(garbage.replace("PRIVATE", "EC PRIVATE")), Err(KeyError::Unreadable));
+    }
 }

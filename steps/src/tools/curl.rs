@@ -95,3 +95,52 @@ pub fn parse_health(output: &Output) -> Result<Answer, CurlError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{failed, fixtures, printed};
+
+    #[test]
+    fn every_recorded_health_answer_is_read() {
+        let all = fixtures(|_, command| command.starts_with("curl ") && command.contains("http_code"));
+        for fixture in &all {
+            let answer = parse_health(&fixture.output);
+            match fixture.output.status {
+                0 => assert!(answer.as_ref().is_ok_and(Answer::is_ok), "{}: {answer:?}", fixture.name),
+                7 => assert_eq!(answer, Err(CurlError::Refused), "{}", fixture.name),
+                35 => assert_eq!(answer, Err(CurlError::Closed), "{}", fixture.name),
+                status => panic!("{}: status {status}", fixture.name),
+            }
+            let etcd = fixture.command.contains("2381/health");
+            assert_eq!(answer.is_ok_and(|a| a.is_etcd_healthy()), etcd, "{}", fixture.name);
+        }
+        crate::tools::testing::tell(format_args!("{} health answers", all.len()));
+        assert_eq!(all.len(), 20);
+    }
+
+    #[test]
+    fn answers_that_say_no_are_answers_and_not_failures() {
+        let unready = parse_health(&printed("[-]etcd failed\nreadyz check failed\nhttp_code=500\n")).unwrap();
+        assert_eq!((unready.code, unready.is_ok()), (500, false));
+        assert!(unready.body.starts_with("[-]etcd failed"));
+        let sick =
+            parse_health(&printed("{\"health\":\"false\",\"reason\":\"RAFT NO LEADER\"}\nhttp_code=503\n"))
+                .unwrap();
+        assert!(!sick.is_etcd_healthy());
+        assert_eq!(parse_health(&failed(28, "x")), Err(CurlError::TimedOut));
+        let other = parse_health(&failed(60, "curl: (60) SSL\u{1b}")).unwrap_err();
+        assert_eq!(other.to_string(), "curl failed with status 60: curl: (60) SSL\\u{1b}");
+        assert!(matches!(parse_health(&printed("ok")), Err(CurlError::Other { .. })), "the code is missing");
+    }
+
+    #[test]
+    fn only_https_is_asked_without_verification() {
+        let shown = |url: &str| health(url).argv.join(" ");
+        assert_eq!(
+            shown("https://127.0.0.1:6443/readyz"),
+            r"curl -sSk -w \nhttp_code=%{http_code}\n https://127.0.0.1:6443/readyz"
+        );
+        assert!(shown("http://127.0.0.1:2381/health").starts_with("curl -sS -w "));
+    }
+}

@@ -165,3 +165,66 @@ pub fn url_port(url: &str) -> Option<u16> {
     let authority = url.split_once("://")?.1.split('/').next()?;
     authority.rsplit_once(':')?.1.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{fixture, fixtures};
+
+    #[test]
+    fn every_recorded_manifest_is_read() {
+        let all = fixtures(|_, command| command.starts_with("cat /etc/kubernetes/manifests/"));
+        for fixture in &all {
+            let pod = StaticPod::parse(fixture.output.stdout.bytes()).unwrap();
+            assert!(fixture.command.ends_with(&format!("/{}.yaml", pod.name)), "{}", fixture.name);
+            assert_eq!(pod.container, pod.name);
+            assert!(!pod.host_paths.is_empty() && pod.image.contains(&pod.name), "{}", fixture.name);
+        }
+        crate::tools::testing::tell(format_args!("{} manifests", all.len()));
+        assert_eq!(all.len(), 6);
+    }
+
+    #[test]
+    fn the_flags_of_a_real_node_say_where_its_certificates_and_ports_are() {
+        let pod = |name: &str| {
+            StaticPod::parse(fixture(&format!("healthy/manifests/{name}.yaml")).stdout.bytes()).unwrap()
+        };
+        let api = pod("kube-apiserver");
+        assert_eq!(api.advertise_address(), Some("10.77.0.11"));
+        assert_eq!(api.secure_port(), Some(6443));
+        assert_eq!(api.etcd_servers(), ["https://127.0.0.1:2379"]);
+        assert_eq!(api.tls_cert_file(), Some("/etc/kubernetes/pki/apiserver.crt"));
+        assert_eq!(api.etcd_certfile(), Some("/etc/kubernetes/pki/apiserver-etcd-client.crt"));
+        let etcd = pod("etcd");
+        assert_eq!(etcd.cert_file(), Some("/etc/kubernetes/pki/etcd/server.crt"));
+        assert_eq!(etcd.peer_cert_file(), Some("/etc/kubernetes/pki/etcd/peer.crt"));
+        assert_eq!(etcd.listen_metrics_urls(), ["http://127.0.0.1:2381"]);
+        assert_eq!(etcd.listen_client_urls(), ["https://127.0.0.1:2379", "https://10.77.0.11:2379"]);
+        assert_eq!(etcd.listen_peer_urls(), ["https://10.77.0.11:2380"]);
+        assert_eq!(etcd.host_paths["etcd-data"], "/var/lib/etcd");
+        assert_eq!(pod("kube-scheduler").flag("kubeconfig"), Some("/etc/kubernetes/scheduler.conf"));
+    }
+
+    #[test]
+    fn flags_are_read_in_every_form_and_bad_manifests_are_errors() {
+        let yaml = "metadata: {name: x}\nspec:\n  containers:\n  - name: x\n    command: [x, --a, '1', -b=2, --c]\n    \
+            args: [--a=3, --d=k=v]\n";
+        let pod = StaticPod::parse(yaml.as_bytes()).unwrap();
+        let flags: Vec<(&str, &str)> = pod.flags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(flags, [("a", "3"), ("b", "2"), ("c", ""), ("d", "k=v")]);
+        for bad in
+            ["", "metadata: {name: x}", "metadata: {name: x}\nspec: {containers: []}", "\u{0}", "a: *b"]
+        {
+            assert!(StaticPod::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ports_of_urls_are_told() {
+        assert_eq!(url_port("https://127.0.0.1:2379"), Some(2379));
+        assert_eq!(url_port("http://[::1]:2381/metrics"), Some(2381));
+        for bad in ["127.0.0.1:2379", "https://127.0.0.1", "https://x:70000", ""] {
+            assert_eq!(url_port(bad), None, "{bad}");
+        }
+    }
+}

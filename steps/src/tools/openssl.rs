@@ -55,3 +55,37 @@ pub fn parse_served(output: &Output) -> Result<Certificate, ServedError> {
     };
     Ok(Certificate::from_pem(block.as_bytes())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{TestCa, failed, printed, run};
+
+    #[test]
+    fn the_leaf_of_a_served_chain_is_its_first_certificate() {
+        let ca = TestCa::new("etcd-ca");
+        let leaf = ca.leaf("etcd", 2027).0;
+        let text = format!("CONNECTED(00000003)\n---\nCertificate chain\n{leaf}---\n{}---\n", ca.pem);
+        assert_eq!(parse_served(&printed(text.clone())).unwrap().common_name, "etcd");
+        let mut aborted = printed(text);
+        aborted.status = 1;
+        assert!(
+            parse_served(&aborted).is_ok(),
+            "a server that demands a client certificate still shows its own"
+        );
+    }
+
+    #[test]
+    fn no_listener_is_told_from_no_certificate() {
+        let closed = run(&s_client(1).argv);
+        assert_eq!(parse_served(&closed), Err(ServedError::Refused), "a real openssl at a closed port");
+        let old = failed(1, "connect: Connection refused\nconnect:errno=111\n");
+        assert_eq!(parse_served(&old), Err(ServedError::Refused));
+        let plain = failed(1, "error:0A00010B:SSL routines:ssl3_get_record:wrong version number");
+        assert_eq!(parse_served(&plain), Err(ServedError::NoCertificate));
+        let cut = printed("-----BEGIN CERTIFICATE-----\nMIID");
+        assert_eq!(parse_served(&cut), Err(ServedError::NoCertificate));
+        let garbage = printed("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        assert!(matches!(parse_served(&garbage), Err(ServedError::Invalid(_))));
+    }
+}

@@ -34,3 +34,26 @@ pub fn parse_is_active(output: &Output) -> UnitState {
         other => UnitState::Other(escape(other.lines().next().unwrap_or_default())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::{fixture, printed};
+
+    #[test]
+    fn the_words_of_systemd_are_understood() {
+        let recorded = fixture("expired/api-process-up/systemctl-is-active-kubelet");
+        assert_eq!(parse_is_active(&recorded), UnitState::Active);
+        for (word, state) in [
+            ("inactive", UnitState::Inactive),
+            ("failed", UnitState::Failed),
+            ("activating", UnitState::Activating),
+            ("unknown", UnitState::Inactive),
+            ("deactivating", UnitState::Other("deactivating".into())),
+            ("", UnitState::Other(String::new())),
+            ("\u{1b}[2J\nactive", UnitState::Other("\\u{1b}[2J".into())),
+        ] {
+            assert_eq!(parse_is_active(&printed(format!("{word}\n"))), state, "{word}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ refuse() { echo "refused $*"; exit 75; }
 fail() { echo "$*" >&2; exit 74; }
 usage() { echo "$*" >&2; exit 64; }
 
-for program in awk cmp cp df du find grep mkdir mv rm sha256sum sort stat sync tar; do
+for program in awk cmp cp cut df du find grep id mkdir mv rm sha256sum sort stat sync tar; do
     command -v "$program" >/dev/null || fail "$program: not found"
 done
 
@@ -24,7 +24,7 @@ safe_name() {
 
 plain_path() {
     case $1/ in
-        *//* | */./* | */../*) usage "a path is not plain" ;;
+        / | *//* | */./* | */../*) usage "a path is not plain" ;;
         /*) ;;
         *) usage "a path is not absolute" ;;
     esac
@@ -58,7 +58,10 @@ description() {
 
 # KiB that are free where $1 lies.
 free_kib() {
-    df -Pk "$1" | awk 'NR == 2 { for (i = NF; i > 1; i--) if ($i ~ /^[0-9]+%$/) { print $(i - 1); exit } }'
+    df -Pk "$1" | awk 'NR == 2 {
+        for (i = 4; i <= NF; i++)
+            if ($i ~ /^[0-9]+%$/ && $(i - 1) ~ /^[0-9]+$/ && $(i - 2) ~ /^[0-9]+$/) { print $(i - 1); exit }
+    }'
 }
 
 # Makes files durable.

@@ -75,7 +75,6 @@ pub struct Sandbox {
 
 #[derive(Deserialize)]
 struct PsWire {
-    #[serde(default)]
     containers: Vec<ContainerWire>,
 }
 
@@ -114,7 +113,6 @@ struct LabelsWire {
 
 #[derive(Deserialize)]
 struct PodsWire {
-    #[serde(default)]
     items: Vec<SandboxWire>,
 }
 

@@ -96,3 +96,6 @@ pub fn fell_back(output: &Output) -> bool {
     let says = |text: &str| text.contains("Falling back to default configuration");
     says(&output.stdout.lossy()) || says(&output.stderr.lossy())
 }
+
+#[cfg(test)]
+mod tests;
