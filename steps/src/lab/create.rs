@@ -163,8 +163,11 @@ impl Build<'_> {
     }
 
     fn authorities(&mut self) -> Result<(), LabError> {
-        let from = (self.now() / 1000).cast_signed() - YEAR - DAY;
-        let dates = Dates { from: from - EARLY, to: from + 3650 * DAY };
+        // As old as the oldest leaf: `kubeadm init` makes both.
+        let spec = &self.state.spec;
+        let states = spec.nodes.iter().map(|n| n.certificates.unwrap_or(spec.certificates));
+        let from = states.map(|state| dates(state, self.now()).from).min().unwrap_or(0);
+        let dates = Dates { from, to: from + EARLY + 3650 * DAY };
         for authority in Authority::ALL {
             let name = if authority == Authority::Ca { "kubernetes" } else { authority.name() };
             let minted = mint::authority(name, dates, self.state.serial()).map_err(LabError::mint)?;

@@ -125,14 +125,15 @@ pub(super) fn pods(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer>
             Ok(Answer::ok(table(&rows, 20, 3)))
         }
         Some("json") => {
-            let items: Vec<Value> = all.iter().map(|(name, pod)| pod_json(name, pod)).collect();
+            let items: Vec<Value> =
+                all.iter().map(|(name, pod)| pod_json(name, &node.address, pod)).collect();
             Ok(pretty(&json!({"items": items})))
         }
         Some(other) => Err(Answer::gap(format_args!("crictl pods -o {other}"))),
     }
 }
 
-fn pod_json(name: &str, pod: &Pod) -> Value {
+fn pod_json(name: &str, address: &str, pod: &Pod) -> Value {
     let seen = rfc3339_ns(pod.sandbox_created);
     let mut labels = json!({
         "io.kubernetes.pod.name": pod.name,
@@ -154,9 +155,11 @@ fn pod_json(name: &str, pod: &Pod) -> Value {
         });
         // kubeadm's own annotations of the manifest come along.
         let (key, value) = match name {
-            "etcd" => ("kubeadm.kubernetes.io/etcd.advertise-client-urls", "2379"),
-            "kube-apiserver" => ("kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint", "6443"),
-            _ => ("", ""),
+            "etcd" => ("kubeadm.kubernetes.io/etcd.advertise-client-urls", format!("https://{address}:2379")),
+            "kube-apiserver" => {
+                ("kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint", format!("{address}:6443"))
+            }
+            _ => ("", String::new()),
         };
         if !key.is_empty() {
             own[key] = json!(value);

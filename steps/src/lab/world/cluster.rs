@@ -115,6 +115,8 @@ impl World<'_> {
         let candidate = state.names().into_iter().find(|n| state.has_majority(n, at));
         match (candidate, state.election_at) {
             (None, _) => state.election_at = None,
+            // A lone member has nobody to wait for.
+            (Some(candidate), None) if state.nodes.len() == 1 => state.leader = Some(candidate),
             (Some(_), None) => state.election_at = Some(at + state.delay(ELECTION)),
             (Some(candidate), Some(due)) if due <= at => {
                 state.leader = Some(candidate);

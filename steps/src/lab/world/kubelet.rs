@@ -10,6 +10,8 @@ use crate::pki::layout::{Authority, CERT_DIR, Component};
 
 /// How long a kubelet stays after it last had a valid certificate, once an API server answers, ms. Measured.
 const PATIENCE: u64 = 300_000;
+/// How often a kubelet tells that it lives, ms.
+const HEARTBEAT: u64 = 10_000;
 /// How long a rotation takes once it is possible, ms.
 const ROTATION: u64 = 5_000;
 
@@ -122,7 +124,9 @@ impl World<'_> {
                 .map(|p| (p.clone(), self.is_ready(&name, p, at)))
                 .collect();
             let node = self.state.node_mut(&name);
-            node.heartbeat = at;
+            if node.heartbeat + HEARTBEAT <= at {
+                node.heartbeat = at;
+            }
             node.posted = ready.into_iter().filter_map(|(pod, ready)| posted(node, &pod, ready)).collect();
         }
     }
