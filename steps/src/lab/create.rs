@@ -156,15 +156,18 @@ impl Build<'_> {
 
     fn write(&self, host: &str, path: &str, bytes: &[u8], mode: u32) -> Result<(), LabError> {
         // What lies on a node was written when its certificates were issued, long before the lab begins.
-        let written = self.now().saturating_sub(60_000);
+        let written = self.now().saturating_sub(7_200_000);
         self.files
             .write(host, path, bytes, mode, written)
             .map_err(|e| LabError::io("write", &self.files.root(host).join(path.trim_start_matches('/')), e))
     }
 
     fn authorities(&mut self) -> Result<(), LabError> {
-        let from = (self.now() / 1000).cast_signed() - YEAR - DAY;
-        let dates = Dates { from: from - EARLY, to: from + 3650 * DAY };
+        // As old as the oldest leaf: `kubeadm init` makes both.
+        let spec = &self.state.spec;
+        let states = spec.nodes.iter().map(|n| n.certificates.unwrap_or(spec.certificates));
+        let from = states.map(|state| dates(state, self.now()).from).min().unwrap_or(0);
+        let dates = Dates { from, to: from + EARLY + 3650 * DAY };
         for authority in Authority::ALL {
             let name = if authority == Authority::Ca { "kubernetes" } else { authority.name() };
             let minted = mint::authority(name, dates, self.state.serial()).map_err(LabError::mint)?;
@@ -310,15 +313,20 @@ impl Build<'_> {
         self.state.objects.kubeconfig_not_after = dates.to;
         let Some(path) = &spec.cluster.admin_kubeconfig else { return Ok(()) };
         let valid = self::dates(Validity::Valid, now);
-        let ca = mint::authority("kubernetes", Dates { from: valid.from, to: valid.from + 10 * YEAR }, self.state.serial())
-            .map_err(LabError::mint)?;
+        let ca = mint::authority(
+            "kubernetes",
+            Dates { from: valid.from, to: valid.from + 10 * YEAR },
+            self.state.serial(),
+        )
+        .map_err(LabError::mint)?;
         let serving = Subject {
             common_name: "kube-apiserver".into(),
             sans: vec!["kubernetes".into(), ADMIN_ADDRESS.into()],
             server: true,
             ..Subject::default()
         };
-        let mut mint = |who: &Subject| mint::leaf(&ca, who, valid, self.state.serial()).map_err(LabError::mint);
+        let mut mint =
+            |who: &Subject| mint::leaf(&ca, who, valid, self.state.serial()).map_err(LabError::mint);
         let (served, client) = (mint(&serving)?, mint(&who)?);
         let access = Access {
             cluster: "admin",
@@ -389,7 +397,8 @@ impl Build<'_> {
     fn peers(&mut self, name: &str, refusing: bool) {
         if !refusing {
             for other in self.state.names().into_iter().filter(|n| n != name) {
-                let (a, b) = if other.as_str() < name { (other, name.to_owned()) } else { (name.to_owned(), other) };
+                let (a, b) =
+                    if other.as_str() < name { (other, name.to_owned()) } else { (name.to_owned(), other) };
                 self.state.links.insert((a, b));
             }
         }

@@ -57,20 +57,12 @@ impl Files {
     }
 
     /// Writes a file in place, as kubeadm does: its mode stays, a reader may see half of it.
-    pub(super) fn write(
-        &self,
-        host: &str,
-        path: &str,
-        bytes: &[u8],
-        mode: u32,
-        now: u64,
-    ) -> io::Result<()> {
+    pub(super) fn write(&self, host: &str, path: &str, bytes: &[u8], mode: u32, now: u64) -> io::Result<()> {
         let path = self.path(host, path)?;
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&path)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&path)?;
         file.write_all(bytes)?;
         file.set_modified(system_time(now))
     }

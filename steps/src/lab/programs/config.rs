@@ -53,7 +53,9 @@ impl Config {
             fail(format!("unable to read config from \"{path}\" : open {path}: no such file or directory"))
         })?;
         if !["kind: ClusterConfiguration", "kind: InitConfiguration"].iter().any(|k| text.contains(k)) {
-            return Err(fail("no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into()));
+            return Err(fail(
+                "no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into(),
+            ));
         }
         let value = |key: &str| {
             let line = text.lines().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(':'));

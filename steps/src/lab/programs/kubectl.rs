@@ -96,7 +96,11 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         }
         (Command::Nodes, Asked::Admin) => {
             let rows = "NAME      STATUS   ROLES           AGE    VERSION\nadmin-1   Ready    control-plane   365d   v1.36.1\n";
-            if output.is_some() { Answer::gap("kubectl get nodes -o ... of the admin cluster") } else { Answer::ok(rows) }
+            if output.is_some() {
+                Answer::gap("kubectl get nodes -o ... of the admin cluster")
+            } else {
+                Answer::ok(rows)
+            }
         }
         (Command::Pods | Command::DaemonSet(_) | Command::Restart(_) | Command::Status(_), Asked::Admin) => {
             Answer::gap("anything but nodes and the secret in the admin cluster")

@@ -102,10 +102,8 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
     if namespace.is_some_and(|n| n != "kube-system") {
         return match output {
             Some("json") => pretty(&list(Vec::new())),
-            _ => Answer::default().stderr(format!(
-                "No resources found in {} namespace.\n",
-                namespace.unwrap_or_default()
-            )),
+            _ => Answer::default()
+                .stderr(format!("No resources found in {} namespace.\n", namespace.unwrap_or_default())),
         };
     }
     let state = shell.state();
@@ -118,7 +116,9 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
         .collect();
     all.sort_by(|a, b| a.3.name.cmp(&b.3.name));
     match output {
-        Some("json") => pretty(&list(all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect())),
+        Some("json") => {
+            pretty(&list(all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect()))
+        }
         None | Some("wide") => {
             Answer::ok(pod_table(&all, namespace.is_none(), output.is_some(), shell.now()))
         }
@@ -126,12 +126,7 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
     }
 }
 
-fn pod_table(
-    pods: &[(&str, &Node, &str, &Posted)],
-    with_namespace: bool,
-    wide: bool,
-    now: u64,
-) -> String {
+fn pod_table(pods: &[(&str, &Node, &str, &Posted)], with_namespace: bool, wide: bool, now: u64) -> String {
     let mut header = row(["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
     if wide {
         header.extend(row(["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]));
@@ -168,9 +163,8 @@ fn pod_json(node_name: &str, node: &Node, pod: &str, posted: &Posted) -> Value {
         Some(component) => json!({"component": component.name(), "tier": "control-plane"}),
         None => json!({"app": DEFRAG, "pod-template-generation": posted.generation.to_string()}),
     };
-    let condition = |kind: &str, holds: bool| {
-        json!({"status": if holds { "True" } else { "False" }, "type": kind})
-    };
+    let condition =
+        |kind: &str, holds: bool| json!({"status": if holds { "True" } else { "False" }, "type": kind});
     let started = rfc3339(seconds(posted.started));
     let state = if posted.running {
         json!({"running": {"startedAt": started}})

@@ -87,7 +87,10 @@ fn renew(shell: &mut Shell<'_>, config: &Config, leaf: &Leaf, mood: Mood) -> Res
     };
     if is_external(shell, config, leaf.authority) {
         let authority = leaf.authority.base_name();
-        return Ok(Step::Said(format!("Detected external {authority}, {} can't be renewed", leaf.description)));
+        return Ok(Step::Said(format!(
+            "Detected external {authority}, {} can't be renewed",
+            leaf.description
+        )));
     }
     let said = Step::Said(format!("{} renewed", leaf.description));
     if mood == Mood::Lies {
@@ -155,9 +158,8 @@ fn write(shell: &mut Shell<'_>, config: &Config, leaf: &Leaf, pair: &Minted) -> 
         }
         Form::Kubeconfig => {
             let text = kubeconf::with_pair(&shell.text(&file).unwrap_or_default(), pair);
-            put(shell, &file, text.as_bytes(), 0o600).map_err(|why| {
-                format!("failed to write new certificate {}: open {file}: {why}", base(leaf))
-            })
+            put(shell, &file, text.as_bytes(), 0o600)
+                .map_err(|why| format!("failed to write new certificate {}: open {file}: {why}", base(leaf)))
         }
     }
 }

@@ -65,9 +65,9 @@ impl State {
 
     /// True when some controller-manager can do its work.
     pub(in crate::lab) fn controllers_work(&self, at: u64) -> bool {
-        self.nodes.keys().any(|n| {
-            self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at)
-        })
+        self.nodes
+            .keys()
+            .any(|n| self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at))
     }
 
     /// True when the kubelet of `node` is heard by its API server.
@@ -115,6 +115,8 @@ impl World<'_> {
         let candidate = state.names().into_iter().find(|n| state.has_majority(n, at));
         match (candidate, state.election_at) {
             (None, _) => state.election_at = None,
+            // A lone member has nobody to wait for.
+            (Some(candidate), None) if state.nodes.len() == 1 => state.leader = Some(candidate),
             (Some(_), None) => state.election_at = Some(at + state.delay(ELECTION)),
             (Some(candidate), Some(due)) if due <= at => {
                 state.leader = Some(candidate);
