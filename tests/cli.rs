@@ -25,3 +25,6 @@ mod rehearse;
 
 #[path = "cli/interrupted.rs"]
 mod interrupted;
+
+#[path = "cli/killed.rs"]
+mod killed;

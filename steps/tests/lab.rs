@@ -1,5 +1,7 @@
 //! The lab against the real thing: replay of a real node's commands, real openssl, every trap and every fault.
 
+#![expect(clippy::print_stdout, reason = "suites print how many cases they ran")]
+
 #[path = "lab/bench.rs"]
 mod bench;
 

@@ -108,13 +108,13 @@ impl FaultKind {
 
 /// The list of faults for `--fault help`.
 pub fn help() -> String {
-    let mut text = String::from("NAME[=ARG]@HOST[*TIMES]\n");
-    for kind in FaultKind::ALL {
+    let line = |kind: FaultKind| {
         let (argument, what) = kind.help();
         let argument = if argument.is_empty() { String::new() } else { format!("[={argument}]") };
-        text.push_str(&format!("  {:<40}{what}\n", format!("{}{argument}@HOST", kind.name())));
-    }
-    text
+        format!("  {:<40}{what}\n", format!("{}{argument}@HOST", kind.name()))
+    };
+    let lines: Vec<String> = FaultKind::ALL.into_iter().map(line).collect();
+    format!("NAME[=ARG]@HOST[*TIMES]\n{}", lines.concat())
 }
 
 /// A fault, as `--fault` has it.
@@ -232,7 +232,7 @@ impl fmt::Display for Fault {
             write!(f, "={argument}")?;
         }
         write!(f, "@{}", self.host)?;
-        if self.times != 1 { write!(f, "*{}", self.times) } else { Ok(()) }
+        if self.times == 1 { Ok(()) } else { write!(f, "*{}", self.times) }
     }
 }
 

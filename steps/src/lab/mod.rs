@@ -8,6 +8,7 @@
 //! Deliberately absent: networks and kernels (a connection is lost only by a fault), other versions than 1.36, and
 //! anything that no procedure looks at.
 
+mod build;
 mod clockwork;
 mod create;
 mod door;
@@ -21,6 +22,7 @@ mod programs;
 mod spec;
 mod state;
 mod store;
+mod subjects;
 mod templates;
 mod world;
 

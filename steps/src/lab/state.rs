@@ -244,8 +244,8 @@ impl State {
     /// 64 hex digits that no other id of this lab has, the same in every lab with this seed and history.
     pub(super) fn id(&mut self) -> String {
         self.issued += 1;
-        let digest = Sha256::digest(format!("{}/{}", self.spec.seed, self.issued));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        let seed = format!("{}/{}", self.spec.seed, self.issued);
+        crate::pki::Digest::of(seed.as_bytes()).to_string()
     }
 
     /// A serial number: 8 bytes, positive, never the same twice.

@@ -107,7 +107,7 @@ impl Bench {
         self.ok(host, &format!("crictl stop {old}")).await;
         for k in 0..400_u64 {
             if self.id(host, component).await.is_some_and(|new| new != old) {
-                return (self.created(host, component).await - before) as f64 / 1000.0;
+                return Duration::from_millis(self.created(host, component).await - before).as_secs_f64();
             }
             self.clock.sleep(Duration::from_millis(if k < 20 { 100 } else { 1000 })).await;
         }

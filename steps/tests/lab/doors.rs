@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use certwright_engine::host::{Host as _, HostError, StatKind};
+use certwright_engine::host::{HostError, StatKind};
 use certwright_steps::lab::{Lab, LabSpec, Played, Seat, Validity, program, program_names};
 use certwright_steps::tools::{archive, survey};
 

@@ -102,7 +102,7 @@ fn word(word: &str) -> String {
         _ if word.starts_with("sha256:") => word.to_owned(),
         _ if is_time && word.starts_with("0001-") => word.to_owned(),
         _ if is_time => "TIME".into(),
-        _ if word.len() >= 12 && all(|b| b.is_ascii_hexdigit()) => "ID".into(),
+        _ if word.len() >= 12 && all(u8::is_ascii_hexdigit) => "ID".into(),
         _ if word.len() == 36 && all(|b| b.is_ascii_hexdigit() || *b == b'-') => "UID".into(),
         _ if word.starts_with("etcd-defrag-") && word.len() == 17 => "etcd-defrag-XXXXX".into(),
         _ if is_age => "AGE".into(),

@@ -30,9 +30,7 @@ pub(super) fn ps(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
         .collect();
     all.sort_by_key(|(name, _, c)| (std::cmp::Reverse(c.started), start_order(name)));
     match flags.get("--output") {
-        _ if flags.has("--quiet") => {
-            Ok(Answer::ok(all.iter().map(|(_, _, c)| format!("{}\n", c.id)).collect::<String>()))
-        }
+        _ if flags.has("--quiet") => Ok(Answer::ok(lines(all.iter().map(|(_, _, c)| c.id.as_str())))),
         None | Some("table") => Ok(Answer::ok(ps_table(&all, shell.now()))),
         Some("json") => {
             let items: Vec<Value> = all.iter().map(|(name, pod, c)| ps_json(name, pod, c)).collect();
@@ -40,6 +38,10 @@ pub(super) fn ps(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
         }
         Some(other) => Err(Answer::gap(format_args!("crictl ps -o {other}"))),
     }
+}
+
+fn lines<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    ids.flat_map(|id| [id, "\n"]).collect()
 }
 
 /// Containers that were started in the same moment stand as on the real node.
@@ -112,9 +114,7 @@ pub(super) fn pods(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer>
         .collect();
     all.sort_by_key(|(name, pod)| (std::cmp::Reverse(pod.sandbox_created), start_order(name)));
     match flags.get("--output") {
-        _ if flags.has("--quiet") => {
-            Ok(Answer::ok(all.iter().map(|(_, pod)| format!("{}\n", pod.sandbox)).collect::<String>()))
-        }
+        _ if flags.has("--quiet") => Ok(Answer::ok(lines(all.iter().map(|(_, pod)| pod.sandbox.as_str())))),
         None | Some("table") => {
             let mut rows =
                 vec![row(["POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT", "RUNTIME"])];

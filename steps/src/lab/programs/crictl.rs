@@ -2,7 +2,6 @@
 
 use super::args::{Flags, go_duration};
 use super::{containers, inspect, stop};
-use crate::lab::LabError;
 use crate::lab::clockwork::{rfc3339, rfc3339_ns};
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::state::{Complaint, Container, Node, Pod};
@@ -16,8 +15,8 @@ const STOPP_HELP: &str = "NAME:\n   crictl stopp - Stop one or more running pods
                           options] POD-ID [POD-ID...]\n\nCOMMANDS:\n   help, h  Shows a list of commands or help for \
                           one command\n\nOPTIONS:\n   --help, -h  show help\n";
 
-pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
-    Ok(command(shell).unwrap_or_else(|answer| answer))
+pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
+    command(shell).unwrap_or_else(|answer| answer)
 }
 
 fn command(shell: &mut Shell<'_>) -> Result<Answer, Answer> {

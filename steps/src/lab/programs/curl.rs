@@ -66,7 +66,7 @@ fn read(args: &[String]) -> Result<Request, Answer> {
                 }
             }
             long if long.starts_with('-') => return Err(Answer::gap(format_args!("curl {long}"))),
-            url => request.url = url.to_owned(),
+            url => url.clone_into(&mut request.url),
         }
     }
     Ok(request)
@@ -165,18 +165,16 @@ fn client(
     let Some(container) = container.filter(|c| c.ready_at <= shell.now()) else {
         return Err(Some(refused("127.0.0.1", port)));
     };
-    match (path, component) {
-        ("/healthz" | "/livez", _) => Ok(ok()),
-        // Informers that never synced: the only place where a stale credential shows.
-        ("/readyz", Component::KubeScheduler) if !container.connected => Ok(Reply {
-            code: 500,
-            body:
-                "[+]ping ok\n[+]log ok\n[-]sched-handler-sync failed: reason withheld\nreadyz check failed\n"
-                    .into(),
-        }),
-        ("/readyz", _) => Ok(ok()),
-        _ => Err(None),
+    if !["/healthz", "/livez", "/readyz"].contains(&path) {
+        return Err(None);
     }
+    if path == "/readyz" && component == Component::KubeScheduler && !container.connected {
+        // Informers that never synced: the only place where a stale credential shows.
+        let body =
+            "[+]ping ok\n[+]log ok\n[-]sched-handler-sync failed: reason withheld\nreadyz check failed\n";
+        return Ok(Reply { code: 500, body: body.into() });
+    }
+    Ok(ok())
 }
 
 fn api_server(
@@ -287,6 +285,6 @@ fn checks(name: &str, ready: bool) -> Reply {
     if name == "readyz" {
         body.push_str("[+]shutdown ok\n");
     }
-    body.push_str(&format!("{name} check {}\n", if ready { "passed" } else { "failed" }));
+    body.extend([name, " check ", if ready { "passed" } else { "failed" }, "\n"]);
     Reply { code: if ready { 200 } else { 500 }, body }
 }

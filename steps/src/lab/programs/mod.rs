@@ -40,8 +40,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     }
     match name.as_str() {
         "kubeadm" => kubeadm::run(shell),
-        "crictl" => crictl::run(shell),
-        "kubectl" => kubectl::run(shell),
+        "crictl" => Ok(crictl::run(shell)),
+        "kubectl" => Ok(kubectl::run(shell)),
         "systemctl" => Ok(small::systemctl(shell)),
         "curl" => Ok(curl::run(shell)),
         "openssl" => Ok(openssl::run(shell)),

@@ -7,7 +7,7 @@
 use super::config::Config;
 use super::expiration::{HINT, existing, is_external};
 use crate::lab::LabError;
-use crate::lab::create::EARLY;
+use crate::lab::build::EARLY;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::kubeconf;
@@ -52,7 +52,7 @@ pub(super) fn all(shell: &mut Shell<'_>, config: &Config) -> Result<Answer, LabE
             return Ok(Answer::fail(1, format!("{warning}error: {why}\n{HINT}")).stdout(stdout));
         }
         match renew(shell, config, leaf, mood)? {
-            Step::Said(line) => stdout.push_str(&format!("{line}\n")),
+            Step::Said(line) => stdout.extend([line.as_str(), "\n"]),
             Step::Failed(why) => {
                 return Ok(Answer::fail(1, format!("{warning}error: {why}\n{HINT}")).stdout(stdout));
             }

@@ -128,18 +128,14 @@ pub(super) fn status(shell: &Shell<'_>, name: &str, namespace: &str, timeout: Op
         text.push_str(&line);
         text.push_str(&line);
     }
-    match takes.filter(|takes| timeout.is_none_or(|t| *takes <= shell.state().delay(t))) {
-        Some(takes) => {
-            text.push_str(&waiting(format!("{} of {all} updated pods are available", all - 1)));
-            Answer::ok(text).stdout(done).takes(takes)
-        }
-        None => {
-            let first = text.split_inclusive('\n').next().map(str::to_owned);
-            let first =
-                first.unwrap_or_else(|| waiting(format!("{ready} of {all} updated pods are available")));
-            // Without a timeout it waits for ever; the lab lets it go after an hour.
-            let waits = shell.state().delay(timeout.unwrap_or(3_600_000));
-            Answer::fail(1, "error: timed out waiting for the condition\n").stdout(first).takes(waits)
-        }
+    let in_time = |takes: &u64| timeout.is_none_or(|t| *takes <= shell.state().delay(t));
+    if let Some(takes) = takes.filter(in_time) {
+        text.push_str(&waiting(format!("{} of {all} updated pods are available", all - 1)));
+        return Answer::ok(text).stdout(done).takes(takes);
     }
+    let first = text.split_inclusive('\n').next().map(str::to_owned);
+    let first = first.unwrap_or_else(|| waiting(format!("{ready} of {all} updated pods are available")));
+    // Without a timeout it waits for ever; the lab lets it go after an hour.
+    let waits = shell.state().delay(timeout.unwrap_or(3_600_000));
+    Answer::fail(1, "error: timed out waiting for the condition\n").stdout(first).takes(waits)
 }

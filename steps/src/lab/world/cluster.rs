@@ -133,16 +133,16 @@ impl World<'_> {
         for name in self.state.names() {
             let state = &*self.state;
             let etcd = state.etcd(&name).filter(|c| c.ready_at <= at);
-            let serves = etcd.and_then(|c| c.loaded.get("etcd-server")).is_some_and(|l| l.is_good(at));
+            let etcd_serves = etcd.and_then(|c| c.loaded.get("etcd-server")).is_some_and(|l| l.is_good(at));
             let up = etcd.is_some();
             let healthy = state.etcd_is_healthy(&name, at);
             let Some(server) = self.state.node_mut(&name).running_mut(Component::KubeApiserver.name()) else {
                 continue;
             };
-            let asks = server.loaded.get("apiserver-etcd-client").is_some_and(|l| l.is_good(at));
+            let trusted = server.loaded.get("apiserver-etcd-client").is_some_and(|l| l.is_good(at));
             if !up {
                 server.connected = false;
-            } else if !server.connected && serves && asks && server.started + tls_up <= at {
+            } else if !server.connected && etcd_serves && trusted && server.started + tls_up <= at {
                 server.connected = true;
             }
             if server.connected && !server.came_up && healthy {

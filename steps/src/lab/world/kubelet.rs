@@ -3,7 +3,7 @@
 use super::World;
 use super::load::kubelet_client;
 use crate::lab::LabError;
-use crate::lab::create::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
+use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
 use crate::lab::mint::{self, Dates, Minted};
 use crate::lab::state::{Node, Posted};
 use crate::pki::layout::{Authority, CERT_DIR, Component};

@@ -1,7 +1,7 @@
 //! What processes read of a node's files, and when they notice that a file has changed.
 
 use super::World;
-use crate::lab::create::KUBELET_CURRENT;
+use crate::lab::build::KUBELET_CURRENT;
 use crate::lab::files::Files;
 use crate::lab::kubeconf;
 use crate::lab::mint::Seen;

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::load::{leaf_of, reads};
-use crate::lab::create::YEAR;
+use crate::lab::build::YEAR;
 use crate::lab::files::Files;
 use crate::lab::mint::{self, Dates};
 use crate::lab::state::{Container, Pod, State};
