@@ -8,7 +8,7 @@ use crate::plan::{Plan, TaskId};
 
 /// What is decided, and becomes durable before anything follows from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
     /// Record 1: what is to be done.
     RunStarted {

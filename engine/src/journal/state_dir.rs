@@ -1,0 +1,187 @@
+//! The state folder: `runs/<id>/{journal, lock, output/}` and `clusters/<name>.lock`.
+
+use std::fmt::Write as _;
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::cut::{self, Cut};
+use super::trust::{self, Access};
+use super::{ClusterLock, Journal, JournalError, Replay, RunId, RunLock, RunSummary, Scan, Stamp, summary};
+use crate::machine::{Header, Record};
+
+/// A run starts only with this much space, MiB.
+const NEEDED_MIB: u64 = 64;
+
+/// Where the runs of this user are.
+#[derive(Debug, Clone)]
+pub struct StateDir {
+    root: PathBuf,
+}
+
+/// A run of a list.
+#[derive(Debug)]
+pub struct ListedRun {
+    /// Its id.
+    pub id: RunId,
+    /// The run in short, or why it cannot be read.
+    pub summary: Result<RunSummary, JournalError>,
+}
+
+impl StateDir {
+    /// The state folder at `root`; nothing is touched before it is used.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a run.
+    pub fn run_folder(&self, run: &RunId) -> PathBuf {
+        self.runs().join(run.as_str())
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
+    /// Starts the journal of a new run with its record 1, durably; the run is this process's own.
+    ///
+    /// The journal gets its name only when record 1 is durable: a run folder without it never began.
+    ///
+    /// # Panics
+    /// When the id in `header` is none, or its format is not this version's: bugs.
+    pub fn create(&self, header: Header, stamp: Stamp) -> Result<(Journal, Record), JournalError> {
+        let run: RunId = header.run.parse().expect("a header holds a run id");
+        self.prepare("runs")?;
+        self.check_space()?;
+        let folder = self.run_folder(&run);
+        DirBuilder::new().mode(0o700).create(&folder).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => {
+                JournalError::RunExists { run: run.to_string(), path: folder.clone() }
+            }
+            _ => JournalError::io("create folder", &folder)(e),
+        })?;
+        let lock = RunLock::take(&folder.join("lock"), &run)?;
+        trust::make_folder(&folder.join("output"))?;
+        let (new, path) = (folder.join("journal.new"), folder.join("journal"));
+        let file = trust::create_file(&new)?;
+        let (journal, record) = Journal::begin(Box::new(file), &new, header, stamp)?;
+        std::fs::rename(&new, &path).map_err(JournalError::io("rename", &new))?;
+        trust::sync_folder(&folder)?;
+        trust::sync_folder(&self.runs())?;
+        Ok((journal.at_path(&path).with_lock(lock), record))
+    }
+
+    /// Takes a run up again: its records, then its journal; the run is this process's own.
+    pub fn resume(&self, run: &RunId) -> Result<Replay, JournalError> {
+        let folder = self.checked_run_folder(run)?;
+        self.check_space()?;
+        let path = folder.join("journal");
+        // Looked at before the lock file is made: a folder without a journal never was a run.
+        open_journal(&path, Access::ReadWrite, run)?;
+        let lock = RunLock::take(&folder.join("lock"), run)?;
+        let file = open_journal(&path, Access::ReadWrite, run)?;
+        Ok(Replay { scan: Scan::new(&path, file), lock, folder, run: run.clone() })
+    }
+
+    /// Reads a run, owned by whomever: what this version does not know comes as it is.
+    pub fn read(&self, run: &RunId) -> Result<Scan<File>, JournalError> {
+        let path = self.checked_run_folder(run)?.join("journal");
+        let file = open_journal(&path, Access::Read, run)?;
+        Ok(Scan::new(&path, file))
+    }
+
+    /// Unacknowledged tails that were cut off a run's journal, oldest first.
+    pub fn cuts(&self, run: &RunId) -> Result<Vec<Cut>, JournalError> {
+        cut::cuts(&self.checked_run_folder(run)?)
+    }
+
+    /// All runs, newest first; what is wrong with one of them is in its place.
+    pub fn list(&self) -> Result<Vec<ListedRun>, JournalError> {
+        let runs = self.runs();
+        let names = match std::fs::read_dir(&runs) {
+            Ok(names) => names,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(JournalError::io("list", &runs)(e)),
+        };
+        trust::check_root(&self.root)?;
+        trust::check_folder(&runs)?;
+        let mut ids = Vec::new();
+        for name in names {
+            let name = name.map_err(JournalError::io("list", &runs))?.file_name();
+            ids.extend(name.to_str().and_then(|n| n.parse::<RunId>().ok()));
+        }
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        // A run folder without a journal never began.
+        ids.retain(|id| self.run_folder(id).join("journal").symlink_metadata().is_ok());
+        Ok(ids.into_iter().map(|id| ListedRun { summary: self.summary(&id), id }).collect())
+    }
+
+    /// A run in short, without reading all of it.
+    pub fn summary(&self, run: &RunId) -> Result<RunSummary, JournalError> {
+        let folder = self.checked_run_folder(run)?;
+        let path = folder.join("journal");
+        let file = open_journal(&path, Access::Read, run)?;
+        summary::summary(&path, &file, RunLock::is_held(&folder.join("lock"))?)
+    }
+
+    /// Takes a cluster for a run; the lock ends when it is dropped.
+    pub fn lock_cluster(&self, cluster: &str, run: &RunId) -> Result<ClusterLock, JournalError> {
+        self.prepare("clusters")?;
+        let path = self.root.join("clusters").join(format!("{}.lock", file_name(cluster)));
+        ClusterLock::take(&path, cluster, run)
+    }
+
+    /// Makes a folder of the state folder where it is missing, and checks both.
+    fn prepare(&self, name: &str) -> Result<(), JournalError> {
+        let folder = self.root.join(name);
+        trust::make_folder(&folder)?;
+        trust::check_root(&self.root)?;
+        trust::check_folder(&folder)
+    }
+
+    fn checked_run_folder(&self, run: &RunId) -> Result<PathBuf, JournalError> {
+        let folder = self.run_folder(run);
+        if folder.symlink_metadata().is_err_and(|e| e.kind() == ErrorKind::NotFound) {
+            return Err(JournalError::NoSuchRun { run: run.to_string(), path: self.root.clone() });
+        }
+        trust::check_root(&self.root)?;
+        trust::check_folder(&self.runs())?;
+        trust::check_folder(&folder)?;
+        Ok(folder)
+    }
+
+    fn check_space(&self) -> Result<(), JournalError> {
+        let stat = rustix::fs::statvfs(&self.root)
+            .map_err(|e| JournalError::io("measure free space in", &self.root)(e.into()))?;
+        let free_mib = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
+        if free_mib < NEEDED_MIB {
+            return Err(JournalError::NoSpace { path: self.root.clone(), free_mib, needed_mib: NEEDED_MIB });
+        }
+        Ok(())
+    }
+}
+
+/// Opens the journal of a run that exists.
+pub(super) fn open_journal(path: &Path, access: Access, run: &RunId) -> Result<File, JournalError> {
+    trust::open_file(path, access)?
+        .ok_or_else(|| JournalError::NoSuchRun { run: run.to_string(), path: path.to_owned() })
+}
+
+/// A cluster's name as the name of a file: whatever is not plain becomes `%` and two digits.
+fn file_name(cluster: &str) -> String {
+    let mut name = String::new();
+    for b in cluster.bytes() {
+        if b.is_ascii_alphanumeric() || b == b'-' || b == b'_' {
+            name.push(char::from(b));
+        } else {
+            write!(name, "%{b:02x}").expect("a String takes any text");
+        }
+    }
+    name
+}
