@@ -166,7 +166,15 @@ pub enum HostError {
         /// What was seen.
         why: String,
     },
-    /// The host answered that a file operation cannot be done.
+    /// Another mutating command holds the host's lock; nothing was started.
+    #[error("{host} is busy: still running: {what}")]
+    Busy {
+        /// The host.
+        host: String,
+        /// What runs and since when, escaped.
+        what: String,
+    },
+    /// The host answered that a file operation cannot be done, or the command not be started.
     #[error("{host}: {why}")]
     Refused {
         /// The host.
@@ -180,7 +188,7 @@ impl HostError {
     /// The class retry policies see.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotReached { .. } => ErrorClass::Unavailable,
+            Self::NotReached { .. } | Self::Busy { .. } => ErrorClass::Unavailable,
             Self::Identity { .. } | Self::Auth { .. } => ErrorClass::Denied,
             Self::Deadline { .. } => ErrorClass::DeadlineExceeded,
             Self::Unknown { .. } => ErrorClass::Unknown,

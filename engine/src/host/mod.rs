@@ -5,6 +5,17 @@
 
 mod command;
 
+mod quote;
+mod stream;
+mod wrapper;
+
+mod exchange;
+
+mod files;
+
+mod local;
+mod ssh;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +23,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use command::{Command, Effect, HostError, Output, Stat, StatKind};
+pub use local::LocalHost;
+pub use ssh::{SshHost, SshOptions};
 
 use crate::plan::HostSpec;
 

@@ -136,7 +136,7 @@ impl Plan {
 
     /// All task ids in order.
     pub fn task_ids(&self) -> impl Iterator<Item = TaskId> + use<> {
-        (0..self.tasks.len() as u32).map(TaskId)
+        (0..).map(TaskId).take(self.tasks.len())
     }
 
     /// `stage/step@host`, the name of a task for people.

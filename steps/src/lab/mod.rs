@@ -1,1 +1,200 @@
 //! Simulated control-plane nodes: real files, real certificates, and programs that behave like the real ones.
+//!
+//! A lab is a folder: `DIR/cp-1/` is that node's `/` (`DIR/cp-1/etc/kubernetes/pki/apiserver.crt`), `DIR/workstation/` the
+//! operator's, `DIR/.lab/` the lab's memory. One implementation of behaviour (`exec`) has two doors: [`Lab::host`], in
+//! process and under virtual time, and [`program`], for hosts that are real machines with the node's folders mounted.
+//! Formats, statuses and traps are those of a real kubeadm 1.36 control plane; what the lab does not have says so.
+//!
+//! Deliberately absent: networks and kernels (a connection is lost only by a fault), other versions than 1.36, and
+//! anything that no procedure looks at.
+
+mod build;
+mod clockwork;
+mod create;
+mod door;
+mod exec;
+mod fault;
+mod files;
+mod host;
+mod kubeconf;
+mod mint;
+mod programs;
+mod spec;
+mod state;
+mod store;
+mod subjects;
+mod templates;
+mod world;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::host::Host;
+use certwright_engine::plan::WORKSTATION;
+
+pub use door::{Played, Seat, names as program_names, program};
+pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
+pub use spec::{LabSpec, NodeSpec, Peers, Validity};
+
+use files::Files;
+use store::{Locked, Store};
+
+/// Why a lab cannot be made, opened or used.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A file of the lab.
+    #[error("{action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folder holds a lab already.
+    #[error("`{}` holds a lab already", dir.display())]
+    Exists {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The lab's memory cannot be read.
+    #[error("lab state `{}`", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Where it is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The lab was made by another version.
+    #[error("lab state `{}` has format {found}, this version reads format {}", path.display(), store::FORMAT)]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// No lab can be made like this.
+    #[error("a lab cannot be made: {why}")]
+    Spec {
+        /// Why not.
+        why: String,
+    },
+    /// The lab has no such host.
+    #[error("the lab has no host `{name}`; it has {known}")]
+    NoHost {
+        /// What was asked for.
+        name: String,
+        /// The hosts there are.
+        known: String,
+    },
+    /// A certificate cannot be made.
+    #[error("make a certificate: {why}")]
+    Certificate {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl LabError {
+    fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "it is the tail of `map_err`")]
+    fn mint(error: mint::MintError) -> Self {
+        Self::Certificate { why: error.to_string() }
+    }
+}
+
+/// A lab in its folder.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    files: Files,
+    store: Arc<Store>,
+}
+
+impl Lab {
+    /// Makes a lab in `dir`, which may exist but must not hold one, as of the clock's wall time.
+    pub fn create(dir: impl AsRef<Path>, spec: &LabSpec, clock: &Clock) -> Result<Self, LabError> {
+        let lab = Self::at(dir.as_ref());
+        create::create(&lab.files, spec, clock.wall_ms())?;
+        Ok(lab)
+    }
+
+    /// Opens the lab in `dir`.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, LabError> {
+        let lab = Self::at(dir.as_ref());
+        lab.locked()?;
+        Ok(lab)
+    }
+
+    fn at(dir: &Path) -> Self {
+        Self { files: Files::new(dir), store: Arc::new(Store::new(dir)) }
+    }
+
+    fn locked(&self) -> Result<Locked<'_>, LabError> {
+        self.store.open()
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        self.files.dir()
+    }
+
+    /// What it was made from.
+    pub fn spec(&self) -> Result<LabSpec, LabError> {
+        Ok(self.locked()?.state.spec.clone())
+    }
+
+    /// The latest time it has seen, ms since 1970; a clock for it starts here or later.
+    pub fn now_ms(&self) -> Result<u64, LabError> {
+        Ok(self.locked()?.state.now)
+    }
+
+    /// A host of the lab by its name, `workstation` among them.
+    pub fn host(&self, name: &str, clock: Clock) -> Result<Arc<dyn Host>, LabError> {
+        self.known(name)?;
+        Ok(Arc::new(host::LabHost::new(name, self.files.clone(), Arc::clone(&self.store), clock)))
+    }
+
+    fn known(&self, name: &str) -> Result<(), LabError> {
+        let mut known = self.locked()?.state.names();
+        known.push(WORKSTATION.to_owned());
+        if known.iter().any(|k| k == name) {
+            return Ok(());
+        }
+        Err(LabError::NoHost { name: name.to_owned(), known: known.join(", ") })
+    }
+
+    /// Lets a fault wait for its moment.
+    pub fn inject(&self, fault: Fault) -> Result<(), LabError> {
+        self.known(&fault.host)?;
+        let mut locked = self.locked()?;
+        let left = fault.times;
+        locked.state.faults.push(fault::Armed { fault, left });
+        locked.save()
+    }
+
+    /// The faults that have happened, in their order.
+    pub fn faults_fired(&self) -> Result<Vec<Fired>, LabError> {
+        Ok(self.locked()?.state.fired.clone())
+    }
+
+    /// The faults whose moment has not come.
+    pub fn faults_waiting(&self) -> Result<Vec<Fault>, LabError> {
+        let locked = self.locked()?;
+        let state = &locked.state;
+        let fired = |fault: &Fault| state.fired.iter().any(|f| f.fault == *fault);
+        let lasts = |a: &fault::Armed| a.fault.kind == FaultKind::Slow && fired(&a.fault);
+        Ok(state.faults.iter().filter(|a| a.left > 0 && !lasts(a)).map(|a| a.fault.clone()).collect())
+    }
+
+    /// TOML text of an inventory that fits it.
+    pub fn inventory(&self) -> Result<String, LabError> {
+        Ok(self.spec()?.inventory())
+    }
+}

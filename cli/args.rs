@@ -1,0 +1,192 @@
+//! The command line as clap sees it: verbs, their arguments and their help.
+//!
+//! Deliberately absent: any meaning. Values stay text here (`--set k=v`, `--fault`); each verb gives them
+//! theirs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// Renews the certificates of a Kubernetes control plane over SSH, proves it, and survives whatever happens
+/// on the way.
+#[derive(Debug, Parser)]
+#[command(name = "certwright", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Where runs are kept [default: $XDG_STATE_HOME/certwright, else ~/.local/state/certwright]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// An ssh_config that is read before your own
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
+    pub(crate) ssh_config: Option<PathBuf>,
+
+    /// Text for people, or one JSON document (for runs one JSON object a line), errors included
+    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub(crate) output: Format,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Human,
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Reads a plan (and an inventory) and reports every mistake in it; touches no host
+    #[command(after_help = SHIPPED)]
+    Check(CheckArgs),
+    /// Looks at every host and shows what a run would change; changes nothing
+    Plan(PlanArgs),
+    /// Runs a plan against real hosts
+    Run(RunArgs),
+    /// Goes on with a run that failed, was interrupted or was cut off
+    Resume(ResumeArgs),
+    /// Restores what a run changed
+    Undo(UndoArgs),
+    /// Gives up a run for good; its changes stay
+    Abandon(AbandonArgs),
+    /// Shows a run: every host, every certificate, what failed
+    Show(ShowArgs),
+    /// Lists the runs, the newest first
+    Runs(RunsArgs),
+    /// Tries a plan on simulated nodes with expired certificates; touches no real host
+    #[command(after_help = REHEARSE)]
+    Rehearse(RehearseArgs),
+}
+
+const COMMON: &str = "Common options";
+
+const SHIPPED: &str = "\
+Plans that come with certwright, usable by name:
+  renew-control-plane  renews every kubeadm certificate, restarts what read the old ones, and proves it
+
+Where hosts are and how they are reached is said in an inventory; see examples/inventory.toml.";
+
+const REHEARSE: &str = "\
+Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
+
+With --lab DIR they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, rehearse again, resume.";
+
+/// A plan, and the inventory it is for.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// A shipped plan's name, or the path of a plan
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: String,
+    /// The inventory: the cluster and its hosts
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: PathBuf,
+    #[command(flatten)]
+    pub(crate) choices: ChoiceArgs,
+}
+
+/// Choices over a plan's parameters and hosts.
+#[derive(Debug, Args)]
+pub(crate) struct ChoiceArgs {
+    /// Sets a parameter of the plan (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only these hosts; `workstation` is one too (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    pub(crate) limit: Vec<String>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A shipped plan's name, or the path of a plan; without it the shipped plans are listed
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: Option<String>,
+    /// Check it against this inventory too
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) choices: ChoiceArgs,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The cluster's name, given here instead of typed when asked
+    #[arg(long, value_name = "CLUSTER", require_equals = true)]
+    pub(crate) yes: Option<String>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// Arguments of `undo`.
+#[derive(Debug, Args)]
+pub(crate) struct UndoArgs {
+    /// The run, or a part of its name that no other has [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The cluster's name, given here instead of typed when asked
+    #[arg(long, value_name = "CLUSTER", require_equals = true)]
+    pub(crate) yes: Option<String>,
+}
+
+/// Arguments of `abandon`.
+#[derive(Debug, Args)]
+pub(crate) struct AbandonArgs {
+    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The run, or a part of its name that no other has [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Every event too, one a line
+    #[arg(long)]
+    pub(crate) events: bool,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// A shipped plan's name, or the path of a plan
+    #[arg(value_name = "PLAN", default_value = "renew-control-plane")]
+    pub(crate) plan: String,
+    /// Make the lab after this inventory (names and addresses only) [default: three nodes]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Keep the simulated nodes in this folder; use those that are already there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lab: Option<PathBuf>,
+    /// What goes wrong, as FAULT@HOST, or `none` (may be repeated)
+    /// [default for a new lab: one DeadlineExceeded]
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
+    #[command(flatten)]
+    pub(crate) choices: ChoiceArgs,
+}

@@ -1,0 +1,69 @@
+//! One drive of a run: its driver, its reporter and its signals side by side.
+
+use certwright_engine::clock::Clock;
+use certwright_engine::driver::{Env, Reporter as Tells, drive};
+use certwright_engine::host::Hosts;
+use certwright_engine::journal::Journal;
+use certwright_engine::machine::{Input, Machine, Record};
+use certwright_engine::plan::{Plan, TaskId};
+use certwright_engine::step::Registry;
+
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::reporter::Reporter;
+use crate::view::RunView;
+use crate::{runtime, signals};
+
+/// Everything a drive needs.
+pub(crate) struct Driven<'a> {
+    /// The state machine, up to date with the journal.
+    pub(crate) machine: Machine,
+    /// The journal, owned by this process.
+    pub(crate) journal: Journal,
+    /// The machines.
+    pub(crate) hosts: Hosts,
+    /// Time.
+    pub(crate) clock: Clock,
+    /// Every step kind.
+    pub(crate) registry: &'a Registry,
+}
+
+impl Driven<'_> {
+    /// Drives to the end; what is known of the run then. The reporter has said everything when this returns.
+    pub(crate) async fn run(
+        mut self,
+        view: RunView,
+        first: Input,
+        format: Format,
+    ) -> Result<RunView, Failure> {
+        let plan = view.plan().clone();
+        let stops = signals::listen().map_err(|error| Failure::system("listen for signals", &error))?;
+        let mut tell = Tell(Reporter::start(view, format));
+        let env = Env {
+            plan: &plan,
+            registry: self.registry,
+            hosts: self.hosts.clone(),
+            clock: self.clock.clone(),
+            reporter: &mut tell,
+            stops,
+        };
+        let result = drive(&mut self.machine, &mut self.journal, first, env).await;
+        runtime::close(&self.hosts).await;
+        let view = tell.0.finish();
+        result?;
+        Ok(view)
+    }
+}
+
+/// The driver's way to the reporter's thread.
+struct Tell(Reporter);
+
+impl Tells for Tell {
+    fn record(&mut self, _plan: &Plan, record: &Record) {
+        self.0.record(record);
+    }
+
+    fn progress(&mut self, task: TaskId, line: &str) {
+        self.0.progress(task, line);
+    }
+}

@@ -1,0 +1,87 @@
+//! Exit codes: the one list that scripts rely on.
+//!
+//! Every way out of the program is one of these; `--help` prints them.
+
+use certwright_engine::machine::Outcome;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The run reached its end, or the question was answered.
+    Done,
+    /// A usage error, or a plan or inventory with mistakes.
+    Invalid,
+    /// The run stopped at a failure and can be resumed.
+    Failed,
+    /// What the run had changed is restored. Not 0, so that nobody takes it for a renewal.
+    Undone,
+    /// An undo failed; a human is needed.
+    Stuck,
+    /// The operator stopped the run; it can be resumed.
+    Interrupted,
+    /// Refused before anything was changed.
+    Refused,
+    /// The journal cannot be read or written.
+    Journal,
+}
+
+/// The part of `--help` that lists them.
+pub(crate) const HELP: &str = "\
+Exit codes:
+   0  done
+   2  wrong usage, or a mistake in the plan or the inventory
+  10  failed; `certwright resume` goes on
+  11  undone: what the run had changed is restored
+  12  stuck: an undo failed, a human is needed
+  13  interrupted; `certwright resume` goes on
+  14  refused before anything was changed
+  20  the journal cannot be read or written";
+
+impl Exit {
+    /// The number the shell sees.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Invalid => 2,
+            Self::Failed => 10,
+            Self::Undone => 11,
+            Self::Stuck => 12,
+            Self::Interrupted => 13,
+            Self::Refused => 14,
+            Self::Journal => 20,
+        }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Unchanged | Outcome::Changed | Outcome::Abandoned => Self::Done,
+            Outcome::Failed => Self::Failed,
+            Outcome::Interrupted => Self::Interrupted,
+            Outcome::Undone => Self::Undone,
+            Outcome::Stuck => Self::Stuck,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_lists_every_code() {
+        for exit in [
+            Exit::Done,
+            Exit::Invalid,
+            Exit::Failed,
+            Exit::Undone,
+            Exit::Stuck,
+            Exit::Interrupted,
+            Exit::Refused,
+            Exit::Journal,
+        ] {
+            assert!(HELP.contains(&format!("\n{:>4}  ", exit.code())), "{exit:?} is missing");
+        }
+    }
+}

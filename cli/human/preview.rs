@@ -1,0 +1,124 @@
+//! The dry run as text: per host, in the order of the run.
+
+use std::fmt::Write as _;
+
+use certwright_engine::plan::{HostIndex, Plan, TaskId, UndoSupport};
+
+use super::count;
+use crate::preview::{Finding, Foreseen, Preview};
+use crate::terminal::{Terminal, Tone, wrap};
+
+/// What would change where, with the exact commands.
+pub(crate) fn text(plan: &Plan, preview: &Preview, terminal: Terminal) -> String {
+    let mut out = heading(plan, terminal);
+    let mut hosts: Vec<HostIndex> = Vec::new();
+    for foreseen in &preview.tasks {
+        let host = plan.task(foreseen.task).host;
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    for host in hosts {
+        let name = &plan.hosts[host.0 as usize].name;
+        let _infallible = writeln!(out, "\n{}", terminal.paint.tone(Tone::Strong, name));
+        for foreseen in preview.tasks.iter().filter(|f| plan.task(f.task).host == host) {
+            out.push_str(&task(plan, foreseen, terminal));
+        }
+    }
+    let _infallible = writeln!(out, "\n{}", verdict(plan, preview));
+    out
+}
+
+/// What the plan is: its name, digest, cluster and hosts.
+fn heading(plan: &Plan, terminal: Terminal) -> String {
+    let hosts: Vec<String> = plan
+        .hosts
+        .iter()
+        .map(|host| match &host.address {
+            Some(address) => format!("{} ({address})", host.name),
+            None => format!("{} (this machine)", host.name),
+        })
+        .collect();
+    let mut out = String::new();
+    for (name, value) in [
+        ("plan", plan.name.clone()),
+        ("digest", plan.digest.clone()),
+        ("cluster", plan.cluster.name.clone()),
+        ("hosts", hosts.join(", ")),
+    ] {
+        let width = terminal.width.map(|width| width.saturating_sub(9));
+        for (n, piece) in wrap(&value, width).iter().enumerate() {
+            let label = if n == 0 { name } else { "" };
+            let _infallible =
+                writeln!(out, "{}  {piece}", terminal.paint.tone(Tone::Faint, &format!("{label:7}")));
+        }
+    }
+    out
+}
+
+fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
+    const WORD: usize = 13;
+    let step = plan.step(foreseen.task);
+    let name = format!("{}/{}", step.stage, step.id);
+    let after = names(plan, &foreseen.after);
+    let no_undo = match step.undo {
+        UndoSupport::Unsupported => " [cannot be undone]",
+        UndoSupport::Supported | UndoSupport::Nothing => "",
+    };
+    let (word, tone, text, commands): (_, _, _, &[String]) = match &foreseen.finding {
+        Finding::Unchanged { summary } => ("unchanged", Tone::Faint, summary.clone(), &[]),
+        Finding::WillChange { summary, commands } => {
+            ("will change", Tone::Warn, format!("{summary}{no_undo}"), commands)
+        }
+        Finding::WillRunIf { summary } => {
+            ("will run if", Tone::Warn, format!("{after} changes what it sees; now: {summary}{no_undo}"), &[])
+        }
+        Finding::WillCheck => ("will check", Tone::Normal, format!("after {after}"), &[]),
+        Finding::NotYetSeen { why } => {
+            ("not seen yet", Tone::Normal, format!("before {after}: {why}{no_undo}"), &[])
+        }
+        Finding::Fails { error } => ("FAILS", Tone::Bad, error.message.clone(), &[]),
+    };
+    let column = plan.steps.iter().map(|step| step.stage.len() + 1 + step.id.len()).max().unwrap_or(0);
+    let head = format!("  {name:column$}  {}", terminal.paint.tone(tone, &format!("{word:WORD$}")));
+    let used = 2 + column + 2 + WORD + 2;
+    let mut out = String::new();
+    if terminal.width.is_none_or(|width| used + text.chars().count() <= width) {
+        let _infallible = writeln!(out, "{head}  {text}");
+    } else {
+        let _infallible = writeln!(out, "{}", head.trim_end());
+        for piece in wrap(&text, terminal.width.map(|width| width.saturating_sub(6))) {
+            let _infallible = writeln!(out, "      {piece}");
+        }
+    }
+    for command in commands {
+        for (n, piece) in
+            wrap(command, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate()
+        {
+            let mark = if n == 0 { "$ " } else { "  " };
+            let _infallible = writeln!(out, "      {mark}{piece}");
+        }
+    }
+    out
+}
+
+fn names(plan: &Plan, tasks: &[TaskId]) -> String {
+    match tasks {
+        [] => "what comes before".to_owned(),
+        [one] => plan.task_name(*one),
+        [one, two] => format!("{} or {}", plan.task_name(*one), plan.task_name(*two)),
+        [one, rest @ ..] => format!("{} or one of {} others", plan.task_name(*one), rest.len()),
+    }
+}
+
+fn verdict(plan: &Plan, preview: &Preview) -> String {
+    let failures = preview.failures().count();
+    if failures > 0 {
+        let first = preview.failures().next().map(|(id, _)| plan.task_name(id)).unwrap_or_default();
+        return format!("A run would stop at {first}: nothing after it would be begun.");
+    }
+    match preview.changes() {
+        0 => "Nothing to change.".to_owned(),
+        n => format!("{n} of {} would change something for sure.", count(preview.tasks.len(), "task")),
+    }
+}

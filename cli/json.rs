@@ -1,0 +1,173 @@
+//! JSON for programs, schema version 1.
+//!
+//! Every object has `schema` (1) and `type`. A question is answered by one object on standard output; a run
+//! writes one object a line: `record`s as they become durable, and a `summary` at the end. A failure is an
+//! object of type `error` on standard output, whatever the command. Fields may be added within a version;
+//! none is removed or changes its meaning.
+
+use certwright_engine::machine::{Outcome, Record};
+use certwright_engine::plan::{Plan, TaskId};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::words::op_name;
+use crate::preview::{Finding, Preview};
+use crate::view::{Change, Counts, Phase, RunView};
+
+/// Version of everything written here.
+const SCHEMA: u32 = 1;
+
+/// One object as a line.
+pub(crate) fn document(kind: &str, body: impl Serialize) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("schema".to_owned(), json!(SCHEMA));
+    object.insert("type".to_owned(), json!(kind));
+    match serde_json::to_value(body).expect("our own types serialize") {
+        Value::Object(fields) => object.extend(fields),
+        other => drop(object.insert("value".to_owned(), other)),
+    }
+    format!("{}\n", Value::Object(object))
+}
+
+/// A durable record of a run.
+pub(crate) fn record_line(record: &Record) -> String {
+    document("record", json!({ "record": record }))
+}
+
+/// A failure.
+pub(crate) fn error(failure: &Failure) -> String {
+    document(
+        "error",
+        json!({
+            "code": failure.code,
+            "exit": failure.exit.code(),
+            "message": failure.message,
+            "hints": failure.hints,
+            "diagnostics": failure.mistakes.as_ref().map(|mistakes| &mistakes.json),
+        }),
+    )
+}
+
+/// A task for programs.
+#[derive(Debug, Serialize)]
+struct TaskJson<'a> {
+    task: String,
+    stage: &'a str,
+    step: &'a str,
+    kind: &'a str,
+    host: &'a str,
+    state: &'static str,
+    attempt: u32,
+    summary: Option<&'a str>,
+    operation: Option<&'static str>,
+    error: Option<&'a certwright_engine::machine::StepError>,
+}
+
+/// A run for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunJson<'a> {
+    run: &'a str,
+    plan: &'a str,
+    digest: &'a str,
+    cluster: &'a str,
+    operator: &'a str,
+    lab: Option<&'a str>,
+    started_ms: u64,
+    latest_ms: u64,
+    worked_ms: u64,
+    records: u64,
+    resumes: u32,
+    outcome: Option<Outcome>,
+    exit: u8,
+    resumable: bool,
+    counts: Counts,
+    certificates: Vec<Change>,
+    tasks: Vec<TaskJson<'a>>,
+}
+
+/// A run for programs.
+pub(crate) fn run(view: &RunView) -> RunJson<'_> {
+    let plan = view.plan();
+    RunJson {
+        run: &view.header.run,
+        plan: &plan.name,
+        digest: &plan.digest,
+        cluster: &plan.cluster.name,
+        operator: &view.header.operator,
+        lab: view.header.lab.as_deref(),
+        started_ms: view.started_ms,
+        latest_ms: view.latest_ms,
+        worked_ms: view.worked_ms(),
+        records: view.records,
+        resumes: view.resumes,
+        outcome: view.outcome,
+        exit: view.outcome.map_or(Exit::Failed, Exit::from).code(),
+        resumable: view.is_resumable(),
+        counts: view.counts(),
+        certificates: view.changes(),
+        tasks: view
+            .tasks_with_ids()
+            .map(|(id, task)| {
+                let step = plan.step(id);
+                TaskJson {
+                    task: plan.task_name(id),
+                    stage: &step.stage,
+                    step: &step.id,
+                    kind: &step.kind,
+                    host: &plan.host(id).name,
+                    state: state(task.phase),
+                    attempt: task.attempt,
+                    summary: task.summary.as_deref(),
+                    operation: task.trouble.as_ref().map(|trouble| op_name(trouble.op)),
+                    error: task.trouble.as_ref().map(|trouble| &trouble.error),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// A phase's name for programs.
+pub(crate) fn state(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "waiting",
+        Phase::Running(_) => "running",
+        Phase::Retrying { .. } => "retrying",
+        Phase::Unfinished => "unfinished",
+        Phase::Unchanged => "unchanged",
+        Phase::Changed => "changed",
+        Phase::Failed => "failed",
+        Phase::Undone => "undone",
+        Phase::Stuck => "stuck",
+    }
+}
+
+/// A dry run for programs.
+pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
+    let names = |ids: &[TaskId]| ids.iter().map(|id| plan.task_name(*id)).collect::<Vec<_>>();
+    let tasks: Vec<Value> = preview
+        .tasks
+        .iter()
+        .map(|foreseen| {
+            let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
+                Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
+                Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
+                Finding::WillRunIf { summary } => ("will-run-if", Some(summary), &[]),
+                Finding::WillCheck => ("will-check", None, &[]),
+                Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
+                Finding::Fails { error } => ("fails", Some(&error.message), &[]),
+            };
+            json!({
+                "task": plan.task_name(foreseen.task),
+                "host": plan.host(foreseen.task).name,
+                "kind": plan.step(foreseen.task).kind,
+                "finding": finding,
+                "text": text,
+                "commands": commands,
+                "after": names(&foreseen.after),
+            })
+        })
+        .collect();
+    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "tasks": tasks })
+}

@@ -1,0 +1,197 @@
+//! A run that this process owns: begun, or taken up again from its journal, and driven to its end.
+//!
+//! Invariant: the cluster's lock is held from before the first look until the end, and the view shown is the
+//! fold of the very records that are durable.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
+use certwright_engine::machine::{Header, Input, Machine, RunState, Shape, fold};
+use certwright_engine::plan::Plan;
+use certwright_steps::lab::Lab;
+
+use crate::args::Format;
+use crate::driven::Driven;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::report;
+use crate::runtime::{self, Time};
+use crate::terminal::out;
+use crate::verbs::App;
+use crate::view::RunView;
+use crate::{hosts, json, place, when};
+
+/// Tasks in flight at most.
+const IN_FLIGHT: usize = 256;
+
+/// A run that is about to begin: its cluster is ours, its journal does not exist yet.
+pub(crate) struct Begin {
+    state: StateDir,
+    header: Header,
+    run: RunId,
+    lock: ClusterLock,
+}
+
+impl Begin {
+    /// Takes the cluster for a new run.
+    pub(crate) fn new(state: &StateDir, plan: Plan, lab: Option<&Path>) -> Result<Self, Failure> {
+        let chance = || getrandom::u64().map_err(|error| Failure::system("ask for randomness", &error));
+        let run = RunId::new(Clock::system_wall_ms(), chance()?);
+        let lab = lab.map(|lab| lab.display().to_string());
+        let lock = state.lock_cluster(&lock_name(&plan, lab.as_deref()), &run)?;
+        let header = Header {
+            format: FORMAT,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            run: run.to_string(),
+            seed: chance()?,
+            operator: place::operator(),
+            lab,
+            plan,
+        };
+        Ok(Self { state: state.clone(), header, run, lock })
+    }
+
+    /// The plan of the run.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.header.plan
+    }
+}
+
+/// A rehearsal does not hold the real cluster: it has a lock of its own, named after its lab.
+fn lock_name(plan: &Plan, lab: Option<&str>) -> String {
+    match lab {
+        None => plan.cluster.name.clone(),
+        Some(lab) => format!("lab {lab}"),
+    }
+}
+
+/// A run that this process owns.
+pub(crate) struct Session {
+    machine: Machine,
+    journal: Journal,
+    view: RunView,
+    cut: Option<Cut>,
+    _cluster: ClusterLock,
+}
+
+impl Session {
+    /// Writes record 1, at this wall time: from here on the run exists.
+    pub(crate) fn begin(app: &App, begin: Begin, wall_ms: u64) -> Result<Self, Failure> {
+        let Begin { state, header, run, lock } = begin;
+        let shape = Shape::from_plan(&header.plan, header.seed, IN_FLIGHT)?;
+        let (journal, first) = state.create(header, Stamp { wall_ms, mono: Clock::real().mono() })?;
+        let mut machine = Machine::new(Arc::new(shape));
+        machine.apply(&first)?;
+        let view = RunView::begin(&first).ok_or_else(|| Failure::empty_journal(&run))?;
+        if app.format == Format::Json {
+            out(&json::record_line(&first));
+        }
+        Ok(Self { machine, journal, view, cut: None, _cluster: lock })
+    }
+
+    /// Takes a run up from its journal.
+    pub(crate) fn take_up(state: &StateDir, run: &RunId) -> Result<Self, Failure> {
+        let mut replay = state.resume(run)?;
+        let first = replay.next().ok_or_else(|| Failure::empty_journal(run))??;
+        let mut view = RunView::begin(&first).ok_or_else(|| Failure::empty_journal(run))?;
+        let shape = Shape::from_plan(view.plan(), view.header.seed, IN_FLIGHT)?;
+        let mut machine = Machine::new(Arc::new(shape));
+        machine.apply(&first)?;
+        for record in &mut replay {
+            let record = record?;
+            machine.apply(&record)?;
+            view.apply(&record);
+        }
+        let (journal, cut) = replay.into_journal(Clock::system_wall_ms())?;
+        let cluster = state.lock_cluster(&lock_name(view.plan(), view.header.lab.as_deref()), run)?;
+        Ok(Self { machine, journal, view, cut, _cluster: cluster })
+    }
+
+    /// Where the run stands.
+    pub(crate) fn state(&self) -> RunState {
+        self.machine.run_state()
+    }
+
+    /// What is known of the run.
+    pub(crate) fn view(&self) -> &RunView {
+        &self.view
+    }
+
+    /// Records what the operator decided, without touching any host.
+    pub(crate) fn record(&mut self, input: Input) -> Result<(), Failure> {
+        let Stamp { wall_ms, mono } = Stamp::now(&Clock::real());
+        let records = fold(&mut self.machine, [input], mono, wall_ms);
+        self.journal.append(&records)?;
+        for record in &records {
+            self.view.apply(record);
+        }
+        Ok(())
+    }
+
+    /// Drives the run on its own hosts to its end, and reports.
+    pub(crate) fn drive(self, app: &App, first: Input) -> Result<Exit, Failure> {
+        let lab = match &self.view.header.lab {
+            None => None,
+            Some(folder) => Some(Lab::open(Path::new(folder))?),
+        };
+        let next = app.next();
+        let view = self.drive_on(app, first, lab.as_ref())?;
+        finish(app, &view, &next)
+    }
+
+    /// Drives the run to its end; what is known of it then.
+    pub(crate) fn drive_on(self, app: &App, first: Input, lab: Option<&Lab>) -> Result<RunView, Failure> {
+        let Self { machine, journal, view, cut, _cluster, .. } = self;
+        if app.format == Format::Human {
+            out(&opening(&view, cut.as_ref()));
+        }
+        let time = if lab.is_some() { Time::Virtual } else { Time::Real };
+        runtime::block_on(time, async {
+            let clock = match lab {
+                None => Clock::real(),
+                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?),
+            };
+            let hosts = match lab {
+                None => hosts::real(view.plan(), app.ssh_config.as_deref()),
+                Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
+            };
+            let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };
+            driven.run(view, first, app.format).await
+        })?
+    }
+}
+
+/// The wall time at which a lab goes on. It never goes back: what an earlier run waited for has passed there.
+pub(crate) fn lab_wall_ms(lab: &Lab) -> Result<u64, Failure> {
+    Ok(Clock::system_wall_ms().max(lab.now_ms()?))
+}
+
+/// What a finished drive says, and how the program ends.
+pub(crate) fn finish(app: &App, view: &RunView, next: &report::Next) -> Result<Exit, Failure> {
+    let outcome = view.outcome.ok_or_else(|| Failure::system("finish the run", &"it has no outcome"))?;
+    match app.format {
+        Format::Json => out(&json::document("summary", json::run(view))),
+        Format::Human => out(&format!("\n{}", report::report(view, next, app.terminal))),
+    }
+    Ok(Exit::from(outcome))
+}
+
+/// What is said before the first line of a drive: which run this is, and where it stands.
+fn opening(view: &RunView, cut: Option<&Cut>) -> String {
+    let plan = view.plan();
+    let mut text = format!("Run {}: {} on cluster {}", view.header.run, plan.name, plan.cluster.name);
+    if view.records > 1 {
+        let stands = report::counts_words(view.counts());
+        text = format!("{text}, begun {} UTC; so far {stands}", when::date(view.started_ms));
+    }
+    text.push('\n');
+    if let Some(cut) = cut {
+        text = format!(
+            "{text}Its journal ended in an interrupted write ({}): {} bytes were cut off, kept as {}\n",
+            cut.why, cut.bytes, cut.kept_as
+        );
+    }
+    text + "\n"
+}

@@ -1,0 +1,180 @@
+//! Plans and inventories as text: shipped ones by name, others from files that only their owner can change.
+//!
+//! Invariant: text comes from the very file whose owner and mode were looked at (one open, then fstat), since
+//! what it says will run as root. Deliberately absent: what the text means.
+
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A plan that comes with the program.
+#[derive(Debug)]
+pub(crate) struct Shipped {
+    /// Its name, by which it is found.
+    pub(crate) name: &'static str,
+    /// Its text.
+    pub(crate) text: &'static str,
+}
+
+/// Every shipped plan.
+pub(crate) const SHIPPED: &[Shipped] =
+    &[Shipped { name: "renew-control-plane", text: include_str!("../plans/renew-control-plane.toml") }];
+
+/// Largest plan or inventory that is read, bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// A text and its name for people.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// The path, or `renew-control-plane (shipped)`.
+    pub(crate) name: String,
+    /// The text.
+    pub(crate) text: String,
+}
+
+/// Why a plan or an inventory was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceError {
+    /// Neither a shipped name nor a file.
+    #[error("there is no plan `{name}`: neither a shipped plan nor a file")]
+    NoSuchPlan {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("read `{}`: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// Someone else could change it.
+    #[error("`{}` is not trusted: {why}", path.display())]
+    Writable {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// Who could change what.
+        why: String,
+        /// The command that mends it.
+        mend: String,
+    },
+}
+
+/// A plan by shipped name or path. A name without a slash is looked up among the shipped plans first.
+pub(crate) fn plan(name: &str) -> Result<Text, SourceError> {
+    if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
+        return Ok(Text { name: format!("{name} (shipped)"), text: shipped.text.to_owned() });
+    }
+    let path = Path::new(name);
+    if !name.contains('/') && !path.exists() {
+        return Err(SourceError::NoSuchPlan { name: certwright_engine::text::escape(name) });
+    }
+    file(path)
+}
+
+/// A plan or an inventory from a file.
+pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
+    let unreadable = |why: String| SourceError::Unreadable { path: path.to_owned(), why };
+    let real = path.canonicalize().map_err(|error| unreadable(words(&error)))?;
+    let handle = std::fs::File::open(&real).map_err(|error| unreadable(words(&error)))?;
+    let facts = handle.metadata().map_err(|error| unreadable(words(&error)))?;
+    if !facts.is_file() {
+        return Err(unreadable("not a regular file".to_owned()));
+    }
+    let not_trusted =
+        |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
+    trusted(&real, &facts, What::File).map_err(not_trusted)?;
+    // The folder of the name too: who may write there may put another file, or link, in its place.
+    let named = std::path::absolute(path).map_err(|error| unreadable(words(&error)))?;
+    for folder in named.parent().into_iter().chain(real.parent()) {
+        let facts = folder.metadata().map_err(|error| unreadable(words(&error)))?;
+        trusted(folder, &facts, What::Folder).map_err(not_trusted)?;
+    }
+    let mut bytes = Vec::new();
+    handle.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(words(&error)))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(format!("larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("not UTF-8 text at byte {}", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(Text { name: path.display().to_string(), text })
+}
+
+/// The system's words for an error, without its number.
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    File,
+    Folder,
+}
+
+/// Refuses what somebody else may change: another owner than us and root, world-writable, or writable by a
+/// group that has other members. In a folder with the sticky bit others cannot replace our files.
+fn trusted(path: &Path, facts: &std::fs::Metadata, what: What) -> Result<(), (String, String)> {
+    const STICKY: u32 = 0o1000;
+    let shown = path.display();
+    let noun = match what {
+        What::File => "it",
+        What::Folder => "its folder",
+    };
+    let us = rustix::process::geteuid().as_raw();
+    let mode = facts.mode();
+    if facts.uid() != us && facts.uid() != 0 {
+        let why = format!("{noun} belongs to user {}, who could change it", facts.uid());
+        return Err((why, format!("chown {us} {shown}")));
+    }
+    if what == What::Folder && mode & STICKY != 0 {
+        return Ok(());
+    }
+    if mode & 0o002 != 0 {
+        return Err((format!("{noun} is writable by everyone"), format!("chmod o-w {shown}")));
+    }
+    if mode & 0o020 != 0 && !is_private_group(facts.gid(), us) {
+        let why = format!("{noun} is writable by group {}", facts.gid());
+        return Err((why, format!("chmod g-w {shown}")));
+    }
+    Ok(())
+}
+
+/// True for a group of the user's own: it has the user's number and `/etc/group` lists nobody else in it.
+fn is_private_group(gid: u32, uid: u32) -> bool {
+    if gid != uid {
+        return false;
+    }
+    let user = crate::place::user_name(uid);
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    groups.lines().map(|line| line.split(':').collect::<Vec<_>>()).all(|fields| {
+        let ours = fields.get(2).is_some_and(|field| *field == gid.to_string());
+        let members = fields.get(3).copied().unwrap_or_default();
+        !ours || members.split(',').all(|member| member.is_empty() || user.as_deref() == Some(member))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shipped_plan_is_found_by_name_and_a_wrong_name_is_named() {
+        assert_eq!(plan("renew-control-plane").unwrap().name, "renew-control-plane (shipped)");
+        let error = plan("renew-everything").unwrap_err().to_string();
+        assert_eq!(error, "there is no plan `renew-everything`: neither a shipped plan nor a file");
+    }
+
+    #[test]
+    fn a_folder_is_not_a_plan() {
+        let error = file(Path::new("/usr")).unwrap_err().to_string();
+        assert_eq!(error, "read `/usr`: not a regular file");
+    }
+
+    #[test]
+    fn somebody_elses_number_is_not_a_private_group() {
+        assert!(!is_private_group(100, 1000));
+    }
+}

@@ -1,0 +1,139 @@
+//! What is known of the place the output goes to, and how it is written there.
+//!
+//! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run, so every
+//! write error is dropped here and nowhere else. Deliberately absent: what is written.
+
+use std::io::{IsTerminal, Write};
+
+/// How wide text may be and whether it may be coloured or redrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terminal {
+    /// Columns; None when lines are not to be wrapped (a file, a pipe).
+    pub(crate) width: Option<usize>,
+    /// Whether escape codes for colours are welcome.
+    pub(crate) paint: Paint,
+    /// Whether lines may be redrawn.
+    pub(crate) live: bool,
+}
+
+/// Colours or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// Text as it is.
+    Plain,
+    /// ANSI colours.
+    Colours,
+}
+
+/// What a piece of text means, which is what its colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As wanted.
+    Good,
+    /// Needs patience or a look.
+    Warn,
+    /// Went wrong.
+    Bad,
+    /// To be read first.
+    Strong,
+    /// To be skipped over.
+    Faint,
+    /// Anything else.
+    Normal,
+}
+
+impl Terminal {
+    /// Asks standard output, `NO_COLOR` (<https://no-color.org>) and `TERM`.
+    pub(crate) fn of_stdout() -> Self {
+        let stdout = std::io::stdout();
+        if !stdout.is_terminal() {
+            return Self { width: None, paint: Paint::Plain, live: false };
+        }
+        let width = rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col));
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let paint = if dumb || no_colour { Paint::Plain } else { Paint::Colours };
+        Self { width: Some(if width == 0 { 80 } else { width.max(40) }), paint, live: !dumb }
+    }
+}
+
+impl Paint {
+    /// The text in the colour of its meaning.
+    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
+        let code = match (self, tone) {
+            (Self::Plain, _) | (_, Tone::Normal) => return text.to_owned(),
+            (Self::Colours, Tone::Good) => "32",
+            (Self::Colours, Tone::Warn) => "33",
+            (Self::Colours, Tone::Bad) => "1;31",
+            (Self::Colours, Tone::Strong) => "1",
+            (Self::Colours, Tone::Faint) => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// Writes to standard output; an error is dropped.
+pub(crate) fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _dropped = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to standard error; an error is dropped.
+pub(crate) fn err(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _dropped = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Breaks `text` into lines of at most `width` columns at spaces; a word that is longer is broken inside.
+/// Line ends in the text stay.
+pub(crate) fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let Some(width) = width else {
+            lines.push(paragraph.to_owned());
+            continue;
+        };
+        let mut line = String::new();
+        let mut used = 0;
+        for word in paragraph.split(' ') {
+            let mut word: Vec<char> = word.chars().collect();
+            if used > 0 && used + 1 + word.len() > width {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            }
+            while word.len() > width.max(1) {
+                let rest = word.split_off(width.max(1));
+                lines.push(word.into_iter().collect());
+                word = rest;
+            }
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            used += word.len();
+            line.extend(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_wrapped_at_spaces_and_long_words_are_broken() {
+        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrap("/a/very/long/path x", Some(6)), ["/a/ver", "y/long", "/path", "x"]);
+        assert_eq!(wrap("one two\nthree", None), ["one two", "three"]);
+    }
+
+    #[test]
+    fn plain_text_has_no_escape_codes() {
+        for tone in [Tone::Good, Tone::Warn, Tone::Bad, Tone::Strong, Tone::Faint, Tone::Normal] {
+            assert_eq!(Paint::Plain.tone(tone, "x"), "x");
+        }
+        assert_eq!(Paint::Colours.tone(Tone::Good, "x"), "\u{1b}[32mx\u{1b}[0m");
+    }
+}

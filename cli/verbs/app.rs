@@ -1,0 +1,112 @@
+//! What every verb is given: where results go, where runs are kept, and how people's words become values.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use certwright_engine::journal::StateDir;
+use certwright_engine::plan::{Choices, Color, Plan, Source, resolve};
+use certwright_engine::step::Registry;
+
+use crate::args::{ChoiceArgs, Cli, Format, Target};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::report::Next;
+use crate::place;
+use crate::source::{self, Text};
+use crate::terminal::{Paint, Terminal};
+
+/// What every verb is given.
+pub(crate) struct App {
+    /// For people or for programs.
+    pub(crate) format: Format,
+    /// Where text for people goes.
+    pub(crate) terminal: Terminal,
+    /// Every step kind.
+    pub(crate) registry: Registry,
+    /// An ssh_config to read before the operator's own.
+    pub(crate) ssh_config: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+}
+
+impl App {
+    /// Reads what all verbs have in common.
+    pub(crate) fn new(cli: &Cli) -> Self {
+        Self {
+            format: cli.output,
+            terminal: Terminal::of_stdout(),
+            registry: certwright_steps::registry(),
+            ssh_config: cli.ssh_config.clone(),
+            state_dir: cli.state_dir.clone(),
+        }
+    }
+
+    /// The state folder; nothing is touched yet.
+    pub(crate) fn state(&self) -> Result<StateDir, Failure> {
+        let folder = place::state_dir(self.state_dir.as_deref()).ok_or_else(|| {
+            Failure::new(Exit::Invalid, "no-state-dir", "there is no place for runs: HOME is not set")
+                .hint("name one with --state-dir DIR")
+        })?;
+        Ok(StateDir::new(std::path::absolute(&folder).unwrap_or(folder)))
+    }
+
+    /// How the next commands are shown.
+    pub(crate) fn next(&self) -> Next {
+        let given = [("--state-dir", &self.state_dir), ("--ssh-config", &self.ssh_config)];
+        let mut options = String::new();
+        for (option, path) in given {
+            if let Some(path) = path {
+                let path = crate::human::word(&path.display().to_string());
+                let _infallible = write!(options, " {option} {path}");
+            }
+        }
+        Next { options, kept: true, notes: Vec::new() }
+    }
+
+    /// A plan resolved against an inventory.
+    pub(crate) fn resolve(&self, target: &Target) -> Result<Plan, Failure> {
+        let inventory = source::file(&target.inventory)?;
+        self.resolve_texts(&source::plan(&target.plan)?, &inventory, &target.choices)
+    }
+
+    /// The same from texts.
+    pub(crate) fn resolve_texts(
+        &self,
+        plan: &Text,
+        inventory: &Text,
+        args: &ChoiceArgs,
+    ) -> Result<Plan, Failure> {
+        let choices = choices(args)?;
+        resolve(as_source(plan), as_source(inventory), &choices, &self.registry)
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+    }
+
+    /// Whether diagnostics may have colours: they go to standard error, which follows standard output here.
+    pub(crate) fn color(&self) -> Color {
+        match self.terminal.paint {
+            Paint::Plain => Color::Plain,
+            Paint::Colours => Color::Ansi,
+        }
+    }
+}
+
+/// A text as the plan language takes it.
+pub(crate) fn as_source(text: &Text) -> Source<'_> {
+    Source { name: &text.name, text: &text.text }
+}
+
+/// `--set` and `--limit` as values.
+pub(crate) fn choices(args: &ChoiceArgs) -> Result<Choices, Failure> {
+    let set = args
+        .set
+        .iter()
+        .map(|given| {
+            let (name, value) = given.split_once('=').ok_or_else(|| {
+                let shown = certwright_engine::text::escape(given);
+                Failure::new(Exit::Invalid, "usage", format!("`--set {shown}` is not NAME=VALUE"))
+                    .hint("for example --set renew-before=60d")
+            })?;
+            Ok((name.to_owned(), value.to_owned()))
+        })
+        .collect::<Result<_, Failure>>()?;
+    Ok(Choices { set, limit: args.limit.clone() })
+}

@@ -1,0 +1,93 @@
+//! The verbs, one a file, and what they share: where results go and how failures end.
+
+mod app;
+
+mod check;
+
+mod plan;
+
+mod run;
+
+mod resume;
+
+mod undo;
+
+mod abandon;
+
+mod show;
+
+mod runs;
+
+mod rehearse;
+
+pub(crate) use app::App;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::args::{Cli, Format, Verb};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::{err, out};
+use crate::{human, json};
+
+/// Reads the command line, does what it says, and tells how that ended.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let app = App::new(&cli);
+    let result = match &cli.verb {
+        Verb::Check(args) => check::check(&app, args),
+        Verb::Plan(args) => plan::plan(&app, args),
+        Verb::Run(args) => run::run(&app, args),
+        Verb::Resume(args) => resume::resume(&app, args),
+        Verb::Undo(args) => undo::undo(&app, args),
+        Verb::Abandon(args) => abandon::abandon(&app, args),
+        Verb::Show(args) => show::show(&app, args),
+        Verb::Runs(args) => runs::runs(&app, args),
+        Verb::Rehearse(args) => rehearse::rehearse(&app, args),
+    };
+    result.unwrap_or_else(|failure| {
+        tell(&failure, app.format);
+        failure.exit
+    })
+}
+
+fn tell(failure: &Failure, format: Format) {
+    match format {
+        Format::Human => err(&human::failure(failure)),
+        Format::Json => out(&json::error(failure)),
+    }
+}
+
+/// A command line that clap does not accept, or one that asks for help.
+fn usage(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            out(&error.render().to_string());
+            Exit::Done
+        }
+        _ if wants_json() => {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let mut failure = Failure::new(Exit::Invalid, "usage", lines.next().unwrap_or_default());
+            failure.hints = lines.map(str::to_owned).collect();
+            tell(&failure, Format::Json);
+            Exit::Invalid
+        }
+        _ => {
+            err(&error.render().to_string());
+            Exit::Invalid
+        }
+    }
+}
+
+/// Whether JSON was asked for on a command line that could not be parsed.
+fn wants_json() -> bool {
+    let args: Vec<_> = std::env::args_os().collect();
+    args.iter().any(|arg| arg == "--output=json")
+        || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
+}

@@ -1,0 +1,210 @@
+//! `rehearse`: the same plan, engine and kinds on simulated nodes, in virtual time.
+//!
+//! Invariant: no real host is touched, and what a rehearsal needs is in its lab's folder: with `--lab` it stays
+//! (the run itself is in the state folder, so that it can be resumed), without it everything vanishes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::journal::StateDir;
+use certwright_engine::machine::Input;
+use certwright_steps::lab::{Fault, FaultKind, Fired, Lab, LabSpec};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::App;
+use crate::args::{Format, RehearseArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::human::report::{self, Next};
+use crate::session::{Begin, Session, lab_wall_ms};
+use crate::source::{self, Text};
+use crate::terminal::out;
+use crate::view::RunView;
+use crate::{human, json, when};
+
+/// Makes or opens the lab, lets something go wrong, runs the plan.
+pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
+    if args.fault.iter().any(|fault| fault == "help") {
+        out(&certwright_steps::lab::fault_help());
+        return Ok(Exit::Done);
+    }
+    let began_ms = Clock::system_wall_ms();
+    let faults = faults(&args.fault)?;
+    let plan = source::plan(&args.plan)?;
+    let place = Place::of(app, args.lab.as_deref())?;
+    let (lab, origin) = place.lab(app, args, &plan)?;
+    let inventory = match &args.inventory {
+        Some(path) => source::file(path)?,
+        None => Text { name: "the lab's inventory".to_owned(), text: lab.inventory()? },
+    };
+    let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
+    let nodes: Vec<String> = lab.spec()?.nodes.into_iter().map(|node| node.name).collect();
+    let faults = match (faults, origin) {
+        (Some(faults), _) => faults,
+        (None, Origin::New) => default_faults(&nodes),
+        (None, Origin::Kept) => Vec::new(),
+    };
+    for fault in &faults {
+        lab.inject(fault.clone())?;
+    }
+    let before = lab.faults_fired()?.len();
+    if app.format == Format::Human {
+        out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
+    }
+    let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
+    let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, Some(&lab))?;
+    let fired = lab.faults_fired()?.split_off(before);
+    let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
+    let next = Next { kept: args.lab.is_some(), ..app.next() };
+    let lab = args.lab.as_deref().zip(nodes.first());
+    tell(app, &view, next, &Closing { faults, fired, lasted, lab });
+    Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// Whether the lab was made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    New,
+    Kept,
+}
+
+/// Where the lab and the run are.
+struct Place {
+    lab: PathBuf,
+    state: StateDir,
+    _vanishes: Option<TempDir>,
+}
+
+impl Place {
+    fn of(app: &App, kept: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(folder) = kept {
+            let lab = std::path::absolute(folder).map_err(|error| Failure::system("find the lab", &error))?;
+            return Ok(Self { lab, state: app.state()?, _vanishes: None });
+        }
+        let folder = tempfile::Builder::new()
+            .prefix("certwright-lab-")
+            .tempdir()
+            .map_err(|error| Failure::system("make a folder for the lab", &error))?;
+        let (lab, state) = (folder.path().join("lab"), StateDir::new(folder.path().join("state")));
+        Ok(Self { lab, state, _vanishes: Some(folder) })
+    }
+
+    /// The lab that is there, or a new one shaped like the inventory.
+    fn lab(&self, app: &App, args: &RehearseArgs, plan: &Text) -> Result<(Lab, Origin), Failure> {
+        let is_empty = match std::fs::read_dir(&self.lab) {
+            Ok(mut names) => names.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        // What is there and no lab is never made one: it may be anybody's folder.
+        if !is_empty {
+            return Ok((Lab::open(&self.lab)?, Origin::Kept));
+        }
+        let spec = match &args.inventory {
+            None => LabSpec::default(),
+            Some(path) => {
+                let like = app.resolve_texts(plan, &source::file(path)?, &args.choices)?;
+                LabSpec::like(&like.cluster, &like.hosts)
+            }
+        };
+        Ok((Lab::create(&self.lab, &spec, &Clock::real())?, Origin::New))
+    }
+}
+
+/// The faults that were asked for; None when nothing was said.
+fn faults(given: &[String]) -> Result<Option<Vec<Fault>>, Failure> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let asked = given.iter().filter(|text| *text != "none");
+    let parse = |text: &String| {
+        text.parse::<Fault>().map_err(|error| {
+            Failure::new(Exit::Invalid, "usage", error.to_string())
+                .hint("`certwright rehearse --fault help` lists what can go wrong")
+        })
+    };
+    asked.map(parse).collect::<Result<_, _>>().map(Some)
+}
+
+/// One DeadlineExceeded on the second node, where there is one: the case that the manual procedure warns of.
+fn default_faults(nodes: &[String]) -> Vec<Fault> {
+    let host = nodes.get(1).or_else(|| nodes.first());
+    host.map(|host| Fault::new(FaultKind::DeadlineExceeded, host.clone())).into_iter().collect()
+}
+
+fn opening(nodes: &[String], origin: Origin, faults: &[Fault], kept: Option<&Path>) -> String {
+    let noun = match origin {
+        Origin::New => "new simulated nodes, their certificates expired",
+        Origin::Kept => "simulated nodes as they were left",
+    };
+    let place = kept.map(|folder| format!("; kept in {}", folder.display())).unwrap_or_default();
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let faults = if faults.is_empty() { "nothing".to_owned() } else { faults.join(", ") };
+    format!(
+        "Rehearsal on {} {noun}: {}{place}\nWhat will go wrong: {faults}. Time is virtual; no real host is touched.\n",
+        nodes.len(),
+        nodes.join(", "),
+    )
+}
+
+/// What is said at the end of a rehearsal, beside the run's own report.
+struct Closing<'a> {
+    faults: Vec<Fault>,
+    fired: Vec<Fired>,
+    lasted: Duration,
+    /// The kept lab and its first node.
+    lab: Option<(&'a Path, &'a String)>,
+}
+
+impl Closing<'_> {
+    fn met(&self, fault: &Fault) -> Option<&Fired> {
+        self.fired.iter().find(|fired| fired.fault == *fault)
+    }
+
+    fn notes(&self, view: &RunView) -> Vec<String> {
+        let done = view.outcome.map(Exit::from) == Some(Exit::Done);
+        let word = if done { "met and survived" } else { "met" };
+        let mut notes: Vec<String> = self
+            .faults
+            .iter()
+            .map(|fault| match self.met(fault) {
+                Some(fired) => format!("fault {fault}: {word}, at {}", when::clock(fired.at_ms)),
+                None => format!("fault {fault}: NOT met, so it proved nothing"),
+            })
+            .collect();
+        notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
+        notes
+    }
+
+    /// What can be done with a kept lab after a run that came to its end.
+    fn next(&self, view: &RunView, options: &str) -> String {
+        let Some((lab, node)) = self.lab.filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done)) else {
+            return String::new();
+        };
+        let lab = human::word(&lab.display().to_string());
+        format!(
+            "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
+             certwright{options} rehearse --lab {lab}  # again: everything should be unchanged\n"
+        )
+    }
+}
+
+fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
+    match app.format {
+        Format::Human => {
+            let next = Next { notes: closing.notes(view), ..next };
+            let report = report::report(view, &next, app.terminal);
+            out(&format!("\n{report}{}", closing.next(view, &next.options)));
+        }
+        Format::Json => {
+            let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
+            let faults = &closing.faults;
+            let met =
+                |fault: &Fault| json!({ "fault": fault.to_string(), "met": closing.met(fault).is_some() });
+            summary["faults"] = faults.iter().map(met).collect();
+            summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
+            out(&json::document("summary", summary));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `run`: a plan on real hosts, shown and confirmed before the first change.
+
+use certwright_engine::clock::Clock;
+use certwright_engine::machine::Input;
+
+use super::App;
+use crate::args::{Format, RunArgs};
+use crate::confirm::confirm;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::preview::{Preview, preview};
+use crate::session::{Begin, Session};
+use crate::terminal::out;
+use crate::{hosts, human, json, runtime};
+
+/// Looks, shows, asks, runs.
+pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
+    let plan = app.resolve(&args.target)?;
+    let state = app.state()?;
+    let begin = Begin::new(&state, plan, None)?;
+    let plan = begin.plan();
+    let seen: Preview = runtime::block_on_real(async {
+        let hosts = hosts::real(plan, app.ssh_config.as_deref());
+        let seen = preview(plan, &app.registry, &hosts, &Clock::real()).await;
+        runtime::close(&hosts).await;
+        seen
+    })?;
+    match app.format {
+        Format::Json => out(&json::document("plan", json::preview(plan, &seen))),
+        Format::Human => out(&human::preview::text(plan, &seen, app.terminal)),
+    }
+    if let Some((id, error)) = seen.failures().next() {
+        return Err(Failure::would_stop(&plan.task_name(id), error));
+    }
+    confirm(&plan.cluster.name, args.yes.as_deref(), "This changes real hosts.")?;
+    if app.format == Format::Human {
+        out("\n");
+    }
+    Session::begin(app, begin, Clock::system_wall_ms())?.drive(app, Input::Tick)
+}

@@ -1,0 +1,16 @@
+# Runs the ssh master for as long as certwright holds the other end of standard input; whoever kills certwright
+# also ends the master with its helpers (same process group) and removes the control folder.
+# $1 control folder, then the master's argv.
+folder=$1
+shift
+exec 3<&0 </dev/null >/dev/null
+(
+    read -r _ <&3
+    rm -rf -- "$folder"
+    kill -KILL 0
+) 2>/dev/null &
+exec 3<&-
+"$@"
+status=$?
+kill -KILL $!
+exit $status

@@ -1,0 +1,79 @@
+//! Durations as people write them, within bounds.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::findings::{Findings, Found, Span, quote};
+use super::section::{Node, type_finding};
+use super::{Code, limits};
+
+/// Bounds of a duration that is a value of a param or of `with`, ms.
+pub(super) const ANY: RangeInclusive<u64> = 0..=limits::DURATION_MS;
+
+/// The milliseconds of a duration's text.
+pub(super) fn parse(
+    text: &str,
+    span: Span,
+    what: &str,
+    bounds: &RangeInclusive<u64>,
+    findings: &mut Findings,
+) -> Option<u64> {
+    let duration = match humantime::parse_duration(text.trim()) {
+        Ok(duration) => duration,
+        Err(error) => {
+            let message = format!("{what} is not a duration: {}", quote(text));
+            let found = Found::new(Code::BadDuration, span, message).label(error.to_string());
+            findings.report(found.help("write number and unit, such as \"90s\", \"2m 30s\" or \"30d\""));
+            return None;
+        }
+    };
+    let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if duration.subsec_nanos() % 1_000_000 != 0 {
+        let message = format!("{what} is finer than a millisecond");
+        findings.report(Found::new(Code::OutOfBounds, span, message));
+        return None;
+    }
+    if !bounds.contains(&ms) {
+        let message = format!("{what} is {}", human(ms));
+        let label = format!("must be from {} to {}", human(*bounds.start()), human(*bounds.end()));
+        findings.report(Found::new(Code::OutOfBounds, span, message).label(label));
+        return None;
+    }
+    Some(ms)
+}
+
+/// The milliseconds of a value that must be a duration, with its place.
+pub(super) fn read(
+    node: &Node,
+    what: &str,
+    bounds: &RangeInclusive<u64>,
+    findings: &mut Findings,
+) -> Option<Spanned<u64>> {
+    match node.get_ref() {
+        DeValue::String(text) => {
+            parse(text, node.span(), what, bounds, findings).map(|ms| Spanned::new(node.span(), ms))
+        }
+        DeValue::Integer(number) => {
+            let found = type_finding(what, "a duration", node);
+            findings.report(found.help(format!("write the unit too, such as \"{}s\"", number.as_str())));
+            None
+        }
+        DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => {
+            let found = type_finding(what, "a duration", node);
+            findings.report(found.help("write it as text, such as \"90s\""));
+            None
+        }
+    }
+}
+
+/// Milliseconds as people write them.
+pub(super) fn human(ms: u64) -> String {
+    humantime::format_duration(Duration::from_millis(ms)).to_string()
+}

@@ -1,0 +1,173 @@
+//! `check` and `resolve`: text in, a plan or every mistake out.
+
+use super::choices::{Choices, Limit};
+use super::diagnostic::{Diagnostics, Source};
+use super::digest::digest;
+use super::findings::{Findings, Found, quote};
+use super::info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
+use super::inventory::{Groups, Inventory};
+use super::lower::{Spread, TooMany, lower};
+use super::order::{Item, Order};
+use super::param::{Required, Settings};
+use super::stage::{PlanFile, Stage};
+use super::step::Step;
+use super::{Code, HostIndex, Plan, Schemas, StepSpec, limits};
+
+/// Checks a plan without an inventory: everything but groups, hosts and values that are given later.
+pub fn check(plan: Source, schemas: &dyn Schemas) -> Result<PlanInfo, Diagnostics> {
+    let mut findings = Findings::new(plan);
+    let mut settings = Settings::new(&[], &[]);
+    let file = PlanFile::read(&mut findings, schemas, None, &mut settings, Required::Later);
+    Diagnostics::gather(&[&findings])?;
+    Ok(info(file.expect("a plan without findings was read")))
+}
+
+/// Resolves a plan for the hosts of an inventory.
+///
+/// The mistakes of both files, of `--set` and of `--limit` are reported together.
+pub fn resolve(
+    plan: Source,
+    inventory: Source,
+    choices: &Choices,
+    schemas: &dyn Schemas,
+) -> Result<Plan, Diagnostics> {
+    let mut in_inventory = Findings::new(inventory);
+    let machines = Inventory::read(&mut in_inventory);
+
+    let texts: Vec<String> = choices.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut settings = Settings::new(&choices.set, &texts);
+    let mut in_plan = Findings::new(plan);
+    let cluster = machines.as_ref().and_then(|machines| machines.cluster.as_ref());
+    let file = PlanFile::read(&mut in_plan, schemas, cluster, &mut settings, Required::Now);
+
+    let mut limit = machines.as_ref().map(|machines| Limit::new(&choices.limit, machines));
+    let mut hosts = Vec::new();
+    if let (Some(file), Some(machines), Some(limit)) = (&file, &machines, &mut limit) {
+        hosts = file.stages.iter().map(|stage| select(stage, machines, &mut in_plan)).collect();
+        if in_plan.is_empty() && in_inventory.is_empty() {
+            limit.apply(&mut hosts, machines);
+        }
+    }
+    let gather = |in_plan: &Findings| {
+        let mut sources = vec![in_plan, &in_inventory];
+        sources.extend(settings.findings());
+        sources.extend(limit.iter().flat_map(Limit::findings));
+        Diagnostics::gather(&sources)
+    };
+    gather(&in_plan)?;
+
+    let (Some(file), Some(machines)) = (file, machines) else {
+        unreachable!("files without findings were read");
+    };
+    match lower(&spread(&file, hosts), &file.order) {
+        Ok(tasks) => Ok(Plan {
+            name: file.name,
+            digest: digest(plan.text, inventory.text, choices),
+            cluster: machines.cluster.expect("a cluster without findings was read"),
+            ssh: machines.ssh,
+            hosts: machines.hosts,
+            steps: file.stages.into_iter().flat_map(specs).collect(),
+            tasks,
+        }),
+        Err(too_many) => {
+            in_plan.report(too_many_found(too_many));
+            gather(&in_plan)?;
+            unreachable!("a finding was just reported");
+        }
+    }
+}
+
+/// The hosts of a stage; a finding when there are none.
+fn select(stage: &Stage, machines: &Inventory, findings: &mut Findings) -> Vec<HostIndex> {
+    let Some(on) = &stage.on else { return Vec::new() };
+    let hosts = machines.select(on.get_ref());
+    if hosts.is_empty() && machines.groups == Groups::All {
+        let name = quote(on.get_ref());
+        let message = format!("stage {} is for {name}, which the inventory does not have", stage.item.name());
+        let mut found =
+            Found::new(Code::UnknownHosts, on.span(), message).label("no host and no group with a host");
+        found.help = findings.suggest(on.get_ref(), machines.names());
+        findings.report(found);
+    }
+    hosts
+}
+
+fn spread<'p>(file: &'p PlanFile, hosts: Vec<Vec<HostIndex>>) -> Vec<Spread<'p>> {
+    let mut first_step = 0;
+    file.stages
+        .iter()
+        .zip(hosts)
+        .map(|(stage, hosts)| {
+            let spread = Spread { rolling: &stage.rolling, order: &stage.order, first_step, hosts };
+            first_step += u32::try_from(stage.steps.len()).expect("steps are limited");
+            spread
+        })
+        .collect()
+}
+
+fn too_many_found(too_many: TooMany) -> Found {
+    let (what, most, help) = match too_many {
+        TooMany::Tasks => ("tasks (steps x hosts)", limits::TASKS, "split the inventory, or use --limit"),
+        TooMany::Edges => (
+            "edges between its tasks",
+            limits::EDGES,
+            "let stages roll over fewer hosts at a time: `rolling = 10` instead of \"all\"",
+        ),
+    };
+    let found = Found::new(Code::TooMany, 0..0, format!("the plan has too many {what}"));
+    found.label(format!("at most {most}")).help(help)
+}
+
+fn specs(stage: Stage) -> Vec<StepSpec> {
+    let stage_id = stage.item.id();
+    stage.steps.into_iter().map(|step| spec(step, &stage_id)).collect()
+}
+
+fn spec(step: Step, stage: &str) -> StepSpec {
+    let schema = step.schema.expect("a step without findings has a known kind");
+    StepSpec {
+        stage: stage.to_owned(),
+        id: step.item.id(),
+        kind: step.kind,
+        with: step.with.expect("parameters without findings were read"),
+        retry: step.retry,
+        timeout_ms: step.timeout_ms,
+        nature: schema.nature,
+        cancel: schema.cancel,
+        undo: schema.undo,
+    }
+}
+
+fn info(file: PlanFile) -> PlanInfo {
+    let items: Vec<&Item> = file.stages.iter().map(|stage| &stage.item).collect();
+    let after = awaited(&items, &file.order);
+    let params = file.params.iter().map(|param| ParamInfo {
+        name: param.name.get_ref().clone(),
+        ty: param.type_name(),
+        default: param.default.as_ref().map(|(_, text)| text.clone()),
+        doc: param.doc.clone(),
+    });
+    let stages = file.stages.iter().zip(after).map(|(stage, after)| {
+        let items: Vec<&Item> = stage.steps.iter().map(|step| &step.item).collect();
+        let steps = stage.steps.iter().zip(awaited(&items, &stage.order)).map(|(step, after)| StepInfo {
+            id: step.item.id(),
+            kind: step.kind.clone(),
+            after,
+            doc: step.doc.clone(),
+        });
+        StageInfo {
+            id: stage.item.id(),
+            on: stage.on.as_ref().expect("a stage without findings says where").get_ref().clone(),
+            rolling: stage.rolling.written(),
+            after,
+            doc: stage.doc.clone(),
+            steps: steps.collect(),
+        }
+    });
+    PlanInfo { params: params.collect(), stages: stages.collect(), name: file.name, doc: file.doc }
+}
+
+/// For each item the ids of those it waits for.
+fn awaited(items: &[&Item], order: &Order) -> Vec<Vec<String>> {
+    order.after.iter().map(|after| after.iter().map(|at| items[*at].id()).collect()).collect()
+}

@@ -1,0 +1,134 @@
+//! Makes a lab: its files, and the processes that have been running there since they were written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::LabError;
+use super::build::{Build, issued};
+use super::files::Files;
+use super::spec::{LabSpec, NodeSpec, Peers, Validity};
+use super::state::{DaemonSet, Kubelet, Node, Objects, State};
+use super::store;
+use super::world::{load, pods};
+use crate::pki::layout::Component;
+
+/// From the making of its certificates to the start of a node's containers, ms.
+const INIT: u64 = 60_000;
+/// How long ago etcd members that refuse each other were restarted, ms.
+const RESTARTED: u64 = 3_600_000;
+
+/// Makes the lab in `dir`, which must not hold one yet.
+pub(super) fn create(files: &Files, spec: &LabSpec, now: u64) -> Result<(), LabError> {
+    check(spec)?;
+    let mut state = empty(spec, now);
+    if files.dir().join(".lab/state.json").exists() {
+        return Err(LabError::Exists { dir: files.dir().to_owned() });
+    }
+    Build::new(files, &mut state).all()?;
+    for node in &spec.nodes {
+        processes(files, &mut state, node);
+    }
+    state.leader = state.names().into_iter().next();
+    store::create(files.dir(), &state)
+}
+
+fn check(spec: &LabSpec) -> Result<(), LabError> {
+    let bad = |why: String| Err(LabError::Spec { why });
+    if spec.nodes.is_empty() {
+        return bad("it has no node".into());
+    }
+    let mut seen = BTreeSet::new();
+    for node in &spec.nodes {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".:_-".contains(c);
+        if node.name.is_empty() || node.name.starts_with('.') || !node.name.chars().all(plain) {
+            return bad(format!("`{}` is not a name for a node", node.name));
+        }
+        if node.name == certwright_engine::plan::WORKSTATION || !seen.insert(&node.name) {
+            return bad(format!("two machines are called `{}`", node.name));
+        }
+    }
+    Ok(())
+}
+
+fn empty(spec: &LabSpec, now: u64) -> State {
+    State {
+        format: store::FORMAT,
+        spec: spec.clone(),
+        issued: 0,
+        now,
+        nodes: BTreeMap::new(),
+        links: BTreeSet::new(),
+        leader: None,
+        election_at: None,
+        objects: Objects {
+            kubeconfig: None,
+            kubeconfig_not_after: 0,
+            kubeconfig_at: None,
+            defrag: None,
+            admin: None,
+        },
+        busy: BTreeMap::new(),
+        faults: Vec::new(),
+        fired: Vec::new(),
+    }
+}
+
+/// The processes of a node, as they have been running since its certificates were issued.
+fn processes(files: &Files, state: &mut State, node: &NodeSpec) {
+    let spec = state.spec.clone();
+    let validity = node.certificates.unwrap_or(spec.certificates);
+    let started = issued(validity, state.now) + INIT;
+    let entry = Node {
+        address: node.address.clone(),
+        pods: BTreeMap::new(),
+        kubelet: Kubelet {
+            active: true,
+            since: started,
+            client: load::kubelet_client(files, &node.name),
+            rotates_at: None,
+        },
+        posted: BTreeMap::new(),
+        heartbeat: state.now,
+    };
+    state.nodes.insert(node.name.clone(), entry);
+    for component in Component::ALL {
+        let pod = pods::sandbox(state, &format!("{}-{}", component.name(), node.name), started);
+        state.node_mut(&node.name).pods.insert(component.name().to_owned(), pod);
+        pods::start(state, files, &node.name, component.name(), started);
+    }
+    if spec.etcd_defrag {
+        state.objects.defrag.get_or_insert(DaemonSet {
+            generation: 1,
+            created: started,
+            restarted: None,
+            step_at: None,
+        });
+        pods::new_defrag(state, files, &node.name, started);
+    }
+    let refuses = validity == Validity::Expired && spec.peers == Peers::Refusing;
+    for component in Component::ALL {
+        let now = state.now;
+        let container = state.node_mut(&node.name).running_mut(component.name());
+        let container = container.expect("a new pod has a running container");
+        if refuses && component == Component::Etcd {
+            container.started = now.saturating_sub(RESTARTED);
+        }
+        container.ready_at = container.started;
+        container.came_up = true;
+        container.connected = match component {
+            Component::KubeApiserver => !refuses,
+            Component::Etcd => false,
+            Component::KubeControllerManager | Component::KubeScheduler => validity != Validity::Expired,
+        };
+    }
+    if !refuses {
+        connect(state, &node.name);
+    }
+}
+
+/// Connections with all members before it, as they were made when all certificates were valid.
+fn connect(state: &mut State, name: &str) {
+    for other in state.names().into_iter().filter(|n| n != name) {
+        let name = name.to_owned();
+        state.links.insert(if other < name { (other, name) } else { (name, other) });
+    }
+}

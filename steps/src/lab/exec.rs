@@ -1,0 +1,166 @@
+//! One command on one host of the lab: the single implementation behind both doors.
+//!
+//! [`exec`] lets time pass until now, meets the faults that wait for the command, and asks its program. The effect is
+//! there when it returns; [`Answer::takes`] says how long the caller is kept waiting. What the lab does not have, a
+//! program or a flag, ends with status 125 and words that say so: it never pretends.
+
+use std::path::Path;
+
+use super::fault::FaultKind;
+use super::files::{Files, absent_is_none};
+use super::state::State;
+use super::world::World;
+use super::{LabError, programs};
+
+/// The exit status of what the lab does not have.
+pub(super) const GAP: i32 = 125;
+
+/// Where paths that a command names are looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Below the host's folder: rehearsals.
+    Folder,
+    /// On the machine itself, where the host's folders are mounted.
+    Machine,
+}
+
+/// A command as it reaches a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// The host.
+    pub(super) host: &'a str,
+    /// Program and arguments.
+    pub(super) argv: &'a [String],
+    /// When, ms since 1970.
+    pub(super) now: u64,
+    /// Where its paths are.
+    pub(super) place: Place,
+}
+
+/// What a command left, and how long it took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Exit status.
+    pub(super) status: i32,
+    /// Standard output.
+    pub(super) stdout: Vec<u8>,
+    /// Standard error.
+    pub(super) stderr: Vec<u8>,
+    /// How long the caller waits, ms.
+    pub(super) takes: u64,
+}
+
+impl Answer {
+    /// Success with this output.
+    pub(super) fn ok(stdout: impl Into<String>) -> Self {
+        Self { stdout: stdout.into().into_bytes(), ..Self::default() }
+    }
+
+    /// This status, and these words on stderr.
+    pub(super) fn fail(status: i32, stderr: impl Into<String>) -> Self {
+        Self { status, stderr: stderr.into().into_bytes(), ..Self::default() }
+    }
+
+    /// Something the lab does not have.
+    pub(super) fn gap(what: impl std::fmt::Display) -> Self {
+        Self::fail(GAP, format!("certwright-lab: {what}: the lab does not have that\n"))
+    }
+
+    /// The same with more output.
+    pub(super) fn stdout(mut self, text: impl AsRef<str>) -> Self {
+        self.stdout.extend_from_slice(text.as_ref().as_bytes());
+        self
+    }
+
+    /// The same with more on stderr.
+    pub(super) fn stderr(mut self, text: impl AsRef<str>) -> Self {
+        self.stderr.extend_from_slice(text.as_ref().as_bytes());
+        self
+    }
+
+    /// The same, taking `ms`.
+    pub(super) fn takes(self, ms: u64) -> Self {
+        Self { takes: ms, ..self }
+    }
+}
+
+/// A program's view of the lab while it runs.
+pub(super) struct Shell<'a> {
+    /// Processes and files.
+    pub(super) world: World<'a>,
+    /// The command.
+    pub(super) call: Call<'a>,
+}
+
+impl Shell<'_> {
+    /// The lab's memory.
+    pub(super) fn state(&self) -> &State {
+        self.world.state
+    }
+
+    /// Lab time, ms since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.world.state.now
+    }
+
+    /// A path that the command names, read where the command runs.
+    pub(super) fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+        match self.call.place {
+            Place::Folder => self.world.files.read(self.call.host, path),
+            Place::Machine => absent_is_none(std::fs::read(Path::new(path))),
+        }
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        String::from_utf8(self.read(path).ok()??).ok()
+    }
+
+    /// True when the command runs on a control-plane node.
+    pub(super) fn on_node(&self) -> bool {
+        self.state().nodes.contains_key(self.call.host)
+    }
+
+    /// The arguments after the program.
+    pub(super) fn args(&self) -> &[String] {
+        &self.call.argv[1..]
+    }
+
+    /// The command line, for records.
+    pub(super) fn line(&self) -> String {
+        line(self.call.argv)
+    }
+
+    /// Takes a fault of this kind that waits for this host and whose argument fits.
+    pub(super) fn fault(
+        &mut self,
+        kind: FaultKind,
+        fits: impl Fn(Option<&str>) -> bool,
+    ) -> Option<super::Fault> {
+        let line = self.line();
+        self.world.state.take_fault(kind, self.call.host, &line, fits)
+    }
+}
+
+/// A command line for records; of a script only its place is told.
+pub(super) fn line(argv: &[String]) -> String {
+    let shown = |a: &String| if a.contains('\n') { "SCRIPT".to_owned() } else { a.clone() };
+    argv.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a command.
+pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<Answer, LabError> {
+    let mut world = World { state, files };
+    world.advance(call.now)?;
+    let mut shell = Shell { world, call };
+    let slow = shell.fault(FaultKind::Slow, |_| true);
+    let mut answer = programs::run(&mut shell)?;
+    if let Some(fault) = slow {
+        let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);
+        answer.takes += shell.state().delay(1000 * seconds);
+    }
+    // What the command changed has its first consequences now: nothing is to be seen half-done.
+    let now = shell.now();
+    shell.world.advance(now)?;
+    Ok(answer)
+}

@@ -1,0 +1,102 @@
+//! Where a kubeadm command gets its configuration from: a file, the cluster, or its own defaults.
+
+use super::args::{Flags, go_duration};
+use super::connect::{Asked, Options, ask};
+use crate::lab::build::YEAR;
+use crate::lab::clockwork::klog;
+use crate::lab::exec::{Answer, Shell};
+use crate::pki::layout::CERT_DIR;
+
+/// How long kubeadm waits for the ConfigMap before it falls back to its defaults, ms. Measured.
+const WAITS: u64 = 10_000;
+
+/// The configuration of a kubeadm command.
+#[derive(Debug)]
+pub(super) struct Config {
+    /// Folder of the certificates.
+    pub(super) cert_dir: String,
+    /// How long new leaves are valid, s.
+    pub(super) validity: i64,
+    /// What it prints first, PHASE standing for the command's own name.
+    preamble: &'static str,
+    /// Whether it says on stderr that there is no kube-proxy configuration: it has read the cluster's.
+    reads_cluster: bool,
+    /// How long it waited for the cluster, ms.
+    pub(super) waited_ms: u64,
+}
+
+const READ: &str = "[PHASE] Reading configuration from the \"kubeadm-config\" ConfigMap in namespace \
+                    \"kube-system\"...\n[PHASE] Use 'kubeadm init phase upload-config kubeadm --config \
+                    your-config-file' to re-upload it.\n\n";
+const FELL_BACK: &str = "[PHASE] Reading configuration from the \"kubeadm-config\" ConfigMap in namespace \
+                         \"kube-system\"...\n[PHASE] Use 'kubeadm init phase upload-config kubeadm --config \
+                         your-config-file' to re-upload it.\n[PHASE] Error reading configuration from the Cluster. \
+                         Falling back to default configuration\n\n";
+
+impl Config {
+    /// Finds the configuration; an unreadable file ends the command.
+    pub(super) fn read(shell: &Shell<'_>, flags: &Flags) -> Result<Self, Answer> {
+        let mut config = match flags.get("--config") {
+            Some(path) => Self::from_file(shell, path)?,
+            None => Self::from_cluster(shell, flags.get("--kubeconfig")),
+        };
+        if let Some(folder) = flags.get("--cert-dir") {
+            folder.trim_end_matches('/').clone_into(&mut config.cert_dir);
+        }
+        Ok(config)
+    }
+
+    fn from_file(shell: &Shell<'_>, path: &str) -> Result<Self, Answer> {
+        let hint = "To see the stack trace of this error execute with --v=5 or higher\n";
+        let fail = |why: String| Answer::fail(1, format!("error: {why}\n{hint}"));
+        let text = shell.text(path).ok_or_else(|| {
+            fail(format!("unable to read config from \"{path}\" : open {path}: no such file or directory"))
+        })?;
+        if !["kind: ClusterConfiguration", "kind: InitConfiguration"].iter().any(|k| text.contains(k)) {
+            return Err(fail(
+                "no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into(),
+            ));
+        }
+        let value = |key: &str| {
+            let line = text.lines().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(':'));
+            line.map(|v| v.trim().trim_matches('"').to_owned()).filter(|v| !v.is_empty())
+        };
+        let validity = value("certificateValidityPeriod").and_then(|v| go_duration(&v));
+        Ok(Self {
+            cert_dir: value("certificatesDir").unwrap_or_else(|| CERT_DIR.to_owned()),
+            validity: validity.map_or(YEAR, |ms| (ms / 1000).cast_signed()),
+            preamble: "",
+            reads_cluster: false,
+            waited_ms: 0,
+        })
+    }
+
+    fn from_cluster(shell: &Shell<'_>, kubeconfig: Option<&str>) -> Self {
+        let path = kubeconfig.unwrap_or("/etc/kubernetes/admin.conf");
+        let answers = matches!(ask(shell, path, &Options::default()), Ok(Asked::Cluster));
+        Self {
+            cert_dir: CERT_DIR.to_owned(),
+            validity: YEAR,
+            preamble: if answers { READ } else { FELL_BACK },
+            reads_cluster: answers,
+            waited_ms: if answers { 0 } else { WAITS },
+        }
+    }
+
+    /// The lines before a command's own output.
+    pub(super) fn preamble(&self, phase: &str) -> String {
+        self.preamble.replace("PHASE", phase)
+    }
+
+    /// What it says on stderr.
+    pub(super) fn warning(&self, now: u64) -> String {
+        if !self.reads_cluster {
+            return String::new();
+        }
+        format!(
+            "{} configset.go:77] Warning: No kubeproxy.config.k8s.io/v1alpha1 config is loaded. Continuing without it: \
+             configmaps \"kube-proxy\" not found\n",
+            klog('W', now, 923)
+        )
+    }
+}

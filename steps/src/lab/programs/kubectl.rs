@@ -1,0 +1,108 @@
+//! `kubectl`: which command, and what stands before its answer.
+
+use super::args::{Flags, go_duration};
+use super::connect::{Asked, Options, ask};
+use super::kubeadm::VERSION;
+use super::{objects, rollout};
+use crate::lab::exec::{Answer, Shell};
+
+/// How long a request takes when nothing is wrong, ms.
+const USUAL: u64 = 120;
+
+pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
+    let valued = [
+        "--kubeconfig",
+        "-s|--server",
+        "-n|--namespace",
+        "-o|--output",
+        "--request-timeout",
+        "--timeout",
+        "--tls-server-name",
+    ];
+    let switches = ["-A|--all-namespaces", "--insecure-skip-tls-verify"];
+    let flags = match Flags::read(shell.args(), &valued, &switches) {
+        Ok(flags) => flags,
+        Err(gap) => return gap,
+    };
+    let words = words(&flags);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let command = match words.as_slice() {
+        ["version"] => Command::Version,
+        ["get", "node" | "nodes" | "no"] => Command::Nodes,
+        ["get", "pod" | "pods" | "po"] => Command::Pods,
+        ["get", "secret" | "secrets", name] => Command::Secret(name),
+        ["get", "daemonset" | "daemonsets" | "ds", name] => Command::DaemonSet(name),
+        ["rollout", "restart", "daemonset" | "ds", name] => Command::Restart(name),
+        ["rollout", "status", "daemonset" | "ds", name] => Command::Status(name),
+        _ => return Answer::gap(format_args!("kubectl {}", words.join(" "))),
+    };
+    let asked = match connect(shell, &flags) {
+        Ok(asked) => asked,
+        Err(answer) => return answer,
+    };
+    let answer = answer(shell, &flags, asked, &command);
+    let takes = answer.takes + shell.state().delay(USUAL);
+    answer.takes(takes)
+}
+
+enum Command<'a> {
+    Version,
+    Nodes,
+    Pods,
+    Secret(&'a str),
+    DaemonSet(&'a str),
+    Restart(&'a str),
+    Status(&'a str),
+}
+
+/// The words, `KIND/NAME` taken apart.
+fn words(flags: &Flags) -> Vec<String> {
+    flags.rest.iter().flat_map(|word| word.split('/')).map(str::to_owned).collect()
+}
+
+fn connect(shell: &Shell<'_>, flags: &Flags) -> Result<Asked, Answer> {
+    let Some(kubeconfig) = flags.get("--kubeconfig") else {
+        let why = "The connection to the server localhost:8080 was refused - did you specify the right host or port?\n";
+        return Err(Answer::fail(1, why));
+    };
+    let options = Options {
+        server: flags.get("--server"),
+        name: flags.get("--tls-server-name"),
+        insecure: flags.has("--insecure-skip-tls-verify"),
+        timeout: flags.get("--request-timeout").and_then(go_duration),
+    };
+    ask(shell, kubeconfig, &options)
+}
+
+fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<'_>) -> Answer {
+    let namespace = flags.get("--namespace").unwrap_or("default");
+    let output = flags.get("--output");
+    match (command, asked) {
+        (Command::Version, _) => Answer::ok(format!(
+            "Client Version: {VERSION}\nKustomize Version: v5.8.1\nServer Version: {VERSION}\n"
+        )),
+        (Command::Secret(name), asked) => objects::secret(shell, asked, name, namespace, output),
+        (Command::Nodes, Asked::Cluster) => objects::nodes(shell, output),
+        (Command::Pods, Asked::Cluster) => {
+            let all = flags.has("--all-namespaces");
+            objects::pods(shell, if all { None } else { Some(namespace) }, output)
+        }
+        (Command::DaemonSet(name), Asked::Cluster) => rollout::daemonset(shell, name, namespace, output),
+        (Command::Restart(name), Asked::Cluster) => rollout::restart(shell, name, namespace),
+        (Command::Status(name), Asked::Cluster) => {
+            let timeout = flags.get("--timeout").and_then(go_duration).filter(|t| *t > 0);
+            rollout::status(shell, name, namespace, timeout)
+        }
+        (Command::Nodes, Asked::Admin) => {
+            let rows = "NAME      STATUS   ROLES           AGE    VERSION\nadmin-1   Ready    control-plane   365d   v1.36.1\n";
+            if output.is_some() {
+                Answer::gap("kubectl get nodes -o ... of the admin cluster")
+            } else {
+                Answer::ok(rows)
+            }
+        }
+        (Command::Pods | Command::DaemonSet(_) | Command::Restart(_) | Command::Status(_), Asked::Admin) => {
+            Answer::gap("anything but nodes and the secret in the admin cluster")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The programs of a node: what they print, their statuses, their traps.
+//!
+//! Formats are those of the fixtures of a real 1.36 node. One file a program.
+
+mod args;
+mod config;
+mod connect;
+mod containers;
+mod crictl;
+mod curl;
+mod expiration;
+mod inspect;
+mod kubeadm;
+mod kubectl;
+mod objects;
+mod openssl;
+mod renew;
+mod rollout;
+mod script;
+mod small;
+mod stop;
+mod table;
+
+use super::LabError;
+use super::exec::{Answer, Shell};
+
+/// The programs the lab answers as, by name.
+pub(super) const NAMES: [&str; 8] =
+    ["kubeadm", "crictl", "kubectl", "systemctl", "curl", "openssl", "date", "df"];
+
+/// Runs the program that the command names.
+pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
+    let Some(program) = shell.call.argv.first() else {
+        return Ok(Answer::gap("an empty command"));
+    };
+    let name = program.rsplit('/').next().unwrap_or_default().to_owned();
+    let everywhere = matches!(name.as_str(), "kubectl" | "date" | "df" | "sh" | "openssl");
+    if !everywhere && NAMES.contains(&name.as_str()) && !shell.on_node() {
+        return Ok(Answer::fail(127, format!("{name}: not found\n")));
+    }
+    match name.as_str() {
+        "kubeadm" => kubeadm::run(shell),
+        "crictl" => Ok(crictl::run(shell)),
+        "kubectl" => Ok(kubectl::run(shell)),
+        "systemctl" => Ok(small::systemctl(shell)),
+        "curl" => Ok(curl::run(shell)),
+        "openssl" => Ok(openssl::run(shell)),
+        "date" => Ok(small::date(shell)),
+        "df" => Ok(small::df(shell)),
+        "sh" => script::run(shell),
+        "rm" => Ok(small::rm(shell)),
+        _ => {
+            Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n")))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The constant scripts of [`crate::tools`]: the survey is answered from the files, the others are run for real.
+//!
+//! A real run is a plain child process that is waited for, so virtual time stands still meanwhile; ROOT is the node's
+//! folder. What it has written gets lab time.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::lab::LabError;
+use crate::lab::exec::{Answer, Shell};
+use crate::lab::fault::FaultKind;
+use crate::lab::files::system_time;
+use crate::tools::{archive, programs as on_path, survey};
+
+pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
+    let [_, flag, script, name, _root, args @ ..] = shell.call.argv else {
+        return Ok(Answer::gap("a shell without a script of ours"));
+    };
+    if flag != "-c" || name != "certwright" {
+        return Ok(Answer::gap("a shell without a script of ours"));
+    }
+    if script == survey::SCRIPT {
+        return Ok(survey_natively(shell, args));
+    }
+    if script == on_path::SCRIPT {
+        return Ok(missing(args));
+    }
+    let known = [archive::BACKUP, archive::LIST, archive::RESTORE, archive::PRUNE];
+    if !known.contains(&script.as_str()) {
+        return Ok(Answer::gap("a script that is not one of ours"));
+    }
+    if script != archive::LIST && full(shell, args) {
+        return Ok(Answer::fail(1, "tar: write error: No space left on device\n"));
+    }
+    really(shell, script, args)
+}
+
+/// The places of programs that neither the lab nor the machine under it has.
+fn missing(args: &[String]) -> Answer {
+    let known = |name: &str| super::NAMES.contains(&name) || ["tar", "sha256sum"].contains(&name);
+    let places = args.iter().enumerate().filter(|(_, name)| !known(name));
+    Answer::ok(places.map(|(at, _)| format!("{}\n", at + 1)).collect::<String>())
+}
+
+fn full(shell: &mut Shell<'_>, args: &[String]) -> bool {
+    let first = args.first().cloned().unwrap_or_default();
+    let below = |folder: Option<&str>| folder.is_none_or(|f| first.starts_with(f));
+    shell.fault(FaultKind::DiskFull, below).is_some()
+}
+
+fn survey_natively(shell: &Shell<'_>, paths: &[String]) -> Answer {
+    let facts: Vec<_> = paths.iter().map(|path| facts(shell, path)).collect();
+    Answer::ok(survey::render(&facts)).takes(shell.state().delay(150))
+}
+
+fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
+    let Ok(place) = shell.world.files.path(shell.call.host, path) else {
+        return survey::FileFacts::missing(path);
+    };
+    let Ok(meta) = std::fs::metadata(&place) else { return survey::FileFacts::missing(path) };
+    let content = std::fs::read(&place).unwrap_or_default();
+    let beside = path.strip_suffix(".crt").and_then(|base| shell.read(&format!("{base}.key")).ok()?);
+    let mut facts = survey::FileFacts::of_content(path, &content, beside.as_deref());
+    facts.kind = if meta.is_file() {
+        survey::FileKind::File
+    } else if meta.is_dir() {
+        survey::FileKind::Folder
+    } else {
+        survey::FileKind::Other
+    };
+    facts.link = std::fs::read_link(&place).ok().map(|t| t.into_os_string().into_encoded_bytes());
+    facts.mode = meta.mode() & 0o7777;
+    facts.uid = meta.uid();
+    facts.gid = meta.gid();
+    facts.size = meta.len();
+    facts.mtime_ns = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+    facts
+}
+
+#[expect(clippy::disallowed_methods, reason = "a blocking child: tokio's would let virtual time pass")]
+fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
+    let root = shell.world.files.root(shell.call.host);
+    let mark = Mark::set(&root)?;
+    let output = std::process::Command::new("/bin/sh")
+        .args(["-c", script, "certwright"])
+        .arg(&root)
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))?;
+    for folder in ["etc/kubernetes", "var/lib"] {
+        mark.date(&root.join(folder), shell.now());
+    }
+    Ok(Answer {
+        status: output.status.code().unwrap_or(137),
+        stdout: output.stdout,
+        stderr: output.stderr,
+        takes: shell.state().delay(400),
+    })
+}
+
+/// The machine's time before a script ran: what is younger and carries the machine's time was written by it.
+struct Mark {
+    at: (i64, i64),
+}
+
+impl Mark {
+    fn set(root: &Path) -> Result<Self, LabError> {
+        let path = root.join(".mark");
+        let touch = || {
+            std::fs::write(&path, b"")?;
+            let meta = std::fs::metadata(&path)?;
+            std::fs::remove_file(&path)?;
+            Ok((meta.ctime(), meta.ctime_nsec()))
+        };
+        touch().map(|at| Self { at }).map_err(|e| LabError::io("write", &path, e))
+    }
+
+    /// Files that were written since, and not given the time of an older one, get lab time.
+    fn date(&self, folder: &Path, now: u64) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                self.date(&entry.path(), now);
+            }
+            let changed = (meta.ctime(), meta.ctime_nsec()) >= self.at;
+            let freshly = (meta.mtime(), meta.mtime_nsec()) >= self.at && meta.mtime() <= meta.ctime() + 1;
+            if meta.is_file() && changed && freshly {
+                let file = std::fs::File::options().append(true).open(entry.path());
+                // What cannot be dated keeps the machine's time; no step depends on it being there.
+                let _dated = file.and_then(|f| f.set_modified(system_time(now)));
+            }
+        }
+    }
+}

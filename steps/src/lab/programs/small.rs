@@ -1,0 +1,95 @@
+//! `systemctl`, `date`, `df` and `rm`, as far as the procedure uses them.
+
+use super::table::{row, table};
+use crate::lab::exec::{Answer, Shell};
+
+/// `systemctl is-active|restart|status kubelet`.
+pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
+    let words: Vec<&str> = shell.args().iter().map(String::as_str).collect();
+    let (verb, unit) = match words.as_slice() {
+        [verb, unit] | [verb, "--quiet" | "-q" | "--no-pager", unit] => (*verb, *unit),
+        _ => return Answer::gap(format_args!("systemctl {}", words.join(" "))),
+    };
+    let quiet = words.contains(&"--quiet") || words.contains(&"-q");
+    match (verb, unit.trim_end_matches(".service")) {
+        ("is-active", "kubelet") => {
+            // A kubelet that cannot start is between two tries of systemd.
+            let active = kubelet_is_active(shell);
+            let text = if active { "active\n" } else { "activating\n" };
+            let answer = Answer::ok(if quiet { "" } else { text });
+            Answer { status: if active { 0 } else { 3 }, ..answer }
+        }
+        ("is-active", "containerd") => Answer::ok(if quiet { "" } else { "active\n" }),
+        ("is-active", _) => Answer { status: 3, ..Answer::ok(if quiet { "" } else { "inactive\n" }) },
+        ("restart", "kubelet") => {
+            let (now, host) = (shell.now(), shell.call.host);
+            shell.world.restart_kubelet(host, now);
+            Answer::default().takes(shell.state().delay(500))
+        }
+        ("status", "kubelet") => {
+            let active = kubelet_is_active(shell);
+            let state =
+                if active { "active (running)" } else { "activating (auto-restart) (Result: exit-code)" };
+            let text = format!(
+                "* kubelet.service - kubelet\n     Loaded: loaded (/lib/systemd/system/kubelet.service; enabled; preset: \
+                 enabled)\n     Active: {state}\n"
+            );
+            Answer { status: if active { 0 } else { 3 }, ..Answer::ok(text) }
+        }
+        _ => Answer::gap(format_args!("systemctl {verb} {unit}")),
+    }
+}
+
+fn kubelet_is_active(shell: &Shell<'_>) -> bool {
+    shell.state().node(shell.call.host).kubelet.active
+}
+
+/// `date +%s`.
+pub(super) fn date(shell: &Shell<'_>) -> Answer {
+    match shell.args() {
+        [format] if format == "+%s" => Answer::ok(format!("{}\n", shell.now() / 1000)),
+        other => Answer::gap(format_args!("date {}", other.join(" "))),
+    }
+}
+
+/// `rm -f -- PATH`: a file of the lab.
+pub(super) fn rm(shell: &Shell<'_>) -> Answer {
+    let path = match shell.args() {
+        [force, end, path] if force == "-f" && end == "--" => path,
+        other => return Answer::gap(format_args!("rm {}", other.join(" "))),
+    };
+    let place = match shell.world.files.path(shell.call.host, path) {
+        Ok(place) => place,
+        Err(error) => return Answer::fail(1, format!("rm: cannot remove '{path}': {error}\n")),
+    };
+    match std::fs::remove_file(place) {
+        Ok(()) => Answer::default(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::default(),
+        Err(error) => Answer::fail(1, format!("rm: cannot remove '{path}': {error}\n")),
+    }
+}
+
+/// `df -Pk PATH`: what the machine says of the lab's folder.
+pub(super) fn df(shell: &Shell<'_>) -> Answer {
+    let path = match shell.args() {
+        [flags, path] if flags == "-Pk" => path,
+        other => return Answer::gap(format_args!("df {}", other.join(" "))),
+    };
+    let place = match shell.world.files.path(shell.call.host, path) {
+        Ok(place) if place.exists() => place,
+        _ => return Answer::fail(1, format!("df: {path}: No such file or directory\n")),
+    };
+    match rustix::fs::statvfs(&place) {
+        Err(error) => Answer::fail(1, format!("df: {path}: {error}\n")),
+        Ok(fs) => {
+            let kib = |blocks: u64| (blocks * fs.f_frsize / 1024).to_string();
+            let used = fs.f_blocks - fs.f_bfree;
+            let part = (100 * used).div_ceil((used + fs.f_bavail).max(1));
+            let rows = [
+                row(["Filesystem", "1024-blocks", "Used", "Available", "Capacity", "Mounted on"]),
+                row(["/dev/vda", &kib(fs.f_blocks), &kib(used), &kib(fs.f_bavail), &format!("{part}%"), "/"]),
+            ];
+            Answer::ok(table(&rows, 0, 1))
+        }
+    }
+}

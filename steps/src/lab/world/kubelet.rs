@@ -1,0 +1,162 @@
+//! The kubelets: their own certificate, the trap it sets, and what they tell the API server.
+
+use super::World;
+use super::load::kubelet_client;
+use crate::lab::LabError;
+use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
+use crate::lab::mint::{self, Dates, Minted};
+use crate::lab::state::{Node, Posted};
+use crate::pki::layout::{Authority, CERT_DIR, Component};
+
+/// How long a kubelet stays after it last had a valid certificate, once an API server answers, ms. Measured.
+const PATIENCE: u64 = 300_000;
+/// How often a kubelet tells that it lives, ms.
+const HEARTBEAT: u64 = 10_000;
+/// How long a rotation takes once it is possible, ms.
+const ROTATION: u64 = 5_000;
+
+impl World<'_> {
+    /// A kubelet with an expired client certificate exits once its API server answers; a dead one is started again
+    /// and again by systemd, and lives when kubelet.conf leads to a valid certificate.
+    pub(super) fn live_kubelets(&mut self, at: u64) {
+        for name in self.state.names() {
+            let answers = self.state.api_is_ready(&name, at);
+            let kubelet = &self.state.node(&name).kubelet;
+            let last_valid =
+                kubelet.client.as_ref().map_or(0, |l| u64::try_from(l.not_after).unwrap_or(0) * 1000);
+            let valid = kubelet.client.as_ref().is_some_and(|l| l.is_valid(at));
+            if kubelet.active && !valid && answers && last_valid + self.state.delay(PATIENCE) <= at {
+                self.stop_kubelet(&name, at);
+            } else if !kubelet.active {
+                self.start_kubelet(&name, at);
+            }
+        }
+    }
+
+    /// `systemctl restart kubelet`: a start with an expired certificate fails.
+    pub(in crate::lab) fn restart_kubelet(&mut self, node: &str, at: u64) {
+        self.stop_kubelet(node, at);
+        for pod in self.state.node_mut(node).pods.values_mut() {
+            pod.stuck = false;
+        }
+        self.start_kubelet(node, at);
+    }
+
+    fn stop_kubelet(&mut self, node: &str, at: u64) {
+        let kubelet = &mut self.state.node_mut(node).kubelet;
+        kubelet.active = false;
+        kubelet.since = at;
+    }
+
+    fn start_kubelet(&mut self, node: &str, at: u64) {
+        let client = kubelet_client(self.files, node);
+        if client.as_ref().is_some_and(|l| l.is_valid(at)) {
+            let kubelet = &mut self.state.node_mut(node).kubelet;
+            kubelet.active = true;
+            kubelet.since = at;
+            kubelet.client = client;
+        }
+    }
+
+    /// A kubelet renews its own client certificate late in its life, while controllers and API server work.
+    pub(super) fn rotate_kubelets(&mut self, at: u64) -> Result<(), LabError> {
+        for name in self.state.names() {
+            let possible = self.state.kubelet_is_heard(&name, at) && self.state.controllers_work(at);
+            let delay = self.state.delay(ROTATION);
+            let kubelet = &mut self.state.node_mut(&name).kubelet;
+            let seconds = (at / 1000).cast_signed();
+            // The kubelet picks a moment between 70 and 90 % of the lifetime.
+            let late = kubelet
+                .client
+                .as_ref()
+                .is_some_and(|l| seconds > l.not_before + (l.not_after - l.not_before) * 8 / 10);
+            match kubelet.rotates_at {
+                None if possible && late => kubelet.rotates_at = Some(at + delay),
+                Some(due) if due <= at && possible => {
+                    kubelet.rotates_at = None;
+                    self.rotate_kubelet(&name, at)?;
+                }
+                Some(_) if !possible => kubelet.rotates_at = None,
+                None | Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate_kubelet(&mut self, node: &str, at: u64) -> Result<(), LabError> {
+        let read = |path: String| self.files.text(node, &path);
+        let (Some(certificate), Some(key)) =
+            (read(Authority::Ca.certificate(CERT_DIR)), read(Authority::Ca.key(CERT_DIR)))
+        else {
+            return Ok(());
+        };
+        let Some(old) = self.state.node(node).kubelet.client.clone() else { return Ok(()) };
+        let now = (at / 1000).cast_signed();
+        let dates = Dates { from: now - EARLY, to: now + YEAR };
+        let Ok(subject) = mint::subject_of(&old.pem) else { return Ok(()) };
+        let ca = Minted { certificate, key };
+        let pair = mint::leaf(&ca, &subject, dates, self.state.serial()).map_err(LabError::mint)?;
+        let name = kubelet_file_name(now);
+        let path = format!("/var/lib/kubelet/pki/{name}");
+        let pem = format!("{}{}", pair.certificate, pair.key);
+        let link = self.files.root(node).join(&KUBELET_CURRENT[1..]);
+        let new = link.with_extension("new");
+        self.files
+            .write(node, &path, pem.as_bytes(), 0o600, at)
+            .and_then(|()| std::os::unix::fs::symlink(&name, &new))
+            .and_then(|()| std::fs::rename(&new, &link))
+            .map_err(|e| LabError::io("write", &link, e))?;
+        self.state.node_mut(node).kubelet.client = kubelet_client(self.files, node);
+        Ok(())
+    }
+
+    /// A kubelet that is heard tells how its pods are; what a silent one told last stays.
+    pub(super) fn post(&mut self, at: u64) {
+        for name in self.state.names() {
+            if !self.state.kubelet_is_heard(&name, at) {
+                continue;
+            }
+            let ready: Vec<(String, bool)> = self
+                .state
+                .node(&name)
+                .pods
+                .keys()
+                .map(|p| (p.clone(), self.is_ready(&name, p, at)))
+                .collect();
+            let node = self.state.node_mut(&name);
+            if node.heartbeat + HEARTBEAT <= at {
+                node.heartbeat = at;
+            }
+            node.posted = ready.into_iter().filter_map(|(pod, ready)| posted(node, &pod, ready)).collect();
+        }
+    }
+
+    fn is_ready(&self, node: &str, pod: &str, at: u64) -> bool {
+        let Some(container) = self.state.node(node).running(pod) else { return false };
+        match Component::from_name(pod) {
+            Some(Component::Etcd) => self.state.etcd_is_healthy(node, at),
+            Some(Component::KubeApiserver) => self.state.api_is_ready(node, at),
+            // Only the scheduler has a readiness probe that sees the API.
+            Some(Component::KubeScheduler) => container.ready_at <= at && container.connected,
+            Some(Component::KubeControllerManager) | None => container.ready_at <= at,
+        }
+    }
+}
+
+fn posted(node: &Node, pod: &str, ready: bool) -> Option<(String, Posted)> {
+    let entry = node.pods.get(pod)?;
+    let container = entry.containers.last()?;
+    let posted = Posted {
+        name: entry.name.clone(),
+        uid: entry.uid.clone(),
+        created: entry.created,
+        container: container.id.clone(),
+        started: container.started,
+        restarts: container.attempt,
+        last_end: entry.last_end,
+        ready,
+        running: container.ended.is_none(),
+        generation: entry.generation,
+    };
+    Some((pod.to_owned(), posted))
+}

@@ -1,0 +1,124 @@
+//! kubectl: what the API server says of nodes, pods, secrets and DaemonSets.
+
+mod failure;
+
+mod resource;
+
+mod wire;
+
+mod nodes;
+
+mod pods;
+
+mod daemonset;
+
+mod secret;
+
+use std::time::Duration;
+
+use certwright_engine::host::Command;
+
+pub use daemonset::{DaemonSet, parse_daemonset};
+pub use failure::{Failure, classify, step_error};
+pub use nodes::{Node, Readiness, parse_nodes};
+pub use pods::{Pod, parse_pods};
+pub use resource::{Resource, ResourceError, is_name};
+pub use secret::parse_secret_value;
+
+/// kubectl with a kubeconfig.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kubectl {
+    /// Path of the kubeconfig on the host it runs on.
+    pub kubeconfig: String,
+    /// Another server than the kubeconfig's: a node's own API server (`https://10.0.0.2:6443`).
+    pub server: Option<String>,
+}
+
+impl Kubectl {
+    /// kubectl asking the server of `kubeconfig`.
+    pub fn new(kubeconfig: impl Into<String>) -> Self {
+        Self { kubeconfig: kubeconfig.into(), server: None }
+    }
+
+    /// The same asking another server.
+    #[must_use]
+    pub fn server(self, url: impl Into<String>) -> Self {
+        Self { server: Some(url.into()), ..self }
+    }
+
+    /// `kubectl get nodes`: the table the procedure asks for.
+    pub fn nodes_text(&self) -> Command {
+        self.reads(&["get", "nodes"])
+    }
+
+    /// `kubectl get nodes -o json`.
+    pub fn nodes(&self) -> Command {
+        self.reads(&["get", "nodes", "-o", "json"])
+    }
+
+    /// `kubectl get pods -n NAMESPACE -o json`.
+    pub fn pods(&self, namespace: &str) -> Command {
+        self.reads(&["get", "pods", "-n", checked(namespace), "-o", "json"])
+    }
+
+    /// `kubectl get secret NAME -n NAMESPACE -o jsonpath={.data.value}`: base64 on stdout. It is a secret.
+    pub fn secret_value(&self, name: &str, namespace: &str) -> Command {
+        self.reads(&[
+            "get",
+            "secret",
+            checked(name),
+            "-n",
+            checked(namespace),
+            "-o",
+            "jsonpath={.data.value}",
+        ])
+    }
+
+    /// `kubectl get daemonset NAME -n NAMESPACE -o json`.
+    pub fn daemonset(&self, name: &str, namespace: &str) -> Command {
+        self.reads(&["get", "daemonset", checked(name), "-n", checked(namespace), "-o", "json"])
+    }
+
+    /// `kubectl rollout restart KIND NAME -n NAMESPACE`. Not idempotent: each call is another restart.
+    pub fn rollout_restart(&self, resource: &Resource, namespace: &str) -> Command {
+        let (kind, name) = (resource.kind(), resource.name());
+        let args = ["rollout", "restart", kind, name, "-n", checked(namespace)];
+        Command::mutates(self.argv(&args)).deadline(Duration::from_secs(30))
+    }
+
+    /// `kubectl rollout status KIND NAME -n NAMESPACE --timeout=T`: waits until the rollout is done, at most T.
+    pub fn rollout_status(&self, resource: &Resource, namespace: &str, within: Duration) -> Command {
+        let timeout = format!("--timeout={}s", within.as_secs().max(1));
+        let (kind, name) = (resource.kind(), resource.name());
+        let mut argv = vec!["kubectl".to_owned(), format!("--kubeconfig={}", self.kubeconfig)];
+        argv.extend(["rollout", "status", kind, name, "-n", checked(namespace)].map(str::to_owned));
+        argv.push(timeout);
+        // No --request-timeout: it would end the watch that status waits with.
+        argv.extend(self.server.iter().map(|url| format!("--server={url}")));
+        Command::reads(argv).deadline(within + Duration::from_secs(15))
+    }
+
+    fn reads(&self, words: &[&str]) -> Command {
+        Command::reads(self.argv(words))
+    }
+
+    fn argv(&self, words: &[&str]) -> Vec<String> {
+        let mut argv = vec!["kubectl".to_owned(), format!("--kubeconfig={}", self.kubeconfig)];
+        argv.extend(words.iter().map(|word| (*word).to_owned()));
+        argv.extend(self.server.iter().map(|url| format!("--server={url}")));
+        argv.push("--request-timeout=10s".to_owned());
+        argv
+    }
+}
+
+/// A name or namespace.
+///
+/// # Panics
+/// When it is not a Kubernetes name: plans and inventories are checked before, so this is a bug.
+fn checked(name: &str) -> &str {
+    assert!(is_name(name), "`{}` is no name of Kubernetes", name.escape_debug());
+    name
+}
+
+#[cfg(test)]
+mod tests;

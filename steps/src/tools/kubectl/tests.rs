@@ -1,0 +1,186 @@
+use certwright_engine::plan::ErrorClass;
+
+use super::*;
+use crate::pki::Kubeconfig;
+use crate::tools::OutputError;
+use crate::tools::testing::{failed, fixture, fixtures, printed};
+
+#[test]
+fn every_recorded_failure_of_kubectl_has_its_cause() {
+    let all = fixtures(|_, command| command.starts_with("kubectl"));
+    let mut failures = 0;
+    for fixture in &all {
+        let expected = match fixture.name.as_str() {
+            "healthy/kubectl-get-secret-missing" | "healthy/kubectl-rollout-restart-missing" => {
+                Some(Failure::NotFound)
+            }
+            "healthy/kubectl-get-secret-garbled-seed-order" => Some(Failure::ConnectionRefused),
+            "expired/api-process-up/kubectl-get-nodes" | "three-expired/cp1-kubectl-get-nodes-vip" => {
+                Some(Failure::Expired)
+            }
+            "expired/api-process-up/kubectl-get-nodes-skip-verify" => Some(Failure::Unauthorized),
+            "expired/api-down/kubectl-get-nodes" => Some(Failure::Closed),
+            _ => None,
+        };
+        assert_eq!(classify(&fixture.output), expected, "{}", fixture.name);
+        failures += usize::from(expected.is_some());
+    }
+    crate::tools::testing::tell(format_args!("{} recorded calls, {failures} failures", all.len()));
+    assert_eq!((all.len(), failures), (22, 7));
+}
+
+#[test]
+fn causes_that_were_not_recorded_are_known_by_their_texts() {
+    for (stderr, expected) in [
+        (
+            "Unable to connect to the server: x509: certificate has expired or is not yet valid: current time 2026-11-24T21:13:04Z is before 2026-11-25T21:13:00Z",
+            Failure::NotYetValid,
+        ),
+        (
+            "Unable to connect to the server: x509: certificate has expired or is not yet valid",
+            Failure::Expired,
+        ),
+        (
+            "Unable to connect to the server: tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            Failure::UnknownAuthority,
+        ),
+        (
+            "Unable to connect to the server: x509: certificate signed by unknown authority (possibly because of \"crypto/rsa: verification error\" while trying to verify candidate authority certificate \"kubernetes\")",
+            Failure::UnknownAuthority,
+        ),
+        (
+            "Unable to connect to the server: x509: certificate is valid for 10.96.0.1, not 10.0.0.9",
+            Failure::NameMismatch,
+        ),
+        (
+            "error: You must be logged in to the server (the server has asked for the client to provide credentials)",
+            Failure::Unauthorized,
+        ),
+        (
+            "Error from server (Forbidden): nodes is forbidden: User \"system:anonymous\" cannot list resource",
+            Failure::Forbidden,
+        ),
+        ("Unable to connect to the server: dial tcp 10.0.0.2:6443: i/o timeout", Failure::TimedOut),
+        ("Unable to connect to the server: net/http: TLS handshake timeout", Failure::TimedOut),
+        ("Error from server: etcdserver: request timed out", Failure::Closed),
+        ("Error from server: etcdserver: leader changed", Failure::Closed),
+        ("error: timed out waiting for the condition", Failure::TimedOut),
+        ("Unable to connect to the server: remote error: tls: expired certificate", Failure::Expired),
+        (
+            "Unable to connect to the server: dial tcp 10.0.0.2:6443: connect: no route to host",
+            Failure::ConnectionRefused,
+        ),
+        ("error: error loading config file \"/x\": yaml: line 2", Failure::Kubeconfig),
+        ("error: unknown flag", Failure::Other),
+        ("", Failure::Other),
+    ] {
+        assert_eq!(classify(&failed(1, stderr)), Some(expected), "{stderr}");
+    }
+    let command = Kubectl::new("/etc/kubernetes/admin.conf").nodes();
+    let error = step_error("API server of cp-1", &command, &failed(1, "EOF"));
+    assert_eq!(error.class, ErrorClass::Unavailable);
+    assert_eq!(error.to_string(), "API server of cp-1: the server closed the connection");
+}
+
+#[test]
+fn nodes_and_pods_of_a_real_cluster_are_read() {
+    let nodes = parse_nodes(&fixture("healthy/kubectl-get-nodes-json")).unwrap();
+    let [node] = &nodes[..] else { panic!("one node") };
+    assert_eq!((node.name.as_str(), node.ready, node.control_plane), ("cp1", Readiness::Ready, true));
+    assert_eq!(node.addresses, ["10.77.0.11"]);
+}
+
+#[test]
+fn a_pod_is_healthy_only_when_all_its_containers_are_ready() {
+    let pod = |phase: &str, ready: &str, statuses: &str| {
+        format!(
+            r#"{{"items":[{{"metadata":{{"name":"p","namespace":"kube-system"}},"spec":{{"nodeName":"cp-1","containers":[{{}},{{}}]}},
+            "status":{{"phase":"{phase}","conditions":[{{"type":"Ready","status":"{ready}"}}],"containerStatuses":[{statuses}]}}}}]}}"#
+        )
+    };
+    let (good, waits) = (
+        r#"{"ready":true,"restartCount":2,"state":{"running":{}}}"#,
+        r#"{"ready":false,"restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}"#,
+    );
+    let read = |text: String| parse_pods(&printed(text)).unwrap().remove(0);
+    let healthy = read(pod("Running", "True", &format!("{good},{good}")));
+    assert!(healthy.is_healthy());
+    assert_eq!((healthy.restarts, healthy.ready_containers, healthy.containers), (4, 2, 2));
+    let crashing = read(pod("Running", "False", &format!("{good},{waits}")));
+    assert!(!crashing.is_healthy());
+    assert_eq!(crashing.waiting, "CrashLoopBackOff");
+    assert!(!read(pod("Pending", "False", "")).is_healthy());
+    assert!(!read(pod("Running", "True", good)).is_healthy(), "a status is still missing");
+    assert!(read(pod("Succeeded", "False", "")).is_healthy());
+}
+
+#[test]
+fn a_daemonset_is_rolled_out_when_all_its_pods_have_the_newest_template() {
+    let daemonset = |observed: i64, updated: i64, available: i64| {
+        let text = format!(
+            r#"{{"metadata":{{"name":"etcd-defrag","generation":3}},"spec":{{"template":{{"metadata":{{"annotations":
+            {{"kubectl.kubernetes.io/restartedAt":"2026-11-24T21:08:43Z"}}}}}}}},"status":{{"observedGeneration":{observed},
+            "desiredNumberScheduled":3,"updatedNumberScheduled":{updated},"numberAvailable":{available},"numberReady":3}}}}"#
+        );
+        parse_daemonset(&printed(text)).unwrap()
+    };
+    assert!(daemonset(3, 3, 3).is_rolled_out());
+    assert_eq!(daemonset(3, 3, 3).restarted_at.as_deref(), Some("2026-11-24T21:08:43Z"));
+    for (observed, updated, available) in [(2, 3, 3), (3, 2, 3), (3, 3, 2)] {
+        assert!(!daemonset(observed, updated, available).is_rolled_out());
+    }
+    let bare = r#"{"metadata":{"name":"d"},"spec":{"template":{"metadata":{}}}}"#;
+    assert_eq!(parse_daemonset(&printed(bare)).unwrap().restarted_at, None);
+}
+
+#[test]
+fn the_secret_of_a_real_cluster_is_a_kubeconfig_and_an_absent_key_is_none() {
+    let value = parse_secret_value(&fixture("healthy/kubectl-get-secret-jsonpath")).unwrap().unwrap();
+    let config = Kubeconfig::parse(value.reveal()).unwrap();
+    assert_eq!(config.client_certificate().unwrap().common_name, "kubernetes-admin");
+    assert_eq!(parse_secret_value(&printed("")), Ok(None));
+    let garbage = parse_secret_value(&printed("c2VjcmV0!"));
+    assert_eq!(
+        garbage,
+        Err(OutputError::Shape { what: "`kubectl get secret`", why: "not base64".into() }),
+        "quotes nothing"
+    );
+}
+
+#[test]
+fn a_workload_is_named_by_kind_and_name_and_never_an_option() {
+    let resource: Resource = "ds/etcd-defrag".parse().unwrap();
+    assert_eq!(resource.to_string(), "daemonset/etcd-defrag");
+    for (bad, message) in [
+        ("etcd-defrag", "`etcd-defrag` is not of the form KIND/NAME"),
+        ("pod/x", "`pod` is not daemonset, deployment or statefulset"),
+        ("daemonset/--all", "`--all` is not a name of Kubernetes (lower-case letters, digits, `-` and `.`)"),
+        ("daemonset/", "`` is not a name of Kubernetes (lower-case letters, digits, `-` and `.`)"),
+    ] {
+        assert_eq!(bad.parse::<Resource>().unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn command_lines_name_kubeconfig_server_and_deadline() {
+    let kubectl = Kubectl::new("/etc/kubernetes/admin.conf");
+    assert_eq!(
+        kubectl.nodes_text().argv.join(" "),
+        "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes --request-timeout=10s"
+    );
+    assert_eq!(
+        kubectl.clone().server("https://10.0.0.2:6443").pods("kube-system").argv.join(" "),
+        "kubectl --kubeconfig=/etc/kubernetes/admin.conf get pods -n kube-system -o json --server=https://10.0.0.2:6443 --request-timeout=10s"
+    );
+    assert_eq!(
+        kubectl.secret_value("prod-1-kubeconfig", "cluster-prod-1").argv[2..8].join(" "),
+        "get secret prod-1-kubeconfig -n cluster-prod-1 -o"
+    );
+    let resource = "daemonset/etcd-defrag".parse().unwrap();
+    let status = kubectl.rollout_status(&resource, "kube-system", Duration::from_secs(300));
+    assert_eq!(
+        status.argv.join(" "),
+        "kubectl --kubeconfig=/etc/kubernetes/admin.conf rollout status daemonset etcd-defrag -n kube-system --timeout=300s"
+    );
+    assert!(status.deadline > Duration::from_secs(300));
+}

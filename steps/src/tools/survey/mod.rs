@@ -1,0 +1,64 @@
+//! A survey of files on a node: what they are, their certificates, and whose public key lies beside them.
+//!
+//! One constant script answers for many paths in one call. Private keys never leave the node: PEM is cut to its
+//! CERTIFICATE blocks there, a kubeconfig comes with its keys and tokens replaced, and a private key is told by the
+//! digest of its public half. Paths are not printed but numbered, so hostile names cannot disturb the frame.
+
+mod cut;
+
+mod facts;
+
+mod format;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use certwright_engine::host::{Command, Host, Output};
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{StepError, host_error, refused};
+
+pub use facts::{FactsError, FileFacts, FileKind, KeyFacts, KubeconfigText};
+pub use format::{parse, render};
+
+use super::{OutputError, script};
+
+/// The script. Arguments: ROOT, then absolute node paths.
+pub const SCRIPT: &str = include_str!("survey.sh");
+
+/// The command line of a survey on a real host.
+pub fn command(paths: &[String]) -> Command {
+    Command::reads(script(SCRIPT, "", paths)).deadline(Duration::from_secs(60))
+}
+
+/// Paths a call: an argument list and an answer of moderate size.
+const AT_ONCE: usize = 64;
+
+/// Surveys `paths` on a host; the answer has one entry a path, in the same order.
+pub async fn survey(host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
+    let mut facts = Vec::with_capacity(paths.len());
+    for some in paths.chunks(AT_ONCE) {
+        let command = command(some);
+        let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
+        if !output.success() {
+            return Err(refused(ErrorClass::Refused, "the survey of files failed", &command, &output));
+        }
+        facts.extend(parse(some, &output).map_err(|error| error.step_error(&command, &output))?);
+    }
+    Ok(facts)
+}
+
+/// What a lab prints for facts: a successful output that [`parse`] reads back.
+pub fn answer(facts: &[FileFacts]) -> Output {
+    Output {
+        stdout: certwright_engine::text::Untrusted::new(render(facts).into_bytes()),
+        ..Output::default()
+    }
+}
+
+const WHAT: &str = "the survey script";
+
+fn shape(why: impl std::fmt::Display) -> OutputError {
+    OutputError::shape(WHAT, why)
+}

@@ -1,0 +1,30 @@
+//! The program as its users meet it: standard output, standard error, exit code, and what is left on disk.
+
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
+#[path = "cli/program.rs"]
+mod program;
+
+#[path = "cli/redact.rs"]
+mod redact;
+
+#[path = "cli/usage.rs"]
+mod usage;
+
+#[path = "cli/bad_plan.rs"]
+mod bad_plan;
+
+#[path = "cli/local.rs"]
+mod local;
+
+#[path = "cli/openssl.rs"]
+mod openssl;
+
+#[path = "cli/rehearse.rs"]
+mod rehearse;
+
+#[path = "cli/interrupted.rs"]
+mod interrupted;
+
+#[path = "cli/killed.rs"]
+mod killed;

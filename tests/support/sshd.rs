@@ -1,0 +1,343 @@
+//! Real sshd instances for tests, each in a private mount namespace: see tests/sshd/README.md.
+//!
+//! Std only, so that every test crate can include it by path. Needs root, and says so.
+
+#![expect(clippy::disallowed_methods, reason = "tests start sshd, and look at processes, themselves")]
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/serve");
+const SERVE_OF_MEMBER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sshd/serve");
+
+/// How an instance differs from the plain one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setup {
+    /// More lines of sshd_config.
+    pub(crate) config: String,
+    /// What is bound over what in its mount namespace: (source, target).
+    pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Setup {
+    /// A node whose own folders are those below `root` (made where they are missing): what a control-plane
+    /// node keeps, and `/usr/local/bin` for programs that only this node has.
+    pub(crate) fn node(root: &Path) -> Self {
+        let own =
+            ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/certwright", "/usr/local/bin"];
+        let binds = own.map(|target| {
+            let source = root.join(target.trim_start_matches('/'));
+            fs::create_dir_all(&source).expect("a folder of the node");
+            (source, PathBuf::from(target))
+        });
+        Self { config: String::new(), binds: binds.to_vec() }
+    }
+}
+
+/// A login user of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum User {
+    /// sudo without password.
+    Ops,
+    /// sudo wants a password.
+    Pass,
+    /// sudo wants a terminal.
+    Tty,
+    /// `Ops` with csh.
+    Csh,
+    /// `Ops` with fish.
+    Fish,
+    /// `Ops` whose shell prints on both streams before every command, and whose sudo uses a pty where it can.
+    Noisy,
+}
+
+/// One running sshd.
+pub(crate) struct Sshd {
+    folder: PathBuf,
+    port: u16,
+    child: Child,
+}
+
+impl User {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] = [Self::Ops, Self::Pass, Self::Tty, Self::Csh, Self::Fish, Self::Noisy];
+
+    /// The login name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ops => "cwops",
+            Self::Pass => "cwpass",
+            Self::Tty => "cwtty",
+            Self::Csh => "cwcsh",
+            Self::Fish => "cwfish",
+            Self::Noisy => "cwnoisy",
+        }
+    }
+
+    fn shell(self) -> &'static str {
+        match self {
+            Self::Ops | Self::Pass | Self::Tty => "/bin/sh",
+            Self::Csh => "/bin/csh",
+            Self::Fish => "/usr/bin/fish",
+            Self::Noisy => "/bin/bash",
+        }
+    }
+
+    /// True when its login shell is installed.
+    pub(crate) fn is_possible(self) -> bool {
+        Path::new(self.shell()).exists()
+    }
+
+    /// Makes the user and its sudo rule unless they are there.
+    fn make(self) {
+        let name = self.name();
+        if !succeeds(Command::new("id").arg(name)) {
+            run(Command::new("useradd").args(["-m", "-p", "*", "-s", self.shell(), name]));
+        }
+        if self != Self::Pass {
+            let rule = PathBuf::from(format!("/etc/sudoers.d/certwright-{name}"));
+            let defaults = match self {
+                Self::Tty => format!("Defaults:{name} requiretty\n"),
+                // The default of sudo 1.9.14 and later.
+                Self::Noisy => format!("Defaults:{name} use_pty\n"),
+                Self::Ops | Self::Pass | Self::Csh | Self::Fish => String::new(),
+            };
+            let text = format!("{defaults}{name} ALL=(ALL) NOPASSWD: ALL\n");
+            if fs::read_to_string(&rule).ok().as_deref() != Some(&text) {
+                // sudo skips names with a dot: the rule appears whole or not at all.
+                let new = rule.with_extension("new");
+                fs::write(&new, text).expect("write a sudo rule");
+                fs::set_permissions(&new, fs::Permissions::from_mode(0o440)).expect("set its mode");
+                fs::rename(&new, &rule).expect("put it in place");
+            }
+        }
+        if self == Self::Noisy {
+            let noise =
+                "echo 'Welcome to the node!'\necho 'a warning of .bashrc' >&2\nprintf '\\036 no mark'\n";
+            fs::write(format!("/home/{name}/.bashrc"), noise).expect("write .bashrc");
+        }
+    }
+}
+
+impl Sshd {
+    /// Starts an instance whose files are in `folder` (made when it is missing).
+    ///
+    /// # Panics
+    /// When this is not root, or sshd, sudo or unshare are not there.
+    pub(crate) fn start(folder: &Path, setup: &Setup) -> Self {
+        assert_eq!(
+            fs::metadata("/proc/self").expect("/proc is mounted").uid(),
+            0,
+            "tests with real sshd need root: run them as root"
+        );
+        make_users();
+        fs::create_dir_all("/run/sshd").expect("sshd's own folder");
+        fs::create_dir_all(folder).expect("the instance's folder");
+        key(&folder.join("host_key"));
+        key(&folder.join("login_key"));
+        fs::copy(folder.join("login_key.pub"), folder.join("authorized_keys")).expect("authorize the key");
+        let port = free_port();
+        let config = folder.join("sshd_config");
+        fs::write(&config, sshd_config(folder, port, &setup.config)).expect("write sshd_config");
+        let child = serve(folder, &config, setup);
+        let mut sshd = Self { folder: folder.to_owned(), port, child };
+        sshd.wait_until_it_listens();
+        sshd.know(&folder.join("known_hosts"), &folder.join("host_key.pub"));
+        sshd
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The private key that every test user accepts.
+    pub(crate) fn login_key(&self) -> PathBuf {
+        self.folder.join("login_key")
+    }
+
+    /// A known_hosts file that knows this instance and nothing else.
+    pub(crate) fn known_hosts(&self) -> PathBuf {
+        self.folder.join("known_hosts")
+    }
+
+    /// What sshd logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Writes a known_hosts file that takes the public key in `key` for this instance's.
+    pub(crate) fn know(&self, known_hosts: &Path, key: &Path) {
+        let key = fs::read_to_string(key).expect("read a public key");
+        fs::write(known_hosts, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
+    }
+
+    /// Kills the sshd processes of all sessions, as a lost line would end them; what they started lives on.
+    /// Returns how many there were.
+    pub(crate) fn cut_lines(&self) -> usize {
+        let sessions = self.sessions();
+        for pid in &sessions {
+            kill(*pid);
+        }
+        sessions.len()
+    }
+
+    /// Ends the listener and all lines; the port refuses connections then.
+    pub(crate) fn stop(&mut self) {
+        let sessions = self.sessions();
+        self.child.kill().expect("end sshd");
+        self.child.wait().expect("wait for sshd");
+        sessions.into_iter().for_each(kill);
+    }
+
+    /// Process ids of the sshd processes below the listener.
+    pub(crate) fn sessions(&self) -> Vec<u32> {
+        let mut found = Vec::new();
+        let mut parents = vec![self.child.id()];
+        while let Some(parent) = parents.pop() {
+            for child in children_of(parent) {
+                if process_name(child).is_some_and(|name| name.starts_with("sshd")) {
+                    found.push(child);
+                    parents.push(child);
+                }
+            }
+        }
+        found
+    }
+
+    fn wait_until_it_listens(&mut self) {
+        for _ in 0..1000 {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().expect("ask for sshd") {
+                panic!("sshd ended with {status}: {}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("sshd does not listen: {}", self.log());
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.stop();
+        }
+    }
+}
+
+/// Makes a key pair at `path` unless it is there.
+pub(crate) fn key(path: &Path) {
+    if !path.exists() {
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"]).arg(path));
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listened on a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+fn make_users() {
+    // Test processes run side by side, and useradd refuses to wait for another one.
+    let lock = fs::File::create("/run/certwright-test-users.lock").expect("a lock for the test users");
+    lock.lock().expect("lock the test users");
+    User::ALL.into_iter().filter(|user| user.is_possible()).for_each(User::make);
+}
+
+fn sshd_config(folder: &Path, port: u16, more: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "{more}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
+         AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
+    )
+}
+
+fn serve(folder: &Path, config: &Path, setup: &Setup) -> Child {
+    let serve = if Path::new(SERVE).exists() { SERVE } else { SERVE_OF_MEMBER };
+    let mut command = Command::new(serve);
+    command.arg(config).arg(folder.join("log"));
+    for (source, target) in &setup.binds {
+        command.arg(source).arg(target);
+    }
+    let errors = fs::File::create(folder.join("errors")).expect("a file for errors");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().expect("start tests/sshd/serve")
+}
+
+/// Kills a process by id; one that is gone already is fine.
+pub(crate) fn kill(pid: u32) {
+    let _ended = succeeds(Command::new("kill").args(["-KILL", &pid.to_string()]));
+}
+
+/// Process ids of the children of `parent`.
+fn children_of(parent: u32) -> Vec<u32> {
+    processes().into_iter().filter(|pid| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// Process ids of all processes, this one excepted, whose command line holds `text`; zombies have none.
+pub(crate) fn processes_with(text: &str) -> Vec<u32> {
+    let holds = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).replace('\0', " ").contains(text)
+    };
+    processes().into_iter().filter(|pid| *pid != std::process::id() && holds(pid)).collect()
+}
+
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // pid (name) state ppid: the name may hold anything.
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+fn process_name(pid: u32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().expect("the program is installed").success()
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().expect("the program is installed");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {words}");
+}
+
+/// A folder below /tmp that vanishes, named for people.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes one.
+    pub(crate) fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = PathBuf::from(format!("/tmp/certwright-{name}-{}-{unique}", std::process::id()));
+        fs::create_dir(&path).expect("a new folder below /tmp");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left = fs::remove_dir_all(&self.0);
+    }
+}
