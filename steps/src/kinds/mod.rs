@@ -1,8 +1,69 @@
 //! One file a step kind.
+//!
+//! A kind decides; what programs print and certificates say is read by [`crate::tools`] and [`crate::pki`].
+//! Every kind looks before it acts, in apply as well as in probe, so that each of them may be called again at any
+//! time. Facts are public data: they are journaled.
+
+mod fields;
+
+mod finding;
+
+mod node;
+
+mod facts;
+
+mod holdings;
+
+mod archives;
+
+mod static_pods;
+
+mod candidate;
+
+mod log_time;
+
+mod preflight;
+
+mod backup;
+
+mod kubeadm_renew;
+
+mod verify_certificates;
+
+mod restart_static_pods;
+
+mod api_ready;
+
+mod replace_kubeconfig;
+
+mod kubelet_certificates;
+
+mod rollout_restart;
+
+mod pods_healthy;
+
+mod scan_logs;
+
+mod command;
 
 use certwright_engine::step::Registry;
 
+pub use facts::{CertificateFacts, certificate_facts};
+
 /// All kinds of this crate.
 pub fn registry() -> Registry {
-    Registry::new([])
+    Registry::new([
+        preflight::KIND,
+        backup::KIND,
+        kubeadm_renew::KIND,
+        verify_certificates::KIND,
+        restart_static_pods::KIND,
+        api_ready::KIND,
+        replace_kubeconfig::KIND,
+        kubelet_certificates::KIND,
+        rollout_restart::KIND,
+        pods_healthy::KIND,
+        scan_logs::KIND,
+        command::KIND,
+    ])
 }

@@ -25,6 +25,8 @@ pub mod date;
 
 pub mod df;
 
+pub mod programs;
+
 pub mod manifest;
 
 pub mod kubelet;

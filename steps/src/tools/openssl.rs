@@ -36,8 +36,12 @@ impl ServedError {
 /// The certificate is there even where the server demands one of the client and then aborts (etcd), so the exit
 /// status tells nothing.
 pub fn s_client(port: u16) -> Command {
-    Command::reads(["openssl", "s_client", "-connect", &format!("127.0.0.1:{port}")])
-        .deadline(Duration::from_secs(15))
+    s_client_at(&format!("127.0.0.1:{port}"))
+}
+
+/// The same for an address of the node's own: etcd's peer port is not on 127.0.0.1.
+pub fn s_client_at(endpoint: &str) -> Command {
+    Command::reads(["openssl", "s_client", "-connect", endpoint]).deadline(Duration::from_secs(15))
 }
 
 /// The leaf of the served chain: the first CERTIFICATE block of stdout.

@@ -48,6 +48,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "date" => Ok(small::date(shell)),
         "df" => Ok(small::df(shell)),
         "sh" => script::run(shell),
+        "rm" => Ok(small::rm(shell)),
         _ => {
             Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n")))
         }

@@ -10,7 +10,7 @@ use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::files::system_time;
-use crate::tools::{archive, survey};
+use crate::tools::{archive, programs as on_path, survey};
 
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let [_, flag, script, name, _root, args @ ..] = shell.call.argv else {
@@ -22,6 +22,9 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     if script == survey::SCRIPT {
         return Ok(survey_natively(shell, args));
     }
+    if script == on_path::SCRIPT {
+        return Ok(missing(args));
+    }
     let known = [archive::BACKUP, archive::LIST, archive::RESTORE, archive::PRUNE];
     if !known.contains(&script.as_str()) {
         return Ok(Answer::gap("a script that is not one of ours"));
@@ -30,6 +33,13 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         return Ok(Answer::fail(1, "tar: write error: No space left on device\n"));
     }
     really(shell, script, args)
+}
+
+/// The places of programs that neither the lab nor the machine under it has.
+fn missing(args: &[String]) -> Answer {
+    let known = |name: &str| super::NAMES.contains(&name) || ["tar", "sha256sum"].contains(&name);
+    let places = args.iter().enumerate().filter(|(_, name)| !known(name));
+    Answer::ok(places.map(|(at, _)| format!("{}\n", at + 1)).collect::<String>())
 }
 
 fn full(shell: &mut Shell<'_>, args: &[String]) -> bool {

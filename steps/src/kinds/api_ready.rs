@@ -1,0 +1,81 @@
+//! `api-ready`: a node's own API server answers a real read.
+//!
+//! Invariant: the node's own server is asked, never the load balancer, behind which a healthy peer answers for a
+//! broken node. Waiting is the retry of the step.
+
+use async_trait::async_trait;
+use certwright_engine::plan::{
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+};
+use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
+
+use super::fields::unchecked;
+use super::node::Node;
+use crate::pki::Component;
+use crate::tools::kubectl::{self, Kubectl, Readiness};
+
+/// What the plan language knows of it.
+pub(super) const KIND: Kind = Kind {
+    schema: KindSchema {
+        name: "api-ready",
+        doc: "Checks that a node's own API server answers `kubectl get nodes` without a certificate error.",
+        fields: &[Field {
+            name: "kubeconfig",
+            ty: FieldType::Path,
+            default: Some("\"/etc/kubernetes/admin.conf\""),
+            doc: "The kubeconfig on the node that is used to ask.",
+        }],
+        nature: Nature::Checking,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60 * 1000,
+        check: unchecked,
+    },
+    build: |with| Box::new(ApiReady::new(with)),
+};
+
+/// A step of this kind.
+struct ApiReady {
+    kubeconfig: String,
+}
+
+impl ApiReady {
+    fn new(with: &Params) -> Self {
+        Self { kubeconfig: with.str("kubeconfig").to_owned() }
+    }
+}
+
+#[async_trait]
+impl Step for ApiReady {
+    async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
+        let node = Node::look(cx.host.as_ref()).await?;
+        let server = own_server(&node).await?;
+        let command = Kubectl::new(&self.kubeconfig).server(&server).nodes();
+        let output = cx.run(&command).await?;
+        if !output.success() {
+            return Err(kubectl::step_error(&format!("{}: {server}", cx.host.name()), &command, &output));
+        }
+        let nodes = kubectl::parse_nodes(&output).map_err(|error| error.step_error(&command, &output))?;
+        let ready = nodes.iter().filter(|node| node.ready == Readiness::Ready).count();
+        let summary = format!("{server} lists {} nodes, {ready} of them ready", nodes.len());
+        Ok(if nodes.is_empty() { Probe::drifted(summary) } else { Probe::satisfied(summary) })
+    }
+}
+
+/// `https://ADDRESS:PORT` of the node's own API server, as its manifest has it.
+async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
+    let pod = node.static_pod(Component::KubeApiserver).await?;
+    let address = pod.as_ref().and_then(|pod| pod.advertise_address());
+    let Some(address) = address else {
+        let (host, manifests) = (node.host.name(), &node.manifests);
+        let message = format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
+        return Err(StepError::new(ErrorClass::Invalid, message)
+            .remedy("check that this host is a control-plane node of a kubeadm cluster"));
+    };
+    let port = pod.as_ref().and_then(|pod| pod.secure_port()).unwrap_or(6443);
+    Ok(if address.contains(':') {
+        format!("https://[{address}]:{port}")
+    } else {
+        format!("https://{address}:{port}")
+    })
+}

@@ -1,0 +1,86 @@
+//! What the renewing kinds journal about certificates, and the one reader of it.
+//!
+//! Invariant: a fact is public: names, dates and digests, never a key. Reports compare the facts of a task's
+//! first probe with those of its last look.
+
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{Facts, StepError};
+use serde::{Deserialize, Serialize};
+
+use crate::pki::{Certificate, Digest};
+
+/// One certificate as a step of kind `kubeadm-renew` or `replace-kubeconfig` saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFacts {
+    /// kubeadm's name (`apiserver`, `admin.conf`), or `kubeconfig` for the workstation's.
+    pub name: String,
+    /// The file it stands in.
+    pub path: String,
+    /// The whole subject, escaped.
+    pub subject: String,
+    /// The whole issuer, escaped.
+    pub issuer: String,
+    /// The serial number in lower-case hex.
+    pub serial: String,
+    /// NotBefore, seconds since 1970.
+    pub not_before: i64,
+    /// NotAfter, seconds since 1970.
+    pub not_after: i64,
+    /// Subject alternative names (`DNS:name`, `IP:address`).
+    pub sans: Vec<String>,
+    /// Extended key usages by openssl's names.
+    pub usages: Vec<String>,
+    /// SHA-256 of its DER bytes.
+    pub fingerprint: Digest,
+    /// Whether the private key kept for it is its own.
+    pub key_matches: bool,
+    /// Whether the authority it should come from signed it.
+    pub signed: bool,
+    /// When its file was last written, ns since 1970 by the host's clock.
+    pub written_ns: i64,
+}
+
+impl CertificateFacts {
+    /// The facts of a certificate that stands in the file `path`.
+    pub(super) fn new(name: &str, path: &str, certificate: &Certificate) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            subject: certificate.subject.clone(),
+            issuer: certificate.issuer.clone(),
+            serial: certificate.serial.clone(),
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+            sans: certificate.sans.clone(),
+            usages: certificate.usages.clone(),
+            fingerprint: certificate.fingerprint,
+            key_matches: true,
+            signed: true,
+            written_ns: 0,
+        }
+    }
+}
+
+/// The part of a task's facts that [`certificate_facts`] reads.
+#[derive(Deserialize)]
+struct WithCertificates {
+    certificates: Vec<CertificateFacts>,
+}
+
+/// The certificates in the facts of a `kubeadm-renew` or `replace-kubeconfig` task, in kubeadm's order.
+///
+/// None for facts of another kind.
+pub fn certificate_facts(facts: &Facts) -> Option<Vec<CertificateFacts>> {
+    let read: WithCertificates = serde_json::from_value(facts.0.clone()).ok()?;
+    Some(read.certificates)
+}
+
+/// Facts that this same kind wrote, perhaps in an earlier version of the program.
+pub(super) fn read_facts<T: serde::de::DeserializeOwned>(facts: &Facts) -> Result<T, StepError> {
+    serde_json::from_value(facts.0.clone()).map_err(|error| {
+        let why = certwright_engine::text::escape(&error.to_string());
+        StepError::new(ErrorClass::Invalid, format!("the facts in the journal cannot be read: {why}"))
+            .remedy("use the version of certwright that started the run")
+    })
+}

@@ -1,0 +1,45 @@
+//! Something that must be mended by a human before work may begin.
+
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{Evidence, StepError};
+
+/// A finding and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// One line that names the object and what is wrong with it; escaped.
+    pub(super) what: String,
+    /// What the operator should do.
+    pub(super) remedy: String,
+}
+
+impl Finding {
+    /// Says what is wrong and what mends it.
+    pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
+
+    /// True when it says that openssl is missing.
+    pub(super) fn is_about_openssl(&self) -> bool {
+        self.what.starts_with("openssl ")
+    }
+}
+
+/// The error that reports findings, all at once: no retry mends them.
+///
+/// Its message counts them and states the first; its evidence has them all, each with its remedy.
+///
+/// # Panics
+/// When there is none, a bug.
+pub(super) fn invalid(host: &str, findings: &[Finding]) -> StepError {
+    let first = findings.first().expect("an error has a finding");
+    let message = match findings.len() {
+        1 => format!("{host}: {}", first.what),
+        n => format!("{host}: {n} findings, the first: {}", first.what),
+    };
+    let lines = findings.iter().map(|finding| format!("{}: {}", finding.what, finding.remedy)).collect();
+    StepError::new(ErrorClass::Invalid, message).remedy(first.remedy.clone()).evidence(Evidence {
+        command: "certwright's own checks".to_owned(),
+        status: None,
+        last_lines: lines,
+    })
+}

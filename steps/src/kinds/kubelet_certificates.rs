@@ -1,0 +1,148 @@
+//! `kubelet-certificates`: the kubelet's own certificates are valid and its kubeconfig leads to one.
+//!
+//! The kubelet rotates them itself while it can reach an API server. Deliberately absent: the cure of a kubelet
+//! whose client certificate has expired.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certwright_engine::plan::{CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, UndoSupport};
+use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
+
+use super::candidate::span;
+use super::facts::CertificateFacts;
+use super::fields::unchecked;
+use super::holdings::CertificatesFacts;
+use super::node::now;
+use crate::pki::kubeconfig::Source;
+use crate::pki::{Certificate, Kubeconfig};
+use crate::tools::survey::{self, FileFacts, KeyFacts, KubeconfigText};
+
+/// What the plan language knows of it.
+pub(super) const KIND: Kind = Kind {
+    schema: KindSchema {
+        name: "kubelet-certificates",
+        doc: "Checks the kubelet's client certificate and, where there is one, its serving certificate.",
+        fields: &[Field {
+            name: "before",
+            ty: FieldType::Duration,
+            default: Some("\"0s\""),
+            doc: "Certificates that expire within this time fail the check.",
+        }],
+        nature: Nature::Checking,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60 * 1000,
+        check: unchecked,
+    },
+    build: |with| Box::new(KubeletCertificates { before: with.duration("before") }),
+};
+
+const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
+const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+/// Only with serverTLSBootstrap.
+const SERVER: &str = "/var/lib/kubelet/pki/kubelet-server-current.pem";
+
+/// A step of this kind.
+struct KubeletCertificates {
+    before: Duration,
+}
+
+impl KubeletCertificates {
+    /// One certificate: what is journaled of it, and what is wrong with it.
+    fn judge(&self, name: &str, file: &FileFacts, now: i64) -> (Option<CertificateFacts>, Option<String>) {
+        let path = &file.path;
+        let certificate = match first(file) {
+            Ok(certificate) => certificate,
+            Err(why) => return (None, Some(format!("{path} {why}"))),
+        };
+        let key_matches = match file.key {
+            KeyFacts::Public(key) => key == certificate.public_key,
+            KeyFacts::Absent | KeyFacts::Unreadable => false,
+        };
+        let left = certificate.residual(now);
+        let before = i64::try_from(self.before.as_secs()).unwrap_or(i64::MAX);
+        let wrong = if !key_matches {
+            Some(format!("the key in {path} is not that of its certificate"))
+        } else if certificate.is_expired(now) {
+            Some(format!("{path} expired {} ago", span(left)))
+        } else if certificate.is_not_yet_valid(now) {
+            Some(format!("{path} is not valid for another {}", span(certificate.not_before - now)))
+        } else if left <= before {
+            Some(format!("{path} expires in {}", span(left)))
+        } else {
+            None
+        };
+        let facts = CertificateFacts { key_matches, ..CertificateFacts::new(name, path, &certificate) };
+        (Some(facts), wrong)
+    }
+}
+
+/// The certificate of a kubelet file: the first of a chain, or the one a kubeconfig embeds.
+fn first(file: &FileFacts) -> Result<Certificate, String> {
+    if !file.exists() || file.kubeconfig.is_some() {
+        return file.certificate().map_err(|error| error.to_string());
+    }
+    let chain = Certificate::all_from_pem(&file.certificates).map_err(|error| error.to_string())?;
+    chain.into_iter().next().ok_or_else(|| "holds no certificate".to_owned())
+}
+
+/// The file in which kubelet.conf keeps its client certificate; None where it embeds it.
+fn client_file(conf: &FileFacts) -> Result<Option<String>, String> {
+    let text = match &conf.kubeconfig {
+        Some(KubeconfigText::Redacted(text)) => text,
+        Some(KubeconfigText::Opaque) => return Err("is a kubeconfig in a form that is not read".to_owned()),
+        None if conf.exists() => return Err("is not a kubeconfig".to_owned()),
+        None => return Err("is missing".to_owned()),
+    };
+    let kubeconfig = Kubeconfig::parse(text).map_err(|error| error.to_string())?;
+    let (_, user) = kubeconfig.current().map_err(|error| error.to_string())?;
+    match &user.entry.client_certificate {
+        Some(Source::File(path)) => Ok(Some(path.clone())),
+        Some(Source::Data(_)) => Ok(None),
+        None => Err("has no client certificate".to_owned()),
+    }
+}
+
+#[async_trait]
+impl Step for KubeletCertificates {
+    async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
+        let paths = [KUBELET_CONF, CLIENT, SERVER].map(str::to_owned);
+        let mut files = survey::survey(cx.host.as_ref(), &paths).await?;
+        let (server, client, conf) = (files.pop(), files.pop(), files.pop());
+        let (Some(conf), Some(client), Some(server)) = (conf, client, server) else {
+            panic!("a survey has an answer for every path");
+        };
+        let client = match client_file(&conf) {
+            Err(why) => return Err(broken(cx, &why)),
+            Ok(None) => conf,
+            Ok(Some(path)) if path == CLIENT => client,
+            Ok(Some(path)) => {
+                let found = survey::survey(cx.host.as_ref(), &[path]).await?;
+                found.into_iter().next().expect("a survey has an answer for every path")
+            }
+        };
+        let mut facts = CertificatesFacts { certificates: Vec::new() };
+        let mut wrong = Vec::new();
+        let serving = server.exists().then_some(("kubelet-server", &server));
+        for (name, file) in [("kubelet-client", &client)].into_iter().chain(serving) {
+            let (seen, trouble) = self.judge(name, file, now(cx));
+            facts.certificates.extend(seen);
+            wrong.extend(trouble);
+        }
+        let probe = if wrong.is_empty() {
+            let ends = facts.certificates.iter().map(|c| c.not_after).min().unwrap_or_default();
+            let count = facts.certificates.len();
+            let left = span(ends - now(cx));
+            Probe::satisfied(format!("{count} kubelet certificates are valid, the first one for {left}"))
+        } else {
+            Probe::drifted(wrong.join("; "))
+        };
+        Ok(probe.facts(&facts))
+    }
+}
+
+fn broken(cx: &Context, why: &str) -> StepError {
+    StepError::new(ErrorClass::Invalid, format!("{}: {KUBELET_CONF} {why}", cx.host.name()))
+        .remedy("make it again on that node: kubeadm init phase kubeconfig kubelet")
+}

@@ -1,0 +1,99 @@
+//! What a kind must know of a node before it can look: where static pods are and how the runtime is asked.
+
+use certwright_engine::host::{Command, Host, Output};
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{Context, StepError, host_error};
+
+use crate::pki::Component;
+use crate::tools::crictl::{self, Container, Crictl, Which};
+use crate::tools::kubelet::{self, KubeletConfig};
+use crate::tools::manifest::StaticPod;
+use crate::tools::systemctl::{self, UnitState};
+
+/// kubeadm's `staticPodPath`.
+const MANIFESTS: &str = "/etc/kubernetes/manifests";
+
+/// A control-plane node, as its kubelet's configuration describes it.
+pub(super) struct Node<'a> {
+    /// The host itself.
+    pub(super) host: &'a dyn Host,
+    /// The folder the kubelet takes static pods from.
+    pub(super) manifests: String,
+    /// crictl, asking the kubelet's own runtime.
+    pub(super) crictl: Crictl,
+}
+
+impl<'a> Node<'a> {
+    /// Reads the kubelet's configuration; what it does not say is as kubeadm leaves it.
+    pub(super) async fn look(host: &'a dyn Host) -> Result<Self, StepError> {
+        let config = host.read(kubelet::CONFIG).await?;
+        let flags = host.read(kubelet::FLAGS).await?;
+        let instance = host.read(kubelet::INSTANCE).await?;
+        let parsed = config.as_deref().map(KubeletConfig::parse).transpose().map_err(|error| {
+            let what = format!("{}: {}: {error}", host.name(), kubelet::CONFIG);
+            StepError::new(ErrorClass::Invalid, what)
+        })?;
+        let endpoint = kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
+        Ok(Self {
+            host,
+            manifests: parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned()),
+            crictl: Crictl::new(endpoint),
+        })
+    }
+
+    /// The manifest of a component; None when the node runs none (an external etcd).
+    pub(super) async fn static_pod(&self, component: Component) -> Result<Option<StaticPod>, StepError> {
+        let path = format!("{}/{}.yaml", self.manifests, component.name());
+        let Some(yaml) = self.host.read(&path).await? else {
+            return Ok(None);
+        };
+        let pod = StaticPod::parse(&yaml).map_err(|error| {
+            StepError::new(ErrorClass::Invalid, format!("{}: {path}: {error}", self.host.name()))
+        })?;
+        Ok(Some(pod))
+    }
+
+    /// True where etcd runs as a static pod.
+    pub(super) async fn has_local_etcd(&self) -> Result<bool, StepError> {
+        let path = format!("{}/{}.yaml", self.manifests, Component::Etcd.name());
+        Ok(self.host.stat(&path).await?.is_some())
+    }
+
+    /// All containers of the runtime, exited ones too.
+    pub(super) async fn containers(&self) -> Result<Vec<Container>, StepError> {
+        let command = self.crictl.ps(Which::All);
+        let output = run(self.host, &command).await?;
+        if !output.success() {
+            return Err(crictl::step_error(self.host.name(), &command, &output));
+        }
+        crictl::parse_containers(&output).map_err(|error| error.step_error(&command, &output))
+    }
+
+    /// What systemd says of the kubelet.
+    pub(super) async fn kubelet(&self) -> Result<UnitState, StepError> {
+        let output = run(self.host, &systemctl::is_active("kubelet")).await?;
+        Ok(systemctl::parse_is_active(&output))
+    }
+}
+
+/// Runs a command on a host; a call without result becomes a step error with the evidence.
+pub(super) async fn run(host: &dyn Host, command: &Command) -> Result<Output, StepError> {
+    host.run(command).await.map_err(|error| host_error(&error, Some(command)))
+}
+
+/// Seconds since 1970 by this machine's clock.
+pub(super) fn now(cx: &Context) -> i64 {
+    i64::try_from(cx.clock.wall_ms() / 1000).expect("the clock is in this millennium")
+}
+
+/// A state of the kubelet, for people.
+pub(super) fn kubelet_word(state: &UnitState) -> &str {
+    match state {
+        UnitState::Active => "active",
+        UnitState::Activating => "starting again and again",
+        UnitState::Inactive => "not running",
+        UnitState::Failed => "failed",
+        UnitState::Other(word) if word.is_empty() => "in an unknown state",
+        UnitState::Other(word) => word,
+    }
+}

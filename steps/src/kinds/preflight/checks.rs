@@ -1,0 +1,103 @@
+//! What is asked of the node itself: its programs, clock, space and kubelet.
+
+use std::time::Duration;
+
+use certwright_engine::host::Host;
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{Context, StepError, refused};
+
+use crate::kinds::candidate::span;
+use crate::kinds::fields::BACKUPS;
+use crate::kinds::finding::Finding;
+use crate::kinds::node::{Node, kubelet_word, run};
+use crate::pki::layout::KUBERNETES;
+use crate::tools::systemctl::UnitState;
+use crate::tools::{date, df, programs as on_path};
+
+/// Programs that are not on the node's PATH.
+pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<Finding>, StepError> {
+    let command = on_path::missing(wanted);
+    let output = run(host, &command).await?;
+    if !output.success() {
+        let message = format!("{}: looking for programs failed", host.name());
+        return Err(refused(ErrorClass::Refused, message, &command, &output)
+            .remedy("certwright needs /bin/sh on the node, through sudo where the login is not root"));
+    }
+    let finding = |program: String| {
+        let program = certwright_engine::text::escape(&program);
+        Finding::new(
+            format!("{program} is not on the PATH"),
+            format!("install {program} on {}, in /usr/bin, /usr/local/bin or /opt/bin", host.name()),
+        )
+    };
+    Ok(on_path::parse_missing(wanted, &output).into_iter().map(finding).collect())
+}
+
+/// A clock too far from the workstation's: everything after this is judged by dates.
+pub(super) async fn clock(cx: &Context, most: Duration) -> Result<Option<Finding>, StepError> {
+    let (wall, start) = (cx.clock.wall_ms(), cx.clock.mono());
+    let command = date::seconds();
+    let output = cx.run(&command).await?;
+    let theirs = date::parse_seconds(&output).map_err(|error| error.step_error(&command, &output))?;
+    // Half of the round trip; `date` cuts to the second, so its middle is taken.
+    let ours_ms = i128::from(wall) + i128::from(cx.clock.mono().since(start)) / 2;
+    let skew_ms = i128::from(theirs) * 1000 + 500 - ours_ms;
+    if skew_ms.unsigned_abs() <= most.as_millis() + 500 {
+        return Ok(None);
+    }
+    let way = if skew_ms > 0 { "ahead of" } else { "behind" };
+    let by = span(i64::try_from((skew_ms.abs() + 500) / 1000).unwrap_or(i64::MAX));
+    let most = humantime::format_duration(most);
+    Ok(Some(Finding::new(
+        format!("its clock is {by} {way} the workstation's (at most {most} is accepted)"),
+        "set both clocks by NTP: certificates are judged and issued by them",
+    )))
+}
+
+/// Too little space where certificates and backups are written.
+pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding>, StepError> {
+    let mut findings = Vec::new();
+    for path in [KUBERNETES.to_owned(), nearest_folder(host, BACKUPS).await?] {
+        let command = df::available(&path);
+        let output = run(host, &command).await?;
+        if !output.success() {
+            let message = format!("{}: the free space of {path} is not known", host.name());
+            return Err(refused(ErrorClass::Refused, message, &command, &output));
+        }
+        let free = df::parse_available_kib(&output).map_err(|error| error.step_error(&command, &output))?;
+        if free < least_mib.saturating_mul(1024) {
+            findings.push(Finding::new(
+                format!("{path} has {} MiB free, {least_mib} MiB are needed", free / 1024),
+                format!("free space on the file system of {path}"),
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+/// `path`, or the nearest folder above it that exists.
+async fn nearest_folder(host: &dyn Host, path: &str) -> Result<String, StepError> {
+    let mut path = path;
+    while let Some((above, _)) = path.rsplit_once('/') {
+        if host.stat(path).await?.is_some() {
+            return Ok(path.to_owned());
+        }
+        path = above;
+    }
+    Ok("/".to_owned())
+}
+
+/// A kubelet that would not bring a stopped container back.
+pub(super) async fn kubelet(node: &Node<'_>) -> Result<Option<Finding>, StepError> {
+    let state = node.kubelet().await?;
+    Ok(match state {
+        UnitState::Active => None,
+        UnitState::Activating | UnitState::Inactive | UnitState::Failed | UnitState::Other(_) => {
+            Some(Finding::new(
+                format!("the kubelet is {}", kubelet_word(&state)),
+                "see `journalctl -u kubelet`; where its client certificate has expired, make a new kubelet.conf \
+                 from the CA and restart it",
+            ))
+        }
+    })
+}

@@ -1,0 +1,96 @@
+//! `preflight`: everything a human would have to mend, found before anything is changed, and all of it at once.
+//!
+//! Reads only. Expired leaf certificates are no finding: they are what the plan is for.
+
+mod checks;
+
+mod static_files;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
+
+use super::fields::{CERT_DIR, unchecked};
+use super::finding::{Finding, invalid};
+use super::holdings::Holdings;
+use super::node::{Node, now};
+
+/// What the plan language knows of it.
+pub(super) const KIND: Kind = Kind {
+    schema: KindSchema {
+        name: "preflight",
+        doc: "Checks what a renewal needs on a node, and reports every finding at once.",
+        fields: &[
+            Field {
+                name: "programs",
+                ty: FieldType::Strings,
+                default: Some(r#"["kubeadm", "crictl", "openssl", "curl", "tar", "sha256sum"]"#),
+                doc: "Programs that must be on the node's PATH.",
+            },
+            Field {
+                name: "min-free-mib",
+                ty: FieldType::Integer,
+                default: Some("256"),
+                doc: "Space that must be free where certificates and backups are written, MiB.",
+            },
+            Field {
+                name: "max-clock-skew",
+                ty: FieldType::Duration,
+                default: Some("\"60s\""),
+                doc: "How far the node's clock may be from the workstation's.",
+            },
+            CERT_DIR,
+        ],
+        nature: Nature::Checking,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 2 * 60 * 1000,
+        check: unchecked,
+    },
+    build: |with| Box::new(Preflight::new(with)),
+};
+
+/// A step of this kind.
+struct Preflight {
+    programs: Vec<String>,
+    min_free_mib: u64,
+    max_clock_skew: Duration,
+    cert_dir: String,
+}
+
+impl Preflight {
+    fn new(with: &Params) -> Self {
+        Self {
+            programs: with.strings("programs"),
+            min_free_mib: with.integer("min-free-mib"),
+            max_clock_skew: with.duration("max-clock-skew"),
+            cert_dir: with.str("cert-dir").trim_end_matches('/').to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl Step for Preflight {
+    async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
+        let host = cx.host.as_ref();
+        // The first call also answers whether the login and sudo work: their refusal is an error of its own.
+        let mut findings = checks::programs(host, &self.programs).await?;
+        findings.extend(checks::clock(cx, self.max_clock_skew).await?);
+        findings.extend(checks::space(host, self.min_free_mib).await?);
+        let node = Node::look(host).await?;
+        findings.extend(checks::kubelet(&node).await?);
+        findings.extend(static_files::strays(&node).await?);
+        // Without openssl the survey of certificates has no answer worth reading.
+        if !findings.iter().any(Finding::is_about_openssl) {
+            let holdings = Holdings::survey(&node, &self.cert_dir).await?;
+            findings.extend(holdings.unrenewable());
+            findings.extend(holdings.unable_to_issue(now(cx)));
+        }
+        if !findings.is_empty() {
+            return Err(invalid(host.name(), &findings));
+        }
+        Ok(Probe::satisfied(format!("{} is ready for a renewal", host.name())))
+    }
+}

@@ -1,0 +1,140 @@
+//! `restart-static-pods`: every component of a node runs with the certificates that are on its disk.
+//!
+//! Satisfied when each container started after the newest file it reads was written, its ports serve that file
+//! (the port alone is not enough: newer servers reload by themselves, the controller-manager and the scheduler
+//! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
+use serde::{Deserialize, Serialize};
+
+use super::facts::read_facts;
+use super::fields::{COMPONENTS, unchecked};
+use super::node::Node;
+use super::static_pods::{Look, Proof, Restart, State, look};
+use crate::pki::Component;
+
+/// What the plan language knows of it.
+pub(super) const KIND: Kind = Kind {
+    schema: KindSchema {
+        name: "restart-static-pods",
+        doc: "Restarts the control-plane containers that hold on to old certificates, one after the other.",
+        fields: &[
+            COMPONENTS,
+            Field {
+                name: "grace",
+                ty: FieldType::Duration,
+                default: Some("\"5s\""),
+                doc: "Time a container has to end by itself before it is killed.",
+            },
+            Field {
+                name: "ready-within",
+                ty: FieldType::Duration,
+                default: Some("\"6m\""),
+                doc: "How long a component may take to be ready again; the kubelet's back-off reaches 5 min.",
+            },
+        ],
+        nature: Nature::Acting,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 15 * 60 * 1000,
+        check: unchecked,
+    },
+    build: |with| Box::new(RestartStaticPods::new(with)),
+};
+
+/// A step of this kind.
+struct RestartStaticPods {
+    components: Vec<Component>,
+    grace: Duration,
+    within: Duration,
+}
+
+/// What a probe saw.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RestartFacts {
+    components: Vec<ComponentFacts>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComponentFacts {
+    name: String,
+    /// Id of the running container.
+    container: Option<String>,
+    /// What is wrong; None when nothing is.
+    reason: Option<String>,
+    /// The command that stops it, where it must be stopped.
+    stop: Option<String>,
+}
+
+impl RestartStaticPods {
+    fn new(with: &Params) -> Self {
+        let named = components(with);
+        Self { components: named, grace: with.duration("grace"), within: with.duration("ready-within") }
+    }
+
+    fn facts(&self, node: &Node<'_>, looks: &[Look]) -> RestartFacts {
+        let one = |look: &Look| {
+            let container = look.container.as_ref().map(|container| container.id.clone());
+            let stop = |id: &String| node.crictl.stop(id, self.grace).display();
+            let (reason, stop) = match &look.state {
+                State::Fresh => (None, None),
+                State::Stale(reason) => (Some(reason.clone()), container.as_ref().map(stop)),
+                State::Coming(reason) => (Some(reason.clone()), None),
+            };
+            ComponentFacts { name: look.component.name().to_owned(), container, reason, stop }
+        };
+        RestartFacts { components: looks.iter().map(one).collect() }
+    }
+}
+
+/// The components that a step names, in the order in which a node restarts them.
+pub(super) fn components(with: &Params) -> Vec<Component> {
+    let named = with.strings("components");
+    Component::ALL.into_iter().filter(|c| named.iter().any(|name| name == c.name())).collect()
+}
+
+#[async_trait]
+impl Step for RestartStaticPods {
+    async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
+        let node = Node::look(cx.host.as_ref()).await?;
+        let looks = look(&node, &self.components, None).await?;
+        let facts = self.facts(&node, &looks);
+        let reasons: Vec<&str> = facts.components.iter().filter_map(|c| c.reason.as_deref()).collect();
+        let probe = if reasons.is_empty() {
+            Probe::satisfied(format!("{} components run with the certificates on disk", looks.len()))
+        } else {
+            Probe::drifted(reasons.join("; "))
+        };
+        Ok(probe.facts(&facts))
+    }
+
+    async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
+        let node = Node::look(cx.host.as_ref()).await?;
+        let restart = Restart {
+            cx,
+            node: &node,
+            grace: self.grace,
+            within: self.within,
+            proof: Proof::Ready,
+            since: None,
+        };
+        let stopped = restart.run(&self.components).await?;
+        if stopped.is_empty() {
+            return Ok(Done::new("nothing had to be stopped"));
+        }
+        Ok(Done::new(format!("restarted {}", stopped.join(", "))))
+    }
+
+    fn commands(&self, facts: &Facts) -> Vec<String> {
+        let Ok(facts) = read_facts::<RestartFacts>(facts) else {
+            return Vec::new();
+        };
+        facts.components.into_iter().filter_map(|component| component.stop).collect()
+    }
+}

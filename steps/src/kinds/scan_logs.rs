@@ -1,0 +1,161 @@
+//! `scan-logs`: no control-plane container complains about certificates any more.
+//!
+//! Only lines written since every component of the group's hosts runs as it does now count: while one node after
+//! the other is restarted, the others still hold old certificates and are rightly refused. A line without a time
+//! of its own counts. Waiting is the retry of the step.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use certwright_engine::host::Host;
+use certwright_engine::plan::{
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport, WORKSTATION,
+};
+use certwright_engine::step::{Context, Evidence, Kind, Probe, Step, StepError};
+use certwright_engine::text::escape;
+
+use super::fields::COMPONENTS;
+use super::log_time;
+use super::node::{Node, run};
+use super::restart_static_pods::components;
+use crate::pki::Component;
+use crate::tools::crictl::{self, Container};
+
+/// Signatures of TLS trouble, old and new: etcd's, Go's, the API server's.
+const PATTERNS: &str =
+    r#"["x509:", "tls: bad certificate", "rejected connection", "certificate has expired", "Unauthorized"]"#;
+
+/// What the plan language knows of it.
+pub(super) const KIND: Kind = Kind {
+    schema: KindSchema {
+        name: "scan-logs",
+        doc: "Checks that no control-plane container has logged certificate trouble since the restarts.",
+        fields: &[
+            COMPONENTS,
+            Field {
+                name: "patterns",
+                ty: FieldType::Strings,
+                default: Some(PATTERNS),
+                doc: "Texts that must not occur in a line; upper and lower case differ.",
+            },
+        ],
+        nature: Nature::Checking,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 2 * 60 * 1000,
+        check,
+    },
+    build: |with| Box::new(ScanLogs { components: components(with), patterns: with.strings("patterns") }),
+};
+
+fn check(with: &Params) -> Result<(), String> {
+    let patterns = with.strings("patterns");
+    if patterns.is_empty() || patterns.iter().any(String::is_empty) {
+        return Err("`patterns` must hold texts that are not empty".to_owned());
+    }
+    Ok(())
+}
+
+/// Lines of each container that are looked at, counted from the newest.
+const TAIL: u32 = 2_000;
+
+/// A step of this kind.
+struct ScanLogs {
+    components: Vec<Component>,
+    patterns: Vec<String>,
+}
+
+/// A line that should not be there.
+struct Hit {
+    component: Component,
+    line: String,
+    count: usize,
+}
+
+impl ScanLogs {
+    async fn scan(
+        &self,
+        node: &Node<'_>,
+        component: Component,
+        container: &Container,
+        since_ns: i128,
+    ) -> Result<Option<Hit>, StepError> {
+        let command = node.crictl.logs(&container.id, TAIL);
+        let output = run(node.host, &command).await?;
+        if !output.success() {
+            let object = format!("{}: log of {}", node.host.name(), component.name());
+            return Err(crictl::step_error(&object, &command, &output));
+        }
+        let mut hit: Option<Hit> = None;
+        for stream in [output.stdout.lossy(), output.stderr.lossy()] {
+            for line in stream.lines() {
+                let known = self.patterns.iter().any(|pattern| line.contains(pattern.as_str()));
+                let old = log_time::nanoseconds(line, container.created_ns).is_some_and(|at| at < since_ns);
+                if known && !old {
+                    let count = hit.map_or(1, |hit| hit.count + 1);
+                    hit = Some(Hit { component, line: escape(line), count });
+                }
+            }
+        }
+        Ok(hit)
+    }
+}
+
+/// When the last of the group's components was started, ns since 1970.
+async fn last_start(cx: &Context, components: &[Component]) -> Result<i128, StepError> {
+    let groups = cx.hosts.spec(cx.host.name()).map(|spec| spec.groups.clone()).unwrap_or_default();
+    let mut peers: BTreeMap<&str, &dyn Host> = BTreeMap::from([(cx.host.name(), cx.host.as_ref())]);
+    for group in &groups {
+        peers.extend(cx.hosts.group(group).map(|host| (host.name(), host.as_ref())));
+    }
+    let mut last = 0;
+    for host in peers.into_values().filter(|host| host.name() != WORKSTATION) {
+        let containers = Node::look(host).await?.containers().await?;
+        let starts = components.iter().filter_map(|c| crictl::running(&containers, c.name()));
+        last = starts.map(|container| container.created_ns).fold(last, i128::max);
+    }
+    Ok(last)
+}
+
+#[async_trait]
+impl Step for ScanLogs {
+    async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
+        let node = Node::look(cx.host.as_ref()).await?;
+        let since = last_start(cx, &self.components).await?;
+        let containers = node.containers().await?;
+        let mut scanned = 0;
+        let mut hits = Vec::new();
+        for component in &self.components {
+            let Some(container) = crictl::running(&containers, component.name()) else {
+                if *component == Component::Etcd && node.static_pod(*component).await?.is_none() {
+                    continue;
+                }
+                let message = format!("{}: {} has no running container", cx.host.name(), component.name());
+                return Err(StepError::new(ErrorClass::Unavailable, message));
+            };
+            scanned += 1;
+            hits.extend(self.scan(&node, *component, container, since).await?);
+        }
+        if hits.is_empty() {
+            return Ok(Probe::satisfied(format!("{scanned} logs show no certificate trouble")));
+        }
+        Err(trouble(cx, &hits))
+    }
+}
+
+fn trouble(cx: &Context, hits: &[Hit]) -> StepError {
+    let host = cx.host.name();
+    let first = &hits[0];
+    let message = format!("{host}: {} still logs: {}", first.component.name(), first.line);
+    let lines = hits
+        .iter()
+        .map(|hit| format!("{} ({} lines): {}", hit.component.name(), hit.count, hit.line))
+        .collect();
+    StepError::new(ErrorClass::Unsatisfied, message)
+        .remedy("see who still uses an old certificate: the peer or client that the line names")
+        .evidence(Evidence {
+            command: format!("crictl logs --tail {TAIL} on {host}"),
+            status: Some(0),
+            last_lines: lines,
+        })
+}

@@ -1,0 +1,206 @@
+//! One look at a component: its container, the files it reads, what its ports serve, its health.
+
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::StepError;
+
+use super::files::{self, Port};
+use crate::kinds::node::{Node, run};
+use crate::pki::{Certificate, Component, Digest};
+use crate::tools::crictl::{self, Container};
+use crate::tools::manifest::StaticPod;
+use crate::tools::survey::{self, FileFacts, FileKind};
+use crate::tools::{curl, openssl};
+
+/// A component of a node, as it is now.
+pub(crate) struct Look {
+    /// Which one.
+    pub(crate) component: Component,
+    /// Its running container.
+    pub(crate) container: Option<Container>,
+    /// Its newest container, which may have ended.
+    pub(crate) latest: Option<Container>,
+    /// The newest file it reads.
+    pub(crate) newest: Option<Written>,
+    /// Whether anything is to be done.
+    pub(crate) state: State,
+}
+
+/// A file and when it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Its path.
+    pub(crate) path: String,
+    /// Last modification, ns since 1970 by the node's clock.
+    pub(crate) ns: i128,
+}
+
+/// Whether anything is to be done about a component; with the reason, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Its container is newer than what it reads, serves it, and is ready.
+    Fresh,
+    /// Its container must be stopped.
+    Stale(String),
+    /// Nothing is to be stopped; it will come, or come round, by itself.
+    Coming(String),
+}
+
+impl Look {
+    /// True when a container was made after the newest file was written, whether or not it still runs.
+    pub(crate) fn has_restarted(&self) -> bool {
+        match (&self.latest, &self.newest) {
+            (Some(latest), Some(newest)) => latest.created_ns > newest.ns,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+/// What is known of a component before its ports are asked.
+struct Known {
+    component: Component,
+    pod: StaticPod,
+    ports: Vec<(Port, Digest)>,
+    newest: Option<Written>,
+}
+
+/// Looks at the components of a node that it runs; one that has no manifest there (an external etcd) is left out.
+///
+/// `since` counts as one more file that every component reads.
+pub(crate) async fn look(
+    node: &Node<'_>,
+    components: &[Component],
+    since: Option<&Written>,
+) -> Result<Vec<Look>, StepError> {
+    let known = known(node, components, since).await?;
+    let containers = node.containers().await?;
+    let mut looks = Vec::new();
+    for known in known {
+        let name = known.component.name();
+        let container = crictl::running(&containers, name).cloned();
+        let state = match by_age(&known, container.as_ref()) {
+            Some(state) => state,
+            None => by_asking(node, &known).await?,
+        };
+        looks.push(Look {
+            component: known.component,
+            container,
+            latest: crictl::latest(&containers, name).cloned(),
+            newest: known.newest,
+            state,
+        });
+    }
+    Ok(looks)
+}
+
+async fn known(
+    node: &Node<'_>,
+    components: &[Component],
+    since: Option<&Written>,
+) -> Result<Vec<Known>, StepError> {
+    let mut pods = Vec::new();
+    for component in components {
+        match node.static_pod(*component).await? {
+            Some(pod) => pods.push((*component, pod)),
+            None if *component == Component::Etcd => {}
+            None => return Err(no_manifest(node, *component)),
+        }
+    }
+    let paths: Vec<String> = pods.iter().flat_map(|(_, pod)| files::read_by(pod)).collect();
+    let surveyed = survey::survey(node.host, &paths).await?;
+    let file = |path: &str| surveyed.iter().find(|file| file.path == path);
+    let mut known = Vec::new();
+    for (component, pod) in pods {
+        let newest = files::read_by(&pod)
+            .iter()
+            .filter_map(|path| file(path))
+            .filter(|file| file.kind == FileKind::File)
+            .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
+            .chain(since.cloned())
+            .max_by_key(|written| written.ns);
+        let mut ports = Vec::new();
+        for port in files::ports(component, &pod) {
+            let fingerprint = fingerprint(node, &port.file, file(&port.file))?;
+            ports.push((port, fingerprint));
+        }
+        known.push(Known { component, pod, ports, newest });
+    }
+    Ok(known)
+}
+
+fn no_manifest(node: &Node<'_>, component: Component) -> StepError {
+    let (host, manifests, name) = (node.host.name(), &node.manifests, component.name());
+    StepError::new(ErrorClass::Invalid, format!("{host}: {name} has no manifest in {manifests}"))
+        .remedy(format!("put {manifests}/{name}.yaml back, or leave {name} out of `components`"))
+}
+
+fn fingerprint(node: &Node<'_>, path: &str, file: Option<&FileFacts>) -> Result<Digest, StepError> {
+    let pem = file.map(|file| file.certificates.as_slice()).unwrap_or_default();
+    let why = match Certificate::all_from_pem(pem) {
+        Ok(chain) => match chain.first() {
+            Some(leaf) => return Ok(leaf.fingerprint),
+            None => "holds no certificate".to_owned(),
+        },
+        Err(error) => error.to_string(),
+    };
+    Err(StepError::new(ErrorClass::Invalid, format!("{}: {path} {why}", node.host.name())))
+}
+
+/// What the container's age says; None when it says that the container is new enough.
+fn by_age(known: &Known, container: Option<&Container>) -> Option<State> {
+    let name = known.component.name();
+    let Some(container) = container else {
+        return Some(State::Coming(format!("{name} has no running container")));
+    };
+    match &known.newest {
+        Some(newest) if container.created_ns <= newest.ns => {
+            Some(State::Stale(format!("{name} has run since before {} was written", newest.path)))
+        }
+        Some(_) | None => None,
+    }
+}
+
+/// What its ports and its health endpoint say.
+async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
+    let name = known.component.name();
+    for (port, expected) in &known.ports {
+        let output = run(node.host, &openssl::s_client_at(&port.endpoint)).await?;
+        match openssl::parse_served(&output) {
+            Ok(served) if served.fingerprint == *expected => {}
+            Ok(_) => {
+                let (endpoint, file) = (&port.endpoint, &port.file);
+                return Ok(State::Stale(format!(
+                    "{name} serves another certificate on {endpoint} than {file}"
+                )));
+            }
+            Err(error) => return Ok(State::Coming(format!("{name} on {}: {error}", port.endpoint))),
+        }
+    }
+    health(node, known).await
+}
+
+async fn health(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
+    let name = known.component.name();
+    let mut last = State::Fresh;
+    for url in files::health(known.component, &known.pod) {
+        let output = run(node.host, &curl::health(&url)).await?;
+        let answer = match curl::parse_health(&output) {
+            Ok(answer) => answer,
+            Err(error) => return Ok(State::Coming(format!("{name} is not ready: {url}: {error}"))),
+        };
+        let ready = match known.component {
+            Component::Etcd => answer.is_etcd_healthy(),
+            Component::KubeApiserver | Component::KubeControllerManager | Component::KubeScheduler => {
+                answer.is_ok()
+            }
+        };
+        if ready {
+            return Ok(State::Fresh);
+        }
+        last = State::Coming(format!("{name} is not ready: {url} says {}", answer.code));
+        if answer.code != 404 {
+            break;
+        }
+    }
+    Ok(last)
+}

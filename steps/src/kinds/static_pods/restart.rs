@@ -1,0 +1,275 @@
+//! Stopping one container after the other, each only after its predecessor's successor is ready.
+//!
+//! A stop that times out is not a failure: the runtime may finish it later. So the same id is looked at, and only
+//! while it still runs is the attempt given up; the next attempt looks again before it stops anything.
+
+use std::time::Duration;
+
+use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::{Context, Evidence, StepError, refused};
+
+use super::look::{Look, State, Written, look};
+use crate::kinds::node::{Node, kubelet_word, run};
+use crate::pki::Component;
+use crate::tools::crictl::{self, Container, ContainerState, Failure};
+use crate::tools::systemctl::UnitState;
+
+/// How long the runtime may take, beyond the grace, to end a container it said it stopped.
+const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
+
+/// What is waited for after a stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// A new container that serves its files and is ready.
+    Ready,
+    /// A new container: more cannot come of files that have expired.
+    Started,
+}
+
+/// A restart of components of one node.
+pub(crate) struct Restart<'a> {
+    /// What a step may use.
+    pub(crate) cx: &'a Context,
+    /// The node.
+    pub(crate) node: &'a Node<'a>,
+    /// Time a container has before it is killed.
+    pub(crate) grace: Duration,
+    /// How long a component may take to be ready.
+    pub(crate) within: Duration,
+    /// What is waited for.
+    pub(crate) proof: Proof,
+    /// One more file that every component reads.
+    pub(crate) since: Option<&'a Written>,
+}
+
+impl Restart<'_> {
+    /// Restarts those of `components` that need it, in that order; returns the names of those it stopped.
+    pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<&'static str>, StepError> {
+        let mut stopped = Vec::new();
+        for component in components {
+            if self.one(*component).await? {
+                stopped.push(component.name());
+            }
+        }
+        Ok(stopped)
+    }
+
+    /// True when it stopped something.
+    async fn one(&self, component: Component) -> Result<bool, StepError> {
+        let Some(before) = self.look(component).await? else {
+            return Ok(false);
+        };
+        let stop = match (&before.state, &before.container) {
+            (State::Stale(reason), Some(container)) => Some((reason, container)),
+            (State::Stale(_) | State::Coming(_) | State::Fresh, _) => None,
+        };
+        if let Some((reason, container)) = stop {
+            self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
+            self.stop(component, container).await?;
+        }
+        self.wait(component, stop.map(|(_, container)| container)).await?;
+        Ok(stop.is_some())
+    }
+
+    async fn look(&self, component: Component) -> Result<Option<Look>, StepError> {
+        Ok(look(self.node, &[component], self.since).await?.pop())
+    }
+
+    async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
+        self.kubelet_is_active(component).await?;
+        let command = self.node.crictl.stop(&container.id, self.grace);
+        let output = self.cx.run(&command).await?;
+        let error = match crictl::classify(&output) {
+            None | Some(Failure::NotFound) => return Ok(()),
+            Some(Failure::DeadlineExceeded) => {
+                let object = format!("{}: stopping {}", self.host(), component.name());
+                crictl::step_error(&object, &command, &output)
+            }
+            Some(Failure::Unavailable | Failure::Other) => {
+                let object = format!("{}: stopping {}", self.host(), component.name());
+                return Err(crictl::step_error(&object, &command, &output));
+            }
+        };
+        self.cx.progress.tell(&format!(
+            "{}: crictl stop ran into its deadline; looking at the same container",
+            component.name()
+        ));
+        for pause in [0, 1, 2] {
+            self.cx.clock.sleep(Duration::from_secs(pause)).await;
+            if self.has_ended(container).await? {
+                return Ok(());
+            }
+        }
+        Err(error)
+    }
+
+    /// A stop with a dead kubelet would succeed, and nothing would come back.
+    async fn kubelet_is_active(&self, component: Component) -> Result<(), StepError> {
+        let state = self.node.kubelet().await?;
+        match state {
+            UnitState::Active => Ok(()),
+            UnitState::Activating | UnitState::Inactive | UnitState::Failed | UnitState::Other(_) => {
+                Err(self.kubelet_error(component, &state))
+            }
+        }
+    }
+
+    fn kubelet_error(&self, component: Component, state: &UnitState) -> StepError {
+        let (host, name, word) = (self.host(), component.name(), kubelet_word(state));
+        let message = format!("{host}: the kubelet is {word}: a stopped {name} would not come back");
+        StepError::new(ErrorClass::Refused, message).remedy(
+            "see `journalctl -u kubelet` on that node; where its client certificate has expired, make a new \
+             kubelet.conf, restart the kubelet, then resume",
+        )
+    }
+
+    /// Whether this very container runs no more.
+    async fn has_ended(&self, container: &Container) -> Result<bool, StepError> {
+        let command = self.node.crictl.inspect(&container.id);
+        let output = run(self.node.host, &command).await?;
+        match crictl::classify(&output) {
+            None => {}
+            Some(Failure::NotFound) => return Ok(true),
+            Some(Failure::DeadlineExceeded | Failure::Unavailable | Failure::Other) => return Ok(false),
+        }
+        let inspection =
+            crictl::parse_inspection(&output).map_err(|error| error.step_error(&command, &output))?;
+        Ok(inspection.state == ContainerState::Exited)
+    }
+
+    /// Waits until the component is as good as the proof asks; the kubelet backs off after repeated stops, so
+    /// this may take minutes.
+    async fn wait(&self, component: Component, stopped: Option<&Container>) -> Result<(), StepError> {
+        let start = self.cx.clock.mono();
+        let deadline = start.plus(milliseconds(self.within));
+        let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let (look, reason) = match self.look(component).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(look)) => {
+                    let stopped =
+                        stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
+                    if stopped.is_some() && self.cx.clock.mono() >= end_of_old {
+                        return Err(self.without_effect(component));
+                    }
+                    match self.missing(component, &look, stopped)? {
+                        None => return Ok(()),
+                        Some(reason) => (Some(look), reason),
+                    }
+                }
+                // The runtime is busy; a lost line ends the attempt.
+                Err(error) if error.class == ErrorClass::DeadlineExceeded => (None, error.message),
+                Err(error) => return Err(error),
+            };
+            let left = deadline.since(self.cx.clock.mono());
+            if left == 0 {
+                return Err(self.gave_up(component, &reason, look.as_ref()).await);
+            }
+            if look.as_ref().is_none_or(|look| look.container.is_none()) {
+                self.kubelet_lives(component).await?;
+            }
+            let shown = humantime::format_duration(Duration::from_secs(left / 1000));
+            self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
+            self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
+            pause = (pause + Duration::from_millis(500)).min(Duration::from_secs(5));
+        }
+    }
+
+    fn without_effect(&self, component: Component) -> StepError {
+        let (host, name) = (self.host(), component.name());
+        let message = format!("{host}: crictl stop of {name} exited with 0, yet its container still runs");
+        StepError::new(ErrorClass::Unavailable, message).remedy(
+            "if it happens again: `crictl stopp` of its sandbox, and see the log of the container runtime",
+        )
+    }
+
+    /// What is still missing; None when nothing is. `stopped` is the old container while it still runs.
+    fn missing(
+        &self,
+        component: Component,
+        look: &Look,
+        stopped: Option<&Container>,
+    ) -> Result<Option<String>, StepError> {
+        if stopped.is_some() {
+            return Ok(Some(format!("{}: its stopped container still runs", component.name())));
+        }
+        match (&look.state, self.proof) {
+            (State::Fresh, _) => Ok(None),
+            (State::Coming(_), Proof::Started) if look.has_restarted() => Ok(None),
+            (State::Coming(reason), _) => Ok(Some(reason.clone())),
+            // Not the container that was stopped, and yet older than what it reads.
+            (State::Stale(reason), _) => Err(self.stale_again(component, look, reason)),
+        }
+    }
+
+    fn stale_again(&self, component: Component, look: &Look, reason: &str) -> StepError {
+        let (host, name) = (self.host(), component.name());
+        let ahead = match (&look.container, &look.newest) {
+            (Some(container), Some(newest)) if container.created_ns <= newest.ns => Some(&newest.path),
+            (Some(_) | None, _) => None,
+        };
+        match ahead {
+            Some(path) => StepError::new(
+                ErrorClass::Unavailable,
+                format!("{host}: the new container of {name} is older than {path}"),
+            )
+            .remedy(format!(
+                "if {path} was not written just now, its time is wrong: check the node's clock, touch it"
+            )),
+            None => {
+                StepError::new(ErrorClass::Unavailable, format!("{host}: {reason}, even after a restart"))
+            }
+        }
+    }
+
+    /// While nothing runs only a living kubelet can bring it back; one that is being restarted may.
+    async fn kubelet_lives(&self, component: Component) -> Result<(), StepError> {
+        let state = self.node.kubelet().await?;
+        match state {
+            UnitState::Active | UnitState::Activating | UnitState::Other(_) => Ok(()),
+            UnitState::Inactive | UnitState::Failed => {
+                let (host, name, word) = (self.host(), component.name(), kubelet_word(&state));
+                let message =
+                    format!("{host}: {name} is stopped and the kubelet is {word}: nothing brings it back");
+                let mut error = self.kubelet_error(component, &state);
+                error.message = message;
+                Err(error)
+            }
+        }
+    }
+
+    /// The end of patience, with the last words of the newest container.
+    async fn gave_up(&self, component: Component, reason: &str, look: Option<&Look>) -> StepError {
+        let within = humantime::format_duration(self.within);
+        let message = format!("{}: not ready within {within}: {reason}", self.host());
+        let name = component.name();
+        let remedy = format!(
+            "look at `crictl ps -a` and `journalctl -u kubelet` on that node; what helps when nothing comes back: \
+             stop the sandbox of {name} (`crictl stopp`), then restart the kubelet if its client certificate is valid"
+        );
+        let error = StepError::new(ErrorClass::Unavailable, message.clone()).remedy(remedy.clone());
+        let Some(latest) = look.and_then(|look| look.latest.as_ref()) else {
+            return error;
+        };
+        let command = self.node.crictl.logs(&latest.id, 8);
+        match run(self.node.host, &command).await {
+            Ok(output) if output.success() => {
+                refused(ErrorClass::Unavailable, message, &command, &output).remedy(remedy)
+            }
+            Ok(_) | Err(_) => error.evidence(Evidence {
+                command: self.node.crictl.ps(crictl::Which::All).display(),
+                status: Some(0),
+                last_lines: vec![format!("{name}: newest container {}, {:?}", latest.id, latest.state)],
+            }),
+        }
+    }
+
+    fn host(&self) -> &str {
+        self.node.host.name()
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,443 @@
+//! A lab with one step in it, and what can be seen from outside.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::host::{Host, Hosts};
+use certwright_engine::plan::{Field, FieldType, HostSpec, Params, SshSettings, WORKSTATION};
+use certwright_engine::step::{Context, Done, Facts, Probe, Progress, Step, StepError, Verdict};
+use certwright_steps::lab::{Fault, Lab};
+use certwright_steps::pki::{Certificate, Digest, Kubeconfig};
+use serde_json::Value;
+
+use super::crashing::{Crash, Crashing};
+use super::scenarios::Scenario;
+
+/// Lab time at the start of every bench, ms since 1970.
+const START: u64 = 1_795_600_000_000;
+
+/// A scenario that is set up once, to be tried many times.
+pub(crate) struct Stage<'a> {
+    scenario: &'a Scenario,
+    folder: tempfile::TempDir,
+    wall_ms: u64,
+}
+
+/// One try: a lab of its own with the step in it.
+pub(crate) struct Bench<'a> {
+    scenario: &'a Scenario,
+    folder: Arc<tempfile::TempDir>,
+    lab: Lab,
+    clock: Clock,
+    crash: Option<Arc<Crash>>,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the lab and runs what comes before.
+    pub(crate) async fn new(scenario: &'a Scenario) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Clock::virtual_from(START);
+        let lab = Lab::create(folder.path(), &scenario.lab, &clock).expect("a lab");
+        let bench = Bench { scenario, folder: Arc::new(folder), lab, clock, crash: None };
+        // A cluster that has just begun is not yet the one an operator meets.
+        bench.clock.sleep(Duration::from_secs(60)).await;
+        for (kind, with, host) in &scenario.before {
+            let step = build(kind, with);
+            // Another run did this, so that its archives are not this run's.
+            let cx = Context { run: "before".to_owned(), ..bench.context(host) };
+            attempt(step.as_ref(), &cx)
+                .await
+                .unwrap_or_else(|e| panic!("{scenario}: preparing with {kind}@{host}: {}", tell(&e)));
+            bench.clock.sleep(Duration::from_secs(5)).await;
+        }
+        let wall_ms = bench.clock.wall_ms();
+        let folder = Arc::into_inner(bench.folder).expect("no one else has the bench");
+        Self { scenario, folder, wall_ms }
+    }
+
+    /// A bench of its own that goes on from here.
+    pub(crate) fn bench(&self) -> Bench<'a> {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        let lab = Lab::open(folder.path()).expect("a lab");
+        let clock = Clock::virtual_from(self.wall_ms);
+        Bench { scenario: self.scenario, folder: Arc::new(folder), lab, clock, crash: None }
+    }
+}
+
+/// Copies a folder with modes and times.
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let meta = std::fs::symlink_metadata(&from).expect("a file that was listed");
+        if meta.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(&from).expect("a link"), &to).expect("a link");
+        } else if meta.is_dir() {
+            std::fs::create_dir(&to).expect("a folder");
+            copy(&from, &to);
+            std::fs::set_permissions(&to, meta.permissions()).expect("its mode");
+        } else {
+            std::fs::copy(&from, &to).expect("a file");
+            let file = std::fs::File::options().append(true).open(&to).expect("a file");
+            file.set_modified(meta.modified().expect("its time")).expect("its time");
+        }
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// A stage that goes on from here.
+    pub(crate) fn stage(&self) -> Stage<'a> {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        Stage { scenario: self.scenario, folder, wall_ms: self.clock.wall_ms() }
+    }
+
+    /// The same bench with every call counted, and one of them lost.
+    pub(crate) fn with(&self, crash: &Arc<Crash>) -> Self {
+        Self {
+            scenario: self.scenario,
+            folder: self.folder.clone(),
+            lab: self.lab.clone(),
+            clock: self.clock.clone(),
+            crash: Some(crash.clone()),
+        }
+    }
+
+    /// The lab.
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Arms a fault.
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.lab.inject(fault).expect("a fault of this lab");
+    }
+
+    fn host(&self, name: &str) -> Arc<dyn Host> {
+        let inner = self.lab.host(name, self.clock.clone()).expect("a host of the lab");
+        match &self.crash {
+            None => inner,
+            Some(crash) => Arc::new(Crashing { inner, crash: crash.clone() }),
+        }
+    }
+
+    /// What a step gets on this host.
+    pub(crate) fn context(&self, host: &str) -> Context {
+        let spec = |name: &str, groups: &[&str]| HostSpec {
+            name: name.to_owned(),
+            address: None,
+            groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+            ssh: SshSettings::default(),
+        };
+        let mut all = vec![(spec(WORKSTATION, &[]), self.host(WORKSTATION))];
+        for node in &self.scenario.lab.nodes {
+            all.push((spec(&node.name, &["control-plane"]), self.host(&node.name)));
+        }
+        let mut cluster = self.scenario.lab.cluster.clone();
+        // The command line hands out absolute paths.
+        for path in std::iter::once(&mut cluster.kubeconfig).chain(cluster.admin_kubeconfig.as_mut()) {
+            *path = format!("/{path}");
+        }
+        Context {
+            host: self.host(host),
+            hosts: Hosts::new(all),
+            cluster,
+            run: "20261124-laws".to_owned(),
+            clock: self.clock.clone(),
+            progress: Progress::none(),
+        }
+    }
+
+    /// The step of the scenario.
+    pub(crate) fn step(&self) -> Box<dyn Step> {
+        build(self.scenario.kind, &self.scenario.with)
+    }
+
+    fn own(&self) -> Context {
+        self.context(self.scenario.host)
+    }
+
+    pub(crate) async fn probe(&self) -> Result<Probe, StepError> {
+        self.step().probe(&self.own()).await
+    }
+
+    pub(crate) async fn apply(&self, facts: &Facts) -> Result<Done, StepError> {
+        self.step().apply(&self.own(), facts).await
+    }
+
+    pub(crate) async fn verify(&self, facts: &Facts) -> Result<Probe, StepError> {
+        self.step().verify(&self.own(), facts).await
+    }
+
+    pub(crate) async fn undo(&self, facts: &Facts) -> Result<Done, StepError> {
+        let cx = self.own();
+        cx.host.settle(Duration::from_secs(60)).await?;
+        self.step().undo(&cx, facts).await
+    }
+
+    /// One attempt as the driver makes it.
+    pub(crate) async fn attempt(&self) -> Result<(), StepError> {
+        attempt(self.step().as_ref(), &self.own()).await
+    }
+
+    /// Attempts as a plan's retry makes them, for errors of these classes.
+    pub(crate) async fn attempts(
+        &self,
+        most: usize,
+        on: &[certwright_engine::plan::ErrorClass],
+    ) -> Result<usize, StepError> {
+        for made in 1.. {
+            match self.attempt().await {
+                Ok(()) => return Ok(made),
+                Err(error) if made < most && on.contains(&error.class) => {
+                    self.clock.sleep(Duration::from_secs(2)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("a loop without end")
+    }
+
+    /// Name of the step's host.
+    pub(crate) fn host_name(&self) -> &'static str {
+        self.scenario.host
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
+    /// One attempt at another step.
+    pub(crate) async fn other(&self, kind: &str, with: Value, host: &str) -> Result<(), StepError> {
+        attempt(build(kind, &with).as_ref(), &self.context(host)).await
+    }
+
+    /// A probe by a workstation from whose clock the node's is so far away.
+    pub(crate) async fn probe_with_node_clock_off(&self, seconds: i64) -> Result<Probe, StepError> {
+        let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;
+        let clock = Clock::virtual_from(wall.cast_unsigned());
+        self.step().probe(&Context { clock, ..self.own() }).await
+    }
+
+    /// Makes an attempt at each kind on each host, with a plan's retries; returns the kinds that changed something.
+    pub(crate) async fn run_all(&self, plan: &[(&str, &[&str])], run: &str) -> Vec<String> {
+        let mut changed = Vec::new();
+        for (kind, hosts) in plan {
+            let with = match *kind {
+                "backup" => serde_json::json!({ "paths": ["/etc/kubernetes", "/var/lib/kubelet/pki"] }),
+                "rollout-restart" => serde_json::json!({ "resource": "daemonset/etcd-defrag" }),
+                _ => serde_json::json!({}),
+            };
+            for host in *hosts {
+                let cx = Context { run: run.to_owned(), ..self.context(host) };
+                if self.patiently(build(kind, &with).as_ref(), &cx).await {
+                    changed.push((*kind).to_owned());
+                }
+            }
+        }
+        changed
+    }
+
+    /// Up to sixty attempts; true when one of them applied something.
+    async fn patiently(&self, step: &dyn Step, cx: &Context) -> bool {
+        let mut acted = false;
+        let mut last = String::new();
+        for _ in 0..60 {
+            match step.probe(cx).await {
+                Ok(probe) if probe.verdict == Verdict::Satisfied => return acted,
+                Ok(probe) => match step.apply(cx, &probe.facts).await {
+                    Ok(_) => {
+                        acted = true;
+                        match step.verify(cx, &probe.facts).await {
+                            Ok(_) => return true,
+                            Err(error) => last = tell(&error),
+                        }
+                    }
+                    // A check that is not satisfied yet.
+                    Err(error) if error.message.contains("only checks") => last = probe.summary,
+                    Err(error) => last = tell(&error),
+                },
+                Err(error) => last = tell(&error),
+            }
+            self.sleep(Duration::from_secs(5)).await;
+        }
+        panic!("{}: {last}", cx.host.name());
+    }
+
+    /// What can be seen from outside now.
+    pub(crate) fn witness(&self) -> Witness {
+        let mut witness = Witness { files: BTreeMap::new(), processes: BTreeMap::new() };
+        for host in
+            std::iter::once(WORKSTATION).chain(self.scenario.lab.nodes.iter().map(|n| n.name.as_str()))
+        {
+            walk(&self.folder.path().join(host), host, &mut witness.files);
+        }
+        let text = std::fs::read(self.folder.path().join(".lab/state.json")).expect("the lab's memory");
+        let state: Value = serde_json::from_slice(&text).expect("JSON");
+        for (node, value) in state["nodes"].as_object().expect("nodes") {
+            for (pod, value) in value["pods"].as_object().expect("pods") {
+                let last =
+                    value["containers"].as_array().and_then(|all| all.last().cloned()).unwrap_or_default();
+                let place = format!("{node}/{pod}");
+                witness.processes.insert(place, (last["attempt"].to_string(), last["id"].to_string()));
+            }
+        }
+        let defrag = &state["objects"]["defrag"]["generation"];
+        witness.processes.insert("daemonset/etcd-defrag".to_owned(), (defrag.to_string(), String::new()));
+        witness
+    }
+
+    /// Fails with the differences only.
+    pub(crate) fn assert_same(
+        &self,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+        what: &str,
+    ) {
+        let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differences: Vec<String> = keys
+            .into_iter()
+            .filter(|key| before.get(*key) != after.get(*key))
+            .map(|key| format!("{key}: {:?} -> {:?}", before.get(key), after.get(key)))
+            .collect();
+        assert!(differences.is_empty(), "{}, {what}:\n{}", self.scenario, differences.join("\n"));
+    }
+}
+
+/// Everything of a lab but its clocks.
+pub(crate) struct Witness {
+    files: BTreeMap<String, (u32, Vec<u8>)>,
+    processes: BTreeMap<String, (String, String)>,
+}
+
+impl Witness {
+    /// Files byte for byte, and every container.
+    pub(crate) fn exact(&self) -> BTreeMap<String, String> {
+        let mut exact = self.files();
+        for (path, (mode, bytes)) in &self.files {
+            exact.insert(path.clone(), format!("{mode:o} {}", Digest::of(bytes)));
+        }
+        exact.extend(
+            self.processes.iter().map(|(name, (attempt, id))| (name.clone(), format!("{attempt} {id}"))),
+        );
+        exact
+    }
+
+    /// Content and mode of every file but those certwright keeps for itself.
+    pub(crate) fn files(&self) -> BTreeMap<String, String> {
+        let ours = |path: &str| path.contains("/var/lib/certwright") || path.contains(".certwright-");
+        self.files
+            .iter()
+            .filter(|(path, _)| !ours(path))
+            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", Digest::of(bytes))))
+            .collect()
+    }
+
+    /// What two runs of the same plan have in common: keys and serial numbers differ, identities do not.
+    pub(crate) fn shape(&self) -> BTreeMap<String, String> {
+        let mut shape: BTreeMap<String, String> = self
+            .files
+            .iter()
+            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", identity(path, bytes))))
+            .collect();
+        shape.extend(self.processes.iter().map(|(name, (attempt, _))| (name.clone(), attempt.clone())));
+        shape
+    }
+}
+
+fn identity(path: &str, bytes: &[u8]) -> String {
+    let of = |certificate: Certificate| {
+        let days = (certificate.not_after - (START / 1000).cast_signed()).div_euclid(86_400);
+        format!("{} from {}, {days} days", certificate.subject, certificate.issuer)
+    };
+    if path.ends_with(".key") || path.contains("/certwright/backups/") {
+        return "there".to_owned();
+    }
+    if let Ok(certificate) = Certificate::from_pem(bytes) {
+        return of(certificate);
+    }
+    match Kubeconfig::parse(bytes) {
+        Ok(kubeconfig) => match kubeconfig.client_certificate() {
+            Ok(certificate) => format!("{} as {}", kubeconfig.server().unwrap_or_default(), of(certificate)),
+            Err(error) => error.to_string(),
+        },
+        Err(_) => Digest::of(bytes).to_string(),
+    }
+}
+
+fn walk(folder: &Path, name: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        let meta = std::fs::symlink_metadata(&path).expect("a file that was listed");
+        let content = if meta.is_symlink() {
+            std::fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
+        } else if meta.is_file() {
+            std::fs::read(&path).expect("a file")
+        } else {
+            walk(&path, &name, files);
+            Vec::new()
+        };
+        files.insert(name, (meta.permissions().mode() & 0o7777, content));
+    }
+}
+
+/// Makes a step from parameters beside its kind's defaults.
+pub(crate) fn build(kind: &str, with: &Value) -> Box<dyn Step> {
+    let registry = certwright_steps::registry();
+    let kind = registry.get(kind).expect("a registered kind");
+    let mut params = Params::default();
+    for field in kind.schema.fields {
+        params.0.insert(field.name.to_owned(), default(field));
+    }
+    for (key, value) in with.as_object().expect("a table") {
+        assert!(params.0.contains_key(key), "there is no parameter `{key}`");
+        params.0.insert(key.clone(), value.clone());
+    }
+    (kind.schema.check)(&params).expect("a step that a plan may have");
+    (kind.build)(&params)
+}
+
+/// A default as the plan language resolves it; our TOML defaults are JSON as well.
+fn default(field: &Field) -> Value {
+    let Some(text) = field.default else { return Value::Null };
+    let value: Value = serde_json::from_str(text).expect("a default that is JSON too");
+    match field.ty {
+        FieldType::Duration => {
+            let text = value.as_str().expect("a duration is text");
+            let duration = humantime::parse_duration(text).expect("a duration");
+            Value::from(u64::try_from(duration.as_millis()).expect("a short one"))
+        }
+        FieldType::String
+        | FieldType::OptionalString
+        | FieldType::Bool
+        | FieldType::Integer
+        | FieldType::Path
+        | FieldType::Strings
+        | FieldType::Paths
+        | FieldType::OneOf(_)
+        | FieldType::SomeOf(_) => value,
+    }
+}
+
+async fn attempt(step: &dyn Step, cx: &Context) -> Result<(), StepError> {
+    cx.host.settle(Duration::from_secs(60)).await?;
+    let probe = step.probe(cx).await?;
+    match probe.verdict {
+        Verdict::Satisfied => Ok(()),
+        Verdict::Drifted => {
+            step.apply(cx, &probe.facts).await?;
+            step.verify(cx, &probe.facts).await.map(drop)
+        }
+    }
+}
+
+/// An error with all it knows.
+pub(crate) fn tell(error: &StepError) -> String {
+    format!("{}: {} ({:?}; {:?})", error.class.name(), error.message, error.remedy, error.evidence)
+}
