@@ -63,7 +63,7 @@ fn kill_at_every(call: &str) {
 fn killed(place: &Place, call: &str, n: u32) -> bool {
     let program = env!("CARGO_BIN_EXE_certwright");
     let args = format!(
-        "-f --seccomp-bpf -qq -o trace -e trace={call} -e inject={call}:signal=KILL:when={n} \
+        "-f -qq -o trace -e trace={call} -e inject={call}:signal=KILL:when={n} \
          {program} rehearse --lab lab --fault deadline-exceeded@cp-2"
     );
     let output = place.under("strace", &args).output().expect("strace is installed (tests/run does it)");
