@@ -207,6 +207,17 @@ fn undo_is_told_what_the_first_probe_saw_and_apply_what_the_last_one_saw() {
 }
 
 #[test]
+fn a_verify_after_a_resume_is_told_what_the_first_probe_saw_and_not_the_effect_it_is_to_prove() {
+    let mut run = Run::start(plan(&[&[]], Nature::Acting, &retry(1)), 1);
+    run.end(0, A, looked(Verdict::Drifted, 1));
+    run.turn(10, [Input::Resume { operator: operator() }]);
+    run.end(10, A, looked(Verdict::Satisfied, 2));
+    let want = run.machine.wants().next().expect("in flight");
+    assert_eq!(want.op, Op::Verify);
+    assert_eq!(run.machine.facts_for(&want), Some(&Facts(1.into())));
+}
+
+#[test]
 fn an_undo_is_retried_by_its_policy_and_then_needs_a_human() {
     let mut run = Run::start(plan(&[&[]], Nature::Acting, &retry(2)), 1);
     run.end(0, A, looked(Verdict::Drifted, 1));

@@ -12,7 +12,7 @@ use crate::world::{Place, Value, World};
 pub(crate) enum Rule {
     /// An apply, verify or undo is told the facts of the right probe.
     ProbeFacts,
-    /// An undo is told the facts of the first probe.
+    /// A verify and an undo are told the facts of the first probe.
     FirstFacts,
     /// Apply begins only where a probe of this attempt saw that it is needed.
     ProbeFirst,
@@ -72,7 +72,7 @@ pub(crate) fn check_start(case: &Case, world: &World, machine: &Machine, want: W
             ensure(place.value != Value::Want, Rule::RepeatedApply)?;
             ensure(machine.facts_for(&want) == Some(&place.seen.facts()), Rule::ProbeFacts)
         }
-        Op::Verify => ensure(machine.facts_for(&want) == Some(&place.seen.facts()), Rule::ProbeFacts),
+        Op::Verify => ensure(machine.facts_for(&want) == Some(&place.first.facts()), Rule::FirstFacts),
         Op::Undo => check_undo(case, world, task),
     }
 }
