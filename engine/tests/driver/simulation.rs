@@ -180,6 +180,7 @@ async fn live(
             }
         }
     };
+    assert!(told.problems.is_empty(), "{:?}", told.problems);
     // What was told is what was written, in order.
     let seqs: Vec<u64> = told.records.iter().map(|r| r.seq).collect();
     assert!(seqs.iter().copied().eq(from + 1..=from + seqs.len() as u64), "{seqs:?} after {from}");

@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) problems: Vec<String>,
     /// The journal of the process that lives now.
     pub(crate) disk: Option<Disk>,
+    /// Faults of the next commands, the last one first, for tests of single rules.
+    pub(crate) script: Vec<&'static str>,
     /// Every call in order, for tests of single rules.
     pub(crate) calls: Vec<String>,
 }
@@ -72,6 +74,7 @@ impl World {
             fired: BTreeMap::new(),
             problems: Vec::new(),
             disk: None,
+            script: Vec::new(),
             calls: Vec::new(),
         })))
     }
@@ -184,7 +187,11 @@ impl State {
             return "none";
         }
         self.faults -= 1;
-        let name = names[usize::try_from(self.random.below(names.len() as u64)).unwrap()];
+        let at = self.random.below(names.len() as u64);
+        self.fire(names[usize::try_from(at).unwrap()])
+    }
+
+    fn fire(&mut self, name: &'static str) -> &'static str {
         *self.fired.entry(name).or_default() += 1;
         name
     }
@@ -225,7 +232,10 @@ impl FakeHost {
         state.check_written_ahead(self.at, key, value);
         let faults =
             ["not-reached", "lost-before", "lost-after", "late", "hang", "exit-1", "no-work", "panic"];
-        let fault = state.fault(&faults);
+        let fault = match state.script.pop() {
+            Some(scripted) => state.fire(scripted),
+            None => state.fault(&faults),
+        };
         let (takes, late) = (state.random.below(80), state.random.below(4_000));
         let effect = || Some((key.to_owned(), value.to_owned()));
         let (effect, late) = match fault {

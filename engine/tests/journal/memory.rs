@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Write(usize),
     /// That sync fails, later ones succeed: what Linux does after an EIO.
     Sync(usize),
+    /// Writes that make the file longer fail: the disk is full.
+    Full,
 }
 
 impl Disk {
@@ -73,6 +75,10 @@ impl Medium for Disk {
         }
         let offset = usize::try_from(offset).unwrap();
         let end = offset + bytes.len();
+        if state.fault == Some(Fault::Full) && end > state.written.len() {
+            state.fired += 1;
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
         if state.written.len() < end {
             state.written.resize(end, 0);
         }
