@@ -28,3 +28,6 @@ mod interrupted;
 
 #[path = "cli/killed.rs"]
 mod killed;
+
+#[path = "cli/journal.rs"]
+mod journal;
