@@ -1,0 +1,129 @@
+//! The floors of the house: imports point down only, and the pure floors stay pure.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules of the engine, lowest floor first. A module may import those before it, and its equals nothing.
+const ENGINE_FLOORS: &[&[&str]] =
+    &[&["text", "clock"], &["plan"], &["machine"], &["host"], &["step"], &["journal"], &["driver"]];
+
+/// What the pure floors must not touch.
+const IMPURE: &[&str] = &[
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "SystemTime",
+    "Instant",
+    "getrandom",
+    "rustix",
+    "std::env",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.expect("a folder entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).expect("sources are UTF-8");
+                found.insert(path, text);
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no sources below {}", folder.display());
+    found
+}
+
+/// The lines of code: comments are not imports.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(n, l)| (n + 1, l))
+}
+
+/// The engine module a source file belongs to; None for lib.rs.
+fn module(path: &Path) -> Option<String> {
+    let below = path.strip_prefix(root().join("engine/src")).expect("an engine source");
+    let first = below.components().next().expect("a file name").as_os_str().to_string_lossy().into_owned();
+    let name = first.trim_end_matches(".rs").to_owned();
+    (name != "lib").then_some(name)
+}
+
+fn floor(module: &str) -> usize {
+    ENGINE_FLOORS
+        .iter()
+        .position(|names| names.contains(&module))
+        .unwrap_or_else(|| panic!("engine module `{module}` has no floor in this test"))
+}
+
+/// The engine modules a line of code names by `crate::NAME` or, in a group, `crate::{A, B}`.
+fn named(line: &str) -> Vec<String> {
+    line.split("crate::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| ENGINE_FLOORS.concat().contains(&name.as_str()))
+        .collect()
+}
+
+#[test]
+fn a_lower_floor_of_the_engine_never_imports_a_higher_one() {
+    let mut broken = Vec::new();
+    for (path, text) in sources(&root().join("engine/src")) {
+        let Some(own) = module(&path) else { continue };
+        for (number, line) in code(&text) {
+            assert!(
+                !line.contains("use crate::{"),
+                "{}:{number}: one import a module, please",
+                path.display()
+            );
+            for other in named(line) {
+                if other != own && floor(&other) >= floor(&own) {
+                    broken.push(format!("{}:{number}: {own} imports {other}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "imports that point up:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn plan_and_machine_know_no_clock_no_files_no_network_and_no_randomness() {
+    let mut broken = Vec::new();
+    for floor in ["plan", "machine"] {
+        for (path, text) in sources(&root().join("engine/src").join(floor)) {
+            for (number, line) in code(&text) {
+                for word in IMPURE.iter().filter(|word| line.contains(**word)) {
+                    broken.push(format!("{}:{number}: {word}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "impure lines:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn engine_knows_no_certificates_and_steps_know_no_terminal() {
+    let mut broken = Vec::new();
+    let rules: [(&str, &[&str]); 2] = [
+        ("engine/src", &["certwright_steps", "x509", "kubeadm", "crictl"]),
+        ("steps/src", &["clap", "indicatif"]),
+    ];
+    for (folder, words) in rules {
+        for (path, text) in sources(&root().join(folder)) {
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for (number, line) in code(product) {
+                for word in words.iter().filter(|word| line.contains(**word)) {
+                    broken.push(format!("{}:{number}: {word}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "words of another floor:\n{}", broken.join("\n"));
+}
