@@ -1,0 +1,199 @@
+//! One operation of one attempt, from the call of the step to the [`Input`] that tells how it ended.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+
+use super::DriverError;
+use super::steps::Steps;
+use crate::clock::Clock;
+use crate::host::{Host, Hosts};
+use crate::machine::{Facts, Input, Machine, Op, OpResult, Want};
+use crate::plan::{ErrorClass, HostIndex, Plan, TaskId};
+use crate::step::{Context, Done, Probe, Progress, Step, StepError};
+use crate::text::escape;
+
+/// An operation under way; it owns all it needs.
+pub(super) type Operation = Pin<Box<dyn Future<Output = Ended>>>;
+
+/// How an operation ended.
+pub(super) struct Ended {
+    pub(super) want: Want,
+    result: Result<OpResult, StepError>,
+}
+
+impl Ended {
+    pub(super) fn into_input(self) -> Input {
+        let Self { want: Want { task, attempt, op }, result } = self;
+        Input::Ended { task, attempt, op, result }
+    }
+}
+
+/// What operations are made from.
+pub(super) struct Bench<'a> {
+    plan: &'a Plan,
+    steps: Steps,
+    /// By [`HostIndex`]; None for a host without tasks that was not given.
+    hosts: Vec<Option<Arc<dyn Host>>>,
+    all: Hosts,
+    run: String,
+    clock: Clock,
+    progress: mpsc::Sender<(TaskId, String)>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        steps: Steps,
+        all: Hosts,
+        run: &str,
+        clock: Clock,
+        progress: mpsc::Sender<(TaskId, String)>,
+    ) -> Result<Self, DriverError> {
+        let hosts: Vec<_> = plan.hosts.iter().map(|spec| all.get(&spec.name).cloned()).collect();
+        let is_lost = |task: &TaskId| hosts[plan.task(*task).host.0 as usize].is_none();
+        if let Some(task) = plan.task_ids().find(is_lost) {
+            return Err(DriverError::UnknownHost { task: plan.task_name(task) });
+        }
+        Ok(Self { plan, steps, hosts, all, run: run.to_owned(), clock, progress })
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Wall clock that one attempt of a task may take, ms.
+    pub(super) fn timeout_ms(&self, task: TaskId) -> u64 {
+        self.plan.step(task).timeout_ms
+    }
+
+    /// Makes an operation; `left_ms` is what the attempt has left of its timeout.
+    pub(super) fn operation(&self, machine: &Machine, want: Want, left_ms: u64) -> Operation {
+        let task = self.plan.task(want.task);
+        let step = Arc::clone(self.steps.get(task.step));
+        let facts = machine.facts_for(&want).cloned().unwrap_or_default();
+        let settle = self.to_settle(machine, want);
+        let cx = self.context(want.task, task.host);
+        let left = Duration::from_millis(left_ms);
+        let clock = self.clock.clone();
+        let limit = Limit {
+            op: want.op,
+            task: self.plan.task_name(want.task),
+            kind: self.plan.step(want.task).kind.clone(),
+            timeout_ms: self.timeout_ms(want.task),
+        };
+        Box::pin(async move {
+            let body = AssertUnwindSafe(perform(step, want.op, cx, facts, settle, left)).catch_unwind();
+            let result = tokio::select! {
+                biased;
+                result = body => result.unwrap_or_else(|panic| Err(limit.panicked(panic.as_ref()))),
+                () = clock.sleep(left) => Err(limit.exceeded()),
+            };
+            Ended { want, result }
+        })
+    }
+
+    /// Hosts on which something of an earlier attempt may still run: it ends before anything looks.
+    ///
+    /// For an undo these are also those of all other tasks whose end nobody saw: it must not race with them.
+    fn to_settle(&self, machine: &Machine, want: Want) -> Vec<Arc<dyn Host>> {
+        let own = self.plan.task(want.task).host;
+        let mut hosts = match want.op {
+            Op::Probe if want.attempt > 1 => vec![own],
+            Op::Probe | Op::Apply | Op::Verify => vec![],
+            Op::Undo => machine.unsettled().map(|task| self.plan.task(task).host).chain([own]).collect(),
+        };
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts.into_iter().map(|host| Arc::clone(self.host(host))).collect()
+    }
+
+    fn context(&self, task: TaskId, host: HostIndex) -> Context {
+        let sender = self.progress.clone();
+        // Progress is droppable: a step is never held up by a slow screen.
+        let progress = Progress::new(move |line| drop(sender.try_send((task, escape(line)))));
+        Context {
+            host: Arc::clone(self.host(host)),
+            hosts: self.all.clone(),
+            cluster: self.plan.cluster.clone(),
+            run: self.run.clone(),
+            clock: self.clock.clone(),
+            progress,
+        }
+    }
+
+    fn host(&self, host: HostIndex) -> &Arc<dyn Host> {
+        self.hosts[host.0 as usize].as_ref().expect("hosts of tasks were looked up at the start")
+    }
+}
+
+async fn perform(
+    step: Arc<dyn Step>,
+    op: Op,
+    cx: Context,
+    facts: Facts,
+    settle: Vec<Arc<dyn Host>>,
+    within: Duration,
+) -> Result<OpResult, StepError> {
+    for host in settle {
+        host.settle(within).await?;
+    }
+    match op {
+        Op::Probe => step.probe(&cx).await.map(looked),
+        Op::Apply => step.apply(&cx, &facts).await.map(acted),
+        Op::Verify => step.verify(&cx, &facts).await.map(looked),
+        Op::Undo => step.undo(&cx, &facts).await.map(acted),
+    }
+}
+
+fn looked(probe: Probe) -> OpResult {
+    OpResult::Looked { verdict: probe.verdict, facts: probe.facts, summary: probe.summary }
+}
+
+fn acted(done: Done) -> OpResult {
+    OpResult::Acted { summary: done.summary }
+}
+
+/// What is said of an operation that did not end by itself.
+struct Limit {
+    op: Op,
+    task: String,
+    kind: String,
+    timeout_ms: u64,
+}
+
+impl Limit {
+    fn exceeded(&self) -> StepError {
+        let limit = humantime::format_duration(Duration::from_millis(self.timeout_ms));
+        let message =
+            format!("attempt at `{}` exceeded its timeout of {limit} in its {}", self.task, name(self.op));
+        StepError::new(ErrorClass::DeadlineExceeded, message)
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) -> StepError {
+        let (kind, op, task) = (&self.kind, name(self.op), &self.task);
+        let message =
+            format!("bug in the {op} of kind `{kind}` at `{task}`: it panicked: {}", panic_message(panic));
+        StepError::new(ErrorClass::Invalid, message).remedy("report it to the authors of this kind")
+    }
+}
+
+fn name(op: Op) -> &'static str {
+    match op {
+        Op::Probe => "probe",
+        Op::Apply => "apply",
+        Op::Verify => "verify",
+        Op::Undo => "undo",
+    }
+}
+
+/// What a panic said, escaped.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    escape(text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message"))
+}
