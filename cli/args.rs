@@ -94,7 +94,7 @@ pub(crate) struct ChoiceArgs {
     /// Sets a parameter of the plan (may be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Only these hosts of every stage, and the workstation (may be repeated)
+    /// Only these hosts; `workstation` is one too (may be repeated)
     #[arg(long, value_name = "HOST")]
     pub(crate) limit: Vec<String>,
 }

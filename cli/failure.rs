@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+use certwright_engine::driver::DriverError;
 use certwright_engine::journal::{JournalError, RunId};
 use certwright_engine::machine::{IllegalTransition, Outcome, ShapeError, StepError};
 use certwright_engine::plan::{Color, Diagnostics};
@@ -11,7 +12,7 @@ use certwright_steps::lab::LabError;
 
 use crate::confirm::ConfirmError;
 use crate::exit::Exit;
-use crate::human::lines::outcome_word;
+use crate::human::words::outcome_word;
 use crate::pick::PickError;
 use crate::source::SourceError;
 
@@ -27,7 +28,7 @@ pub(crate) struct Failure {
     /// What the operator should do, a line each.
     pub(crate) hints: Vec<String>,
     /// Mistakes of a plan or an inventory, as text for people and as JSON.
-    pub(crate) mistakes: Option<Mistakes>,
+    pub(crate) mistakes: Option<Box<Mistakes>>,
 }
 
 /// Mistakes of a plan or an inventory.
@@ -54,7 +55,7 @@ impl Failure {
     pub(crate) fn mistakes(mistakes: &Diagnostics, color: Color) -> Self {
         let json = serde_json::to_value(mistakes.iter().collect::<Vec<_>>()).expect("diagnostics serialize");
         Self {
-            mistakes: Some(Mistakes { text: mistakes.render(color), json }),
+            mistakes: Some(Box::new(Mistakes { text: mistakes.render(color), json })),
             ..Self::new(Exit::Invalid, "mistakes", mistakes.to_string())
         }
     }
@@ -143,6 +144,19 @@ impl From<JournalError> for Failure {
             | JournalError::Damaged { .. }
             | JournalError::UnknownFormat { .. }
             | JournalError::UnknownEvent { .. } => Self::new(Exit::Journal, "journal", message),
+        }
+    }
+}
+
+impl From<DriverError> for Failure {
+    fn from(error: DriverError) -> Self {
+        let message = explain(&error);
+        match error {
+            DriverError::Journal(error) => error.into(),
+            DriverError::DiskFull { .. } => Self::new(Exit::Journal, "disk-full", message),
+            DriverError::UnknownKind { .. }
+            | DriverError::Unbuildable { .. }
+            | DriverError::UnknownHost { .. } => Self::new(Exit::Refused, "other-version", message),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::human::lines::op_name;
+use crate::human::words::op_name;
 use crate::preview::{Finding, Preview};
 use crate::view::{Change, Counts, Phase, RunView};
 

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         let mut text = format!("{OWN}: {error}");
         let mut cause = std::error::Error::source(&error);
         while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
+            text.extend([": ", &error.to_string()]);
             cause = error.source();
         }
         // With stderr gone there is nobody left to tell.

@@ -65,8 +65,9 @@ pub(crate) fn pick(state: &StateDir, named: Option<&str>, default: Default) -> R
     for ListedRun { id, summary } in list {
         // A run that cannot be read is not passed over: the one after it may not be the one that is meant.
         let unfinished = match summary?.state {
-            RunState::Running | RunState::CutOff => true,
-            RunState::Finished(Outcome::Failed | Outcome::Interrupted | Outcome::Stuck) => true,
+            RunState::Running
+            | RunState::CutOff
+            | RunState::Finished(Outcome::Failed | Outcome::Interrupted | Outcome::Stuck) => true,
             RunState::Finished(
                 Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned,
             ) => false,

@@ -27,9 +27,21 @@ pub(crate) fn operator() -> String {
     let user = if uid.is_root() { named("SUDO_USER") } else { None }
         .or_else(|| named("USER"))
         .or_else(|| named("LOGNAME"))
+        .or_else(|| user_name(uid.as_raw()))
         .unwrap_or_else(|| format!("uid-{}", uid.as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     certwright_engine::text::escape(&format!("{user}@{host}"))
+}
+
+/// The name that `/etc/passwd` gives a user.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let fields = |line: &str| -> Option<(String, u32)> {
+        let mut fields = line.split(':');
+        let name = fields.next()?.to_owned();
+        Some((name, fields.nth(1)?.parse().ok()?))
+    };
+    passwd.lines().filter_map(fields).find(|(_, number)| *number == uid).map(|(name, _)| name)
 }
 
 fn is_user(name: &str) -> bool {

@@ -92,13 +92,13 @@ type Looked = Result<(Verdict, String, Vec<String>), StepError>;
 pub(crate) async fn preview(plan: &Plan, registry: &Registry, hosts: &Hosts, clock: &Clock) -> Preview {
     let looker = Looker { plan, registry, hosts, clock };
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
-    let mut looked = looker.look(&plan.task_ids().filter(acting).collect::<Vec<_>>()).await;
-    let above = changes_above(plan, &looked);
+    let mut seen = looker.look(&plan.task_ids().filter(acting).collect::<Vec<_>>()).await;
+    let above = changes_above(plan, &seen);
     let clear = |id: &TaskId| !acting(id) && above[id.0 as usize].is_empty();
-    looked.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
+    seen.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
     let tasks = plan
         .task_ids()
-        .map(|task| foresee(plan, task, looked.remove(&task), &above[task.0 as usize]))
+        .map(|task| foresee(plan, task, seen.remove(&task), &above[task.0 as usize]))
         .collect();
     Preview { tasks }
 }

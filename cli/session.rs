@@ -77,11 +77,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Writes record 1: from here on the run exists.
-    pub(crate) fn begin(app: &App, begin: Begin) -> Result<Self, Failure> {
+    /// Writes record 1, at this wall time: from here on the run exists.
+    pub(crate) fn begin(app: &App, begin: Begin, wall_ms: u64) -> Result<Self, Failure> {
         let Begin { state, header, run, lock } = begin;
         let shape = Shape::from_plan(&header.plan, header.seed, IN_FLIGHT)?;
-        let (journal, first) = state.create(header, Stamp::now(&Clock::real()))?;
+        let (journal, first) = state.create(header, Stamp { wall_ms, mono: Clock::real().mono() })?;
         let mut machine = Machine::new(Arc::new(shape));
         machine.apply(&first)?;
         let view = RunView::begin(&first).ok_or_else(|| Failure::empty_journal(&run))?;
@@ -151,8 +151,7 @@ impl Session {
         runtime::block_on(time, async {
             let clock = match lab {
                 None => Clock::real(),
-                // A lab's time never goes back: what an earlier run waited for has passed there.
-                Some(lab) => Clock::virtual_from(Clock::system_wall_ms().max(lab.now_ms()?)),
+                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?),
             };
             let hosts = match lab {
                 None => hosts::real(view.plan(), app.ssh_config.as_deref()),
@@ -162,6 +161,11 @@ impl Session {
             driven.run(view, first, app.format).await
         })?
     }
+}
+
+/// The wall time at which a lab goes on. It never goes back: what an earlier run waited for has passed there.
+pub(crate) fn lab_wall_ms(lab: &Lab) -> Result<u64, Failure> {
+    Ok(Clock::system_wall_ms().max(lab.now_ms()?))
 }
 
 /// What a finished drive says, and how the program ends.

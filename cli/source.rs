@@ -147,13 +147,9 @@ fn is_private_group(gid: u32, uid: u32) -> bool {
     if gid != uid {
         return false;
     }
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let user = read("/etc/passwd")
-        .lines()
-        .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>())
-        .find(|fields| fields.get(2).is_some_and(|field| *field == uid.to_string()))
-        .map(|fields| fields[0].clone());
-    read("/etc/group").lines().map(|line| line.split(':').collect::<Vec<_>>()).all(|fields| {
+    let user = crate::place::user_name(uid);
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    groups.lines().map(|line| line.split(':').collect::<Vec<_>>()).all(|fields| {
         let ours = fields.get(2).is_some_and(|field| *field == gid.to_string());
         let members = fields.get(3).copied().unwrap_or_default();
         !ours || members.split(',').all(|member| member.is_empty() || user.as_deref() == Some(member))

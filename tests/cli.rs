@@ -1,5 +1,7 @@
 //! The program as its users meet it: standard output, standard error, exit code, and what is left on disk.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 #[path = "cli/program.rs"]
 mod program;
 
@@ -14,3 +16,15 @@ mod bad_plan;
 
 #[path = "cli/local.rs"]
 mod local;
+
+#[path = "cli/openssl.rs"]
+mod openssl;
+
+#[path = "cli/rehearse.rs"]
+mod rehearse;
+
+#[path = "cli/interrupted.rs"]
+mod interrupted;
+
+#[path = "cli/killed.rs"]
+mod killed;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use certwright_engine::plan::{Plan, PlanInfo};
 
 use super::count;
-use super::table::table;
+use super::table::{Cell, table};
 use crate::terminal::{Terminal, Tone, wrap};
 
 /// A plan by itself: its stages, steps and parameters.
@@ -14,15 +14,15 @@ pub(crate) fn info(name: &str, info: &PlanInfo, terminal: Terminal) -> String {
     for line in info.doc.iter().flat_map(|doc| wrap(doc, terminal.width.map(|width| width - 2))) {
         let _infallible = writeln!(out, "  {line}");
     }
-    let rows: Vec<Vec<String>> = info
+    let rows: Vec<Vec<Cell>> = info
         .stages
         .iter()
         .flat_map(|stage| {
             stage.steps.iter().map(move |step| {
                 vec![
-                    format!("{}/{}", stage.id, step.id),
-                    step.kind.clone(),
-                    format!("{}, rolling {}", stage.on, stage.rolling),
+                    Cell::plain(format!("{}/{}", stage.id, step.id)),
+                    Cell::plain(&step.kind),
+                    Cell::plain(format!("{}, rolling {}", stage.on, stage.rolling)),
                 ]
             })
         })
@@ -31,12 +31,13 @@ pub(crate) fn info(name: &str, info: &PlanInfo, terminal: Terminal) -> String {
     if info.params.is_empty() {
         return out;
     }
-    let rows: Vec<Vec<String>> = info
+    let rows: Vec<Vec<Cell>> = info
         .params
         .iter()
         .map(|param| {
             let default = param.default.clone().unwrap_or_else(|| "(must be given)".to_owned());
-            vec![param.name.clone(), param.ty.to_owned(), default, param.doc.clone().unwrap_or_default()]
+            let doc = param.doc.clone().unwrap_or_default();
+            vec![Cell::plain(&param.name), Cell::plain(param.ty), Cell::plain(default), Cell::plain(doc)]
         })
         .collect();
     let heading = ["PARAMETER", "TYPE", "DEFAULT", "WHAT IT IS FOR"];

@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
-use certwright_engine::machine::{Event, Evidence, Op, Outcome, Record, StepError, Stop, Verdict};
+use certwright_engine::machine::{Event, Evidence, Op, Record, StepError, Stop, Verdict};
 use certwright_engine::plan::{Plan, TaskId};
 
+use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Terminal, Tone, wrap};
 use crate::view::{Phase, RunView, TaskView};
 use crate::when;
@@ -81,7 +82,7 @@ impl Columns {
             let head = format!("{}{GAP}{word}", paint.tone(Tone::Faint, &clock));
             (head, CLOCK + WORD.max(line.word.len()) + GAP.len())
         };
-        let mut out = beside(head, used + GAP.len(), &line.text, terminal.width);
+        let mut out = beside(&head, used + GAP.len(), &line.text, terminal.width);
         for text in &line.evidence {
             let inner = terminal.width.map(|width| width.saturating_sub(CLOCK + 4));
             for piece in wrap(text, inner) {
@@ -93,7 +94,7 @@ impl Columns {
 }
 
 /// Puts `text` beside `head` when it fits, else below it.
-fn beside(head: String, used: usize, text: &str, width: Option<usize>) -> Vec<String> {
+fn beside(head: &str, used: usize, text: &str, width: Option<usize>) -> Vec<String> {
     if text.is_empty() {
         return vec![head.trim_end().to_owned()];
     }
@@ -252,49 +253,4 @@ pub(crate) fn one_line(command: &str) -> String {
 
 fn script_or(word: &str) -> &str {
     if word.contains('\n') { "'(script)'" } else { word }
-}
-
-/// The operation's name for people.
-pub(crate) fn op_name(op: Op) -> &'static str {
-    match op {
-        Op::Probe => "probe",
-        Op::Apply => "apply",
-        Op::Verify => "verify",
-        Op::Undo => "undo",
-    }
-}
-
-/// How a run ended, in one word.
-pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unchanged => "unchanged",
-        Outcome::Changed => "changed",
-        Outcome::Failed => "failed",
-        Outcome::Interrupted => "interrupted",
-        Outcome::Undone => "undone",
-        Outcome::Stuck => "stuck",
-        Outcome::Abandoned => "abandoned",
-    }
-}
-
-/// What that means.
-pub(crate) fn outcome_meaning(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unchanged => "everything was already as wanted",
-        Outcome::Changed => "everything is as wanted now, and verified",
-        Outcome::Failed => "nothing more was started; it can be resumed",
-        Outcome::Interrupted => "nothing more was started; it can be resumed",
-        Outcome::Undone => "what the run had changed is restored",
-        Outcome::Stuck => "an undo failed, a human is needed",
-        Outcome::Abandoned => "given up for good, its changes stay",
-    }
-}
-
-/// How good an outcome is.
-pub(crate) fn tone(outcome: Outcome) -> Tone {
-    match outcome {
-        Outcome::Unchanged | Outcome::Changed | Outcome::Undone => Tone::Good,
-        Outcome::Interrupted | Outcome::Abandoned => Tone::Warn,
-        Outcome::Failed | Outcome::Stuck => Tone::Bad,
-    }
 }

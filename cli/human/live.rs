@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certwright_engine::plan::TaskId;
 
-use super::lines::op_name;
+use super::words::op_name;
 use crate::terminal::{Paint, Tone};
 use crate::view::{Phase, RunView};
 use crate::when;

@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: writing (see [`crate::reporter`]) and looking at anything but the view.
 
+pub(crate) mod certificates;
+
 pub(crate) mod check;
 
 pub(crate) mod lines;
@@ -13,6 +15,8 @@ pub(crate) mod preview;
 pub(crate) mod report;
 
 pub(crate) mod table;
+
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use certwright_engine::machine::Outcome;
 use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
-use super::lines::{last_words, one_line, op_name, outcome_meaning, outcome_word, tone};
-use super::table::table;
+use super::certificates::certificate_table;
+use super::lines::{last_words, one_line};
+use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Paint, Terminal, Tone, wrap};
-use crate::view::{Change, Counts, Phase, RunView, TaskView, Trouble, count};
+use crate::view::{Counts, Phase, RunView, TaskView, Trouble, count};
 use crate::when;
 
 /// How the next commands are shown.
@@ -20,6 +21,8 @@ pub(crate) struct Next {
     pub(crate) options: String,
     /// False when the run's hosts vanish with the process (a rehearsal without `--lab`).
     pub(crate) kept: bool,
+    /// More lines below the outcome.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Columns before the lines below a heading word.
@@ -37,10 +40,10 @@ pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String 
     }
     let certificates = view.changes();
     if !certificates.is_empty() {
-        out.push_str(&certificate_table(&certificates, terminal.paint));
+        out.push_str(&certificate_table(&certificates, view.latest_ms, terminal.paint));
         out.push('\n');
     }
-    out.push_str(&totals(view, terminal.paint));
+    out.push_str(&totals(view, &next.notes, terminal));
     out.push_str(&next_commands(view, next, terminal.paint));
     out
 }
@@ -91,17 +94,25 @@ fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, termi
     let (plan, error, paint) = (view.plan(), &trouble.error, terminal.paint);
     let (step, host) = (plan.step(id), plan.host(id));
     let word = trouble_word(task.phase);
-    let mut out = format!("{}  {}\n", paint.tone(Tone::Bad, word), paint.tone(Tone::Strong, &error.message));
-    let mut field = |name: &str, text: &str| {
-        let width = terminal.width.map(|width| width.saturating_sub(12));
+    let mut out = String::new();
+    for (n, piece) in wrap(&error.message, terminal.width.map(|width| width.saturating_sub(word.len() + 2)))
+        .iter()
+        .enumerate()
+    {
+        let label = if n == 0 { word.to_owned() } else { " ".repeat(word.len()) };
+        let _infallible =
+            writeln!(out, "{}  {}", paint.tone(Tone::Bad, &label), paint.tone(Tone::Strong, piece));
+    }
+    let mut field = |name: &str, mark: &str, text: &str| {
+        let width = terminal.width.map(|width| width.saturating_sub(12 + mark.len()));
         for (n, piece) in wrap(text, width).iter().enumerate() {
             let label = if n == 0 { format!("{name:8}") } else { " ".repeat(8) };
-            let _infallible = writeln!(out, "  {}  {piece}", paint.tone(Tone::Faint, &label));
+            let _infallible = writeln!(out, "  {}  {mark}{piece}", paint.tone(Tone::Faint, &label));
         }
     };
     let address = host.address.as_ref().map(|address| format!(" ({address})")).unwrap_or_default();
-    field("host", &format!("{}{address}", host.name));
-    field("step", &format!("{}/{} ({})", step.stage, step.id, step.kind));
+    field("host", "", &format!("{}{address}", host.name));
+    field("step", "", &format!("{}/{} ({})", step.stage, step.id, step.kind));
     let of = if trouble.attempt <= step.retry.attempts {
         format!(" of {}", step.retry.attempts)
     } else {
@@ -109,18 +120,19 @@ fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, termi
     };
     field(
         "attempt",
+        "",
         &format!("{}{of}, in its {}; class {}", trouble.attempt, op_name(trouble.op), error.class.name()),
     );
     if let Some(evidence) = &error.evidence {
-        field("command", &one_line(&evidence.command));
+        field("command", "", &one_line(&evidence.command));
         let status = evidence.status.map_or("none was received".to_owned(), |status| status.to_string());
-        field("status", &status);
+        field("status", "", &status);
         for line in last_words(error, LAST_LINES) {
-            field("", &format!("| {line}"));
+            field("", "| ", &line);
         }
     }
     if let Some(remedy) = &error.remedy {
-        field("remedy", remedy);
+        field("remedy", "", remedy);
     }
     out
 }
@@ -173,24 +185,9 @@ fn host_state(view: &RunView, tasks: &[(TaskId, &TaskView)]) -> String {
     parts.join(", ")
 }
 
-/// Every certificate, before and after.
-pub(crate) fn certificate_table(certificates: &[Change], paint: Paint) -> String {
-    let date = |ms: Option<u64>| ms.map_or_else(|| "absent".to_owned(), when::date);
-    let rows: Vec<Vec<String>> = certificates
-        .iter()
-        .map(|change| {
-            let after = match change.after_ms {
-                after if after == change.before_ms => "unchanged".to_owned(),
-                after => date(after),
-            };
-            vec![change.host.clone(), change.certificate.clone(), date(change.before_ms), after]
-        })
-        .collect();
-    table(&["HOST", "CERTIFICATE", "ENDED BEFORE", "ENDS NOW (UTC)"], &rows, 0, paint)
-}
-
-/// The outcome, the counts and the time, in two lines.
-fn totals(view: &RunView, paint: Paint) -> String {
+/// The outcome in a line, then the counts, the time and what else is to be noted.
+fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
+    let paint = terminal.paint;
     let (word, meaning, tone) = match view.outcome {
         Some(outcome) => (outcome_word(outcome), outcome_meaning(outcome), tone(outcome)),
         None => ("unfinished", "the run has not come to an end", Tone::Warn),
@@ -198,25 +195,26 @@ fn totals(view: &RunView, paint: Paint) -> String {
     let lasted = when::lasted(Duration::from_millis(view.worked_ms()));
     let time = if view.header.lab.is_some() { format!("{lasted} of virtual time") } else { lasted };
     let retries: u32 = view.tasks.iter().map(|task| task.retries).sum();
-    let retried = match retries {
+    let again = match retries {
         0 => String::new(),
         1 => "; 1 attempt failed and was retried".to_owned(),
         n => format!("; {n} attempts failed and were retried"),
     };
-    let mut out = format!(
-        "{}  {}\n{:INDENT$}{}: {}{retried}; {time}\n",
-        paint.tone(tone, &word.to_uppercase()),
-        paint.tone(Tone::Strong, meaning),
-        "",
+    let head = format!("{}  {}\n", paint.tone(tone, &word.to_uppercase()), paint.tone(Tone::Strong, meaning));
+    let mut facts = vec![format!(
+        "{}: {}{again}; {time}",
         super::count(view.tasks.len(), "task"),
-        counts_words(view.counts()),
-    );
+        counts_words(view.counts())
+    )];
     let stays = stays_changed(view);
     if !stays.is_empty() {
-        let _infallible = writeln!(out, "{:INDENT$}cannot be undone and stays: {}", "", stays.join(", "));
+        facts.push(format!("cannot be undone and stays: {}", stays.join(", ")));
     }
-    let _infallible = writeln!(out, "{:INDENT$}run {}", "", view.header.run);
-    out
+    facts.push(format!("run {}", view.header.run));
+    facts.extend(notes.iter().cloned());
+    let lines =
+        facts.iter().flat_map(|fact| wrap(fact, terminal.width.map(|width| width.saturating_sub(INDENT))));
+    lines.fold(head, |text, line| format!("{text}{:INDENT$}{line}\n", ""))
 }
 
 /// After an undo: what stays as the run made it, since its kind cannot restore it.

@@ -1,5 +1,7 @@
 //! What an operator reads, word for word.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use certwright_engine::machine::{Event, Outcome, Stop, Verdict};
 use certwright_engine::plan::TaskId;
 use expect_test::{Expect, expect};
@@ -37,7 +39,7 @@ fn check(actual: &str, expected: &Expect) {
 }
 
 fn kept() -> Next {
-    Next { options: String::new(), kept: true }
+    Next { kept: true, ..Next::default() }
 }
 
 fn renewed_after_a_deadline() -> Story {
@@ -120,7 +122,7 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
-            cp-2  apiserver    2026-11-23 22:45  unchanged
+            cp-2  apiserver    2026-11-23 22:45  not looked at since
 
             FAILED  nothing more was started; it can be resumed
               5 tasks: 1 failed, 1 changed, 2 unchanged, 1 not begun; 1 attempt failed and was retried; 15 s
@@ -136,7 +138,7 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
 #[test]
 fn a_failed_rehearsal_whose_nodes_are_gone_does_not_offer_a_resume() {
     let view = failed_on_the_second_node().view();
-    let text = report(&view, &Next { options: String::new(), kept: false }, terminal(None));
+    let text = report(&view, &Next::default(), terminal(None));
     assert!(text.contains("--lab DIR") && !text.contains("certwright resume"), "{text}");
 }
 
@@ -157,7 +159,7 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
               cp-2         1 undone, 1 not begun
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
-            cp-1  apiserver    2026-11-23 22:45  unchanged
+            cp-1  apiserver    2026-11-23 22:45  restored
             cp-2  apiserver    2026-11-23 22:45  unchanged
 
             UNDONE  what the run had changed is restored

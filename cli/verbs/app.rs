@@ -1,6 +1,7 @@
 //! What every verb is given: where results go, where runs are kept, and how people's words become values.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
 use certwright_engine::plan::{Choices, Color, Plan, Source, resolve};
@@ -51,12 +52,14 @@ impl App {
     /// How the next commands are shown.
     pub(crate) fn next(&self) -> Next {
         let given = [("--state-dir", &self.state_dir), ("--ssh-config", &self.ssh_config)];
-        let options = given
-            .into_iter()
-            .filter_map(|(option, path)| Some((option, path.as_ref()?)))
-            .map(|(option, path)| format!(" {option} {}", crate::human::word(&path.display().to_string())))
-            .collect();
-        Next { options, kept: true }
+        let mut options = String::new();
+        for (option, path) in given {
+            if let Some(path) = path {
+                let path = crate::human::word(&path.display().to_string());
+                let _infallible = write!(options, " {option} {path}");
+            }
+        }
+        Next { options, kept: true, notes: Vec::new() }
     }
 
     /// A plan resolved against an inventory.
@@ -106,9 +109,4 @@ pub(crate) fn choices(args: &ChoiceArgs) -> Result<Choices, Failure> {
         })
         .collect::<Result<_, Failure>>()?;
     Ok(Choices { set, limit: args.limit.clone() })
-}
-
-/// An absolute path for the journal, which outlives this process's working folder.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }

@@ -8,7 +8,7 @@ use super::app::as_source;
 use crate::args::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::human::table::table;
+use crate::human::table::{Cell, table};
 use crate::source::{self, SHIPPED};
 use crate::terminal::out;
 use crate::{human, json};
@@ -47,8 +47,9 @@ fn list(app: &App) {
             out(&json::document("plans", json!({ "plans": plans, "kinds": kinds })));
         }
         Format::Human => {
-            let plans: Vec<_> = SHIPPED.iter().map(|plan| vec![plan.name.to_owned()]).collect();
-            let kinds: Vec<_> = kinds().map(|kind| vec![kind.name.to_owned(), kind.doc.to_owned()]).collect();
+            let plans: Vec<_> = SHIPPED.iter().map(|plan| vec![Cell::plain(plan.name)]).collect();
+            let kinds: Vec<_> =
+                kinds().map(|kind| vec![Cell::plain(kind.name), Cell::plain(kind.doc)]).collect();
             out(&table(&["SHIPPED PLAN"], &plans, 0, app.terminal.paint));
             out("\n");
             out(&table(&["STEP KIND", "WHAT IT IS FOR"], &kinds, 0, app.terminal.paint));

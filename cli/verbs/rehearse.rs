@@ -18,11 +18,11 @@ use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
-use crate::session::{Begin, Session};
+use crate::session::{Begin, Session, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::out;
 use crate::view::RunView;
-use crate::{json, when};
+use crate::{human, json, when};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -54,11 +54,12 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
     }
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
-    let view = Session::begin(app, begin)?.drive_on(app, Input::Tick, Some(&lab))?;
+    let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, Some(&lab))?;
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
-    tell(app, &view, &next, &Closing { faults, fired, lasted, lab: args.lab.as_deref() });
+    let lab = args.lab.as_deref().zip(nodes.first());
+    tell(app, &view, next, &Closing { faults, fired, lasted, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
 }
 
@@ -152,51 +153,56 @@ struct Closing<'a> {
     faults: Vec<Fault>,
     fired: Vec<Fired>,
     lasted: Duration,
-    lab: Option<&'a Path>,
+    /// The kept lab and its first node.
+    lab: Option<(&'a Path, &'a String)>,
 }
 
 impl Closing<'_> {
-    fn lines(&self, view: &RunView) -> String {
-        let mut text = String::new();
-        let survived = if Exit::from(view.outcome.unwrap_or(certwright_engine::machine::Outcome::Failed))
-            == Exit::Done
-        {
-            "met and survived"
-        } else {
-            "met"
+    fn met(&self, fault: &Fault) -> Option<&Fired> {
+        self.fired.iter().find(|fired| fired.fault == *fault)
+    }
+
+    fn notes(&self, view: &RunView) -> Vec<String> {
+        let done = view.outcome.map(Exit::from) == Some(Exit::Done);
+        let word = if done { "met and survived" } else { "met" };
+        let mut notes: Vec<String> = self
+            .faults
+            .iter()
+            .map(|fault| match self.met(fault) {
+                Some(fired) => format!("fault {fault}: {word}, at {}", when::clock(fired.at_ms)),
+                None => format!("fault {fault}: NOT met, so it proved nothing"),
+            })
+            .collect();
+        notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
+        notes
+    }
+
+    /// What can be done with a kept lab after a run that came to its end.
+    fn next(&self, view: &RunView, options: &str) -> String {
+        let Some((lab, node)) = self.lab.filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done)) else {
+            return String::new();
         };
-        for fault in &self.faults {
-            let met = self.fired.iter().find(|fired| fired.fault == *fault);
-            match met {
-                Some(fired) => {
-                    let at = when::clock(fired.at_ms);
-                    text.push_str(&format!("  fault {fault}: {survived}, at {at}\n"));
-                }
-                None => text.push_str(&format!("  fault {fault}: NOT met, so it proved nothing\n")),
-            }
-        }
-        text.push_str(&format!("  rehearsed in {}\n", when::lasted(self.lasted)));
-        if let Some(lab) = self.lab {
-            let lab = lab.display();
-            text.push_str(&format!(
-                "\nLook at it\n  openssl x509 -noout -enddate -in {lab}/cp-1/etc/kubernetes/pki/apiserver.crt\n  \
-                 certwright rehearse --lab {lab}    # again: everything should be unchanged\n"
-            ));
-        }
-        text
+        let lab = human::word(&lab.display().to_string());
+        format!(
+            "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
+             certwright{options} rehearse --lab {lab}  # again: everything should be unchanged\n"
+        )
     }
 }
 
-fn tell(app: &App, view: &RunView, next: &Next, closing: &Closing<'_>) {
+fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
     match app.format {
         Format::Human => {
-            out(&format!("\n{}{}", report::report(view, next, app.terminal), closing.lines(view)));
+            let next = Next { notes: closing.notes(view), ..next };
+            let report = report::report(view, &next, app.terminal);
+            out(&format!("\n{report}{}", closing.next(view, &next.options)));
         }
         Format::Json => {
             let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
-            let met = |fault: &Fault| closing.fired.iter().any(|fired| fired.fault == *fault);
-            let faults = closing.faults.iter().map(|f| json!({ "fault": f.to_string(), "met": met(f) }));
-            summary["faults"] = faults.collect();
+            let faults = &closing.faults;
+            let met =
+                |fault: &Fault| json!({ "fault": fault.to_string(), "met": closing.met(fault).is_some() });
+            summary["faults"] = faults.iter().map(met).collect();
             summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
             out(&json::document("summary", summary));
         }

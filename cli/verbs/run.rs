@@ -36,5 +36,5 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     if app.format == Format::Human {
         out("\n");
     }
-    Session::begin(app, begin)?.drive(app, Input::Tick)
+    Session::begin(app, begin, Clock::system_wall_ms())?.drive(app, Input::Tick)
 }

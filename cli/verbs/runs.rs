@@ -7,9 +7,9 @@ use super::App;
 use crate::args::{Format, RunsArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::human::lines::outcome_word;
-use crate::human::table::table;
-use crate::terminal::out;
+use crate::human::table::{Cell, table};
+use crate::human::words::{outcome_word, tone};
+use crate::terminal::{Tone, out};
 use crate::{json, when};
 
 /// Lists; a run that cannot be read is listed with why.
@@ -44,29 +44,28 @@ pub(crate) fn runs(app: &App, _args: &RunsArgs) -> Result<Exit, Failure> {
         out(&format!("No runs in {}.\n", state.root().display()));
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<String>> = list
+    let rows: Vec<Vec<Cell>> = list
         .iter()
         .map(|ListedRun { id, summary }| match summary {
             Ok(summary) => row(id.as_str(), summary),
-            Err(error) => {
-                let dash = || "-".to_owned();
-                vec![id.to_string(), "unreadable".into(), dash(), dash(), crate::failure::explain(error)]
-            }
+            Err(error) => [id.as_str(), "unreadable", "-", "-", &crate::failure::explain(error)]
+                .map(Cell::plain)
+                .to_vec(),
         })
         .collect();
     out(&table(&["RUN", "STATE", "STARTED (UTC)", "CLUSTER", "PLAN"], &rows, 0, app.terminal.paint));
     Ok(Exit::Done)
 }
 
-fn row(id: &str, summary: &RunSummary) -> Vec<String> {
+fn row(id: &str, summary: &RunSummary) -> Vec<Cell> {
     let plan = &summary.header.plan;
     let rehearsal = summary.header.lab.as_ref().map(|lab| format!(" (rehearsal in {lab})"));
     vec![
-        id.to_owned(),
-        state_name(summary.state).to_owned(),
-        when::date(summary.started_ms),
-        plan.cluster.name.clone(),
-        format!("{}{}", plan.name, rehearsal.unwrap_or_default()),
+        Cell::plain(id),
+        Cell { text: state_name(summary.state).to_owned(), tone: state_tone(summary.state) },
+        Cell::plain(when::date(summary.started_ms)),
+        Cell::plain(&plan.cluster.name),
+        Cell::plain(format!("{}{}", plan.name, rehearsal.unwrap_or_default())),
     ]
 }
 
@@ -75,5 +74,13 @@ fn state_name(state: RunState) -> &'static str {
         RunState::Running => "running",
         RunState::CutOff => "cut off",
         RunState::Finished(outcome) => outcome_word(outcome),
+    }
+}
+
+fn state_tone(state: RunState) -> Tone {
+    match state {
+        RunState::Running => Tone::Strong,
+        RunState::CutOff => Tone::Warn,
+        RunState::Finished(outcome) => tone(outcome),
     }
 }

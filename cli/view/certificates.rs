@@ -19,6 +19,10 @@ pub(crate) struct Change {
     pub(crate) before_ms: Option<u64>,
     /// NotAfter when the run last saw it, ms since 1970; None when it was not there.
     pub(crate) after_ms: Option<u64>,
+    /// Whether it was another one in between.
+    pub(crate) restored: bool,
+    /// Whether nobody has looked since a change of it was begun.
+    pub(crate) unsure: bool,
 }
 
 /// The certificates of all hosts, each host's in the order they were first seen.
@@ -32,6 +36,8 @@ struct Dates {
     name: String,
     before_ms: Option<u64>,
     after_ms: Option<u64>,
+    moved: bool,
+    unsure: bool,
 }
 
 impl Certificates {
@@ -40,8 +46,24 @@ impl Certificates {
         for (name, end) in ends(facts) {
             let of_host = self.by_host.entry(host).or_default();
             match of_host.iter_mut().find(|dates| dates.name == name) {
-                Some(dates) => dates.after_ms = end,
-                None => of_host.push(Dates { name, before_ms: end, after_ms: end }),
+                Some(dates) => {
+                    dates.moved |= dates.after_ms != end;
+                    dates.after_ms = end;
+                    dates.unsure = false;
+                }
+                None => {
+                    of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false, unsure: false })
+                }
+            }
+        }
+    }
+
+    /// A change of what these facts speak of begins: until somebody looks again nothing is sure.
+    pub(super) fn begin_change(&mut self, host: HostIndex, facts: &Facts) {
+        let of_host = self.by_host.entry(host).or_default();
+        for (name, _) in ends(facts) {
+            for dates in of_host.iter_mut().filter(|dates| dates.name == name) {
+                dates.unsure = true;
             }
         }
     }
@@ -57,6 +79,8 @@ impl Certificates {
                     certificate: dates.name.clone(),
                     before_ms: dates.before_ms,
                     after_ms: dates.after_ms,
+                    restored: dates.moved && dates.before_ms == dates.after_ms,
+                    unsure: dates.unsure,
                 })
                 .collect()
         };

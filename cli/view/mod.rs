@@ -162,6 +162,9 @@ impl RunView {
             Event::Probed { attempt, verdict, facts, summary, .. } => {
                 task.first.get_or_insert_with(|| facts.clone());
                 self.certificates.saw(host, facts);
+                if *verdict == Verdict::Drifted {
+                    self.certificates.begin_change(host, facts);
+                }
                 task.summary = Some(summary.clone());
                 let phase = match (verdict, task.acted) {
                     (Verdict::Drifted, _) => Phase::Running(Op::Apply),
@@ -189,7 +192,12 @@ impl RunView {
                 task.trouble = Some(Trouble { attempt: *attempt, op: *op, error: error.clone() });
                 task.enter(*attempt, Phase::Failed, record);
             }
-            Event::StepUndoStarted { attempt, .. } => task.enter(*attempt, Phase::Running(Op::Undo), record),
+            Event::StepUndoStarted { attempt, .. } => {
+                if let Some(first) = &task.first {
+                    self.certificates.begin_change(host, first);
+                }
+                task.enter(*attempt, Phase::Running(Op::Undo), record);
+            }
             Event::Undone { attempt, summary, .. } => {
                 if let Some(first) = &task.first {
                     self.certificates.saw(host, first);

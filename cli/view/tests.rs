@@ -70,3 +70,13 @@ fn after_an_undo_the_old_dates_are_shown_whoever_looked_last() {
     story.push(Event::Undone { task: TaskId(1), attempt: 2, summary: "restored".into() });
     assert_eq!(story.view().changes()[0].after_ms, Some(1_000_000));
 }
+
+#[test]
+fn dates_are_not_claimed_after_a_change_that_nobody_saw_end() {
+    let mut story = Story::begin();
+    story.starts(1, 1).probed(1, 1, Verdict::Drifted, ends(OLD)).fails(1, 1);
+    assert!(story.view().changes()[0].unsure);
+    story.push(Event::Resumed { operator: "ops@ws".into() });
+    story.starts(1, 2).probed(1, 2, Verdict::Satisfied, ends(NEW));
+    assert!(!story.view().changes()[0].unsure);
+}

@@ -42,7 +42,9 @@ fn replay(bencher: Bencher, tasks: u32) {
     run(&shape, &records[0].clone(), |batch| records.extend(batch));
     bencher.counter(ItemsCount::new(records.len())).bench(|| {
         let mut machine = Machine::new(Arc::clone(&shape));
-        records.iter().for_each(|record| machine.apply(record).expect("a record fits"));
+        for record in &records {
+            machine.apply(record).expect("a record fits");
+        }
         assert_eq!(machine.outcome(), Some(Outcome::Unchanged));
     });
 }

@@ -54,14 +54,14 @@ impl Clock {
     /// Milliseconds since 1970 as the wall clock of this machine has them.
     #[expect(clippy::disallowed_methods, reason = "this module is where the wall clock is read")]
     pub fn system_wall_ms() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
     }
 
     /// Milliseconds since 1970.
     pub fn wall_ms(&self) -> u64 {
         match &self.0 {
             Source::Real => Self::system_wall_ms(),
-            Source::Virtual { wall_ms, start } => wall_ms + start.elapsed().as_millis() as u64,
+            Source::Virtual { wall_ms, start } => wall_ms + millis(start.elapsed()),
         }
     }
 
@@ -70,15 +70,15 @@ impl Clock {
         match &self.0 {
             Source::Real => {
                 let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-                Mono(t.tv_sec as u64 * 1000 + t.tv_nsec as u64 / 1_000_000)
+                Mono(millis(t.try_into().expect("the time since boot is not negative")))
             }
-            Source::Virtual { start, .. } => Mono(start.elapsed().as_millis() as u64),
+            Source::Virtual { start, .. } => Mono(millis(start.elapsed())),
         }
     }
 
     /// Waits for `duration`; a suspended machine's sleep counts, to within five seconds.
     pub async fn sleep(&self, duration: Duration) {
-        let until = self.mono().plus(duration.as_millis() as u64);
+        let until = self.mono().plus(millis(duration));
         loop {
             let left = until.since(self.mono());
             if left == 0 {
@@ -87,4 +87,9 @@ impl Clock {
             tokio::time::sleep(Duration::from_millis(left.min(5_000))).await;
         }
     }
+}
+
+/// Whole milliseconds; more than u64 holds (585 million years) is as good as for ever.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,10 @@
 //! Sequence numbers and times are left out of the state; a state is a 128-bit hash. The bounds of each shape are
 //! fixed and printed.
 
+#![expect(clippy::print_stdout, reason = "a suite says how much it ran")]
+
+#[path = "model/actions.rs"]
+mod actions;
 #[path = "model/explore.rs"]
 mod explore;
 #[path = "model/hash.rs"]

@@ -78,7 +78,7 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
         TIME  workstation  files/second  changed    the effect of cp is there
 
         CHANGED  everything is as wanted now, and verified
-          2 tasks: 2 changed; 0.1 s
+          2 tasks: 2 changed; TOOK
           run RUN
     "#]]);
     assert!(place.path("second").exists());
@@ -102,7 +102,7 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
         TIME  workstation  files/second  unchanged  the effect of cp is there
 
         UNCHANGED  everything was already as wanted
-          2 tasks: 2 unchanged; 0.0 s
+          2 tasks: 2 unchanged; TOOK
           run RUN
     "#]]);
 }
@@ -214,7 +214,7 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
           workstation  FAILED at files/second, 1 changed
 
         FAILED  nothing more was started; it can be resumed
-          2 tasks: 1 failed, 1 changed; 0.1 s
+          2 tasks: 1 failed, 1 changed; TOOK
           run RUN
 
         Next
@@ -232,7 +232,7 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
         TIME  workstation  files/second  changed    the effect of cp is there
 
         CHANGED  everything is as wanted now, and verified
-          2 tasks: 2 changed; 0.2 s
+          2 tasks: 2 changed; TOOK
           run RUN
     "#]]);
     assert!(place.path("second").exists());
@@ -281,7 +281,7 @@ fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
           workstation  FAILED at files/second, 1 changed
 
         FAILED  nothing more was started; it can be resumed
-          2 tasks: 1 failed, 1 changed; 0.2 s
+          2 tasks: 1 failed, 1 changed; TOOK
           run RUN
 
         Next

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use crate::redact::redact;
 
+const NOBODY: u32 = 65_534;
+
 /// A folder with a home, and the program run from within it.
 pub(crate) struct Place {
     dir: TempDir,
@@ -79,7 +81,6 @@ impl Place {
         if !rustix::process::geteuid().is_root() {
             return self.run(args);
         }
-        const NOBODY: u32 = 65_534;
         let program = self.path("certwright");
         // Copied by another process: a copy open for writing here could be inherited by a neighbour's fork.
         let copied = self.under("cp", concat!(env!("CARGO_BIN_EXE_certwright"), " certwright")).status();
@@ -127,7 +128,7 @@ impl Ran {
         let mut text = format!("exit {code}\n");
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.is_empty() {
-                text.push_str(&format!("--- {name}\n{stream}"));
+                text.extend(["--- ", name, "\n", stream]);
             }
         }
         redact(&text, &self.root)

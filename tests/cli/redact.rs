@@ -9,6 +9,8 @@ const MASKS: &[(&str, &str)] = &[
     ("9999-99-99 99:99:99", "DATE TIME"),
     ("9999-99-99 99:99", "DATE"),
     ("99:99:99", "TIME"),
+    ("9 min 99 s", "TOOK"),
+    ("9.9 s", "TOOK"),
 ];
 
 /// The text with everything masked that is not the same every time.

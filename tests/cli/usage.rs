@@ -107,7 +107,7 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
               --fault <FAULT>     What goes wrong, as FAULT@HOST, or `none` (may be repeated) [default for a
                                   new lab: one DeadlineExceeded]
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts of every stage, and the workstation (may be repeated)
+              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated)
           -h, --help              Print help
 
         Common options:

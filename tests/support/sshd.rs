@@ -24,6 +24,21 @@ pub(crate) struct Setup {
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
 }
 
+impl Setup {
+    /// A node whose own folders are those below `root` (made where they are missing): what a control-plane
+    /// node keeps, and `/usr/local/bin` for programs that only this node has.
+    pub(crate) fn node(root: &Path) -> Self {
+        let own =
+            ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/certwright", "/usr/local/bin"];
+        let binds = own.map(|target| {
+            let source = root.join(target.trim_start_matches('/'));
+            fs::create_dir_all(&source).expect("a folder of the node");
+            (source, PathBuf::from(target))
+        });
+        Self { config: String::new(), binds: binds.to_vec() }
+    }
+}
+
 /// A login user of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum User {

@@ -62,16 +62,17 @@ pub trait Host: Send + Sync {
     async fn close(&self);
 }
 
-/// All hosts of a run by name.
+/// All hosts of a run by name; a clone is cheap.
 #[derive(Clone, Default)]
 pub struct Hosts {
-    by_name: BTreeMap<String, (HostSpec, Arc<dyn Host>)>,
+    by_name: Arc<BTreeMap<String, (HostSpec, Arc<dyn Host>)>>,
 }
 
 impl Hosts {
     /// Collects hosts with what the plan says of them.
     pub fn new(hosts: impl IntoIterator<Item = (HostSpec, Arc<dyn Host>)>) -> Self {
-        Self { by_name: hosts.into_iter().map(|(spec, host)| (spec.name.clone(), (spec, host))).collect() }
+        let by_name = hosts.into_iter().map(|(spec, host)| (spec.name.clone(), (spec, host))).collect();
+        Self { by_name: Arc::new(by_name) }
     }
 
     /// The host with this name.

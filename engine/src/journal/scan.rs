@@ -46,6 +46,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// Bytes before it.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Sequence number of the last record before it.
     pub fn seq(&self) -> u64 {
         self.seq

@@ -97,6 +97,16 @@ impl Journal {
         Self { path: path.to_owned(), ..self }
     }
 
+    /// Id of the run.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// The file, as messages name it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Sequence number of the last durable record.
     pub fn seq(&self) -> u64 {
         self.end.seq

@@ -19,14 +19,14 @@ impl Machine {
         self.in_flight.insert(task);
     }
 
-    /// Keeps the facts of this attempt's probe, and of the first one for ever where undo will want them.
+    /// Keeps the facts of this attempt's probe for its apply, and those of the first one for verify and undo.
     pub(super) fn keep_facts(&mut self, task: TaskId, facts: &Facts) {
         let is_first = !std::mem::replace(&mut self.tasks[task.0 as usize].probed, true);
         if facts.0.is_null() {
             return;
         }
         let facts = Arc::new(facts.clone());
-        if is_first && self.is_restorable(task) {
+        if is_first {
             self.first_facts.insert(task, Arc::clone(&facts));
         }
         self.facts.insert(task, facts);
@@ -42,6 +42,9 @@ impl Machine {
     /// The task is done, and those that waited for it may become ready.
     pub(super) fn finish(&mut self, task: TaskId, phase: Phase) {
         self.budgets.remove(&task);
+        if !self.is_restorable(task) {
+            self.first_facts.remove(&task);
+        }
         self.land(task, phase);
         self.done += 1;
         self.changed += u32::from(phase == Phase::Changed);

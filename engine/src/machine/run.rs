@@ -41,7 +41,7 @@ pub struct Machine {
     pub(super) budgets: BTreeMap<TaskId, Budget>,
     /// Facts of this attempt's probe, for tasks in flight; absent when the probe gave none.
     pub(super) facts: BTreeMap<TaskId, Arc<Facts>>,
-    /// Facts of the first probe, for tasks that can be undone; absent when it gave none.
+    /// Facts of the first probe, for tasks that are not done and those that can be undone; absent when it gave none.
     pub(super) first_facts: BTreeMap<TaskId, Arc<Facts>>,
     pub(super) done: u32,
     pub(super) changed: u32,
@@ -60,6 +60,8 @@ pub(super) struct Slot {
     /// Whether a probe of it ever answered that it drifted.
     pub(super) probed: bool,
 }
+
+const _: () = assert!(size_of::<Slot>() == 12, "a million tasks are 12 MB");
 
 /// What a task has used of its retry policy since the run (re)started.
 #[derive(Clone, Copy)]
@@ -177,16 +179,17 @@ impl Machine {
         self.slot(task).entered_apply
     }
 
-    /// What an operation is told: apply and verify the facts of this attempt's probe, undo those of the task's
-    /// first probe in this run. None for a probe and for what is not wanted.
+    /// What an operation is told: apply the facts of this attempt's probe, verify and undo those of the task's
+    /// first probe in this run (after a resume the last probe may already have seen the effect). None for a
+    /// probe and for what is not wanted.
     pub fn facts_for(&self, want: &Want) -> Option<&Facts> {
         if !self.is_wanted(want) {
             return None;
         }
         let facts = match want.op {
             Op::Probe => return None,
-            Op::Apply | Op::Verify => self.facts.get(&want.task),
-            Op::Undo => self.first_facts.get(&want.task),
+            Op::Apply => self.facts.get(&want.task),
+            Op::Verify | Op::Undo => self.first_facts.get(&want.task),
         };
         Some(facts.map_or(&NO_FACTS, Arc::as_ref))
     }

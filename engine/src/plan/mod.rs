@@ -1,8 +1,17 @@
 //! The plan language: TOML text in, a validated, immutable [`Plan`] out.
 //!
-//! Pure: no clock, no I/O, no tokio, no randomness; callers hand in text. Every mistake of a file is reported
-//! at once, as [`Diagnostic`]s. A [`Plan`] is resolved: no parameter, group or rolling order is left in it, it
-//! is stored whole in the journal of its run, and resume never reads the TOML again.
+//! Pure: no clock, no I/O, no tokio, no randomness; callers hand in text. Every mistake of plan, inventory,
+//! `--set` and `--limit` is reported at once, as [`Diagnostics`]; [`TABLE`] lists their codes. A [`Plan`] is
+//! resolved: no parameter, group or rolling order is left in it, it is stored whole in the journal of its run,
+//! and resume never reads the TOML again.
+//!
+//! ```text
+//! text --section--> tables with places --param, stage, step--> PlanFile --+
+//!                                      --inventory-----------> Inventory -+--choices, lower--> Plan
+//! ```
+//!
+//! Deliberately absent: files and their permissions (the CLI's), defaults of kinds (their [`KindSchema`]'s),
+//! expressions (a reference is a whole value, and nothing is ever computed).
 
 mod model;
 mod retry;

@@ -74,7 +74,8 @@ pub trait Step: Send + Sync {
         Err(StepError::new(ErrorClass::Invalid, "this kind only checks and has nothing to apply"))
     }
 
-    /// Looks again after apply; must be satisfied.
+    /// Looks again after apply; must be satisfied. `facts` are those of the task's first probe in this run: after
+    /// a resume the last one may already have seen the effect.
     async fn verify(&self, cx: &Context, _facts: &Facts) -> Result<Probe, StepError> {
         let probe = self.probe(cx).await?;
         match probe.verdict {

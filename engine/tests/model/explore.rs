@@ -7,8 +7,9 @@ use certwright_engine::machine::Record;
 use certwright_engine::plan::TaskId;
 use expect_test::expect_file;
 
+use crate::actions::Action;
 use crate::hash::hash128;
-use crate::node::{Action, Node, Rig};
+use crate::node::{Node, Rig};
 use crate::rules::Rule;
 use crate::shapes::{CASES, Case};
 use crate::transitions::{Taken, run_kind, task_kind};
@@ -72,7 +73,7 @@ pub(crate) fn explore(rig: &Rig) -> Result<Report, Broken> {
         progress: Progress::default(),
         report,
     };
-    search.report.acceptable.note_acceptable(&fresh, &search.first, rig.case.tasks());
+    search.report.acceptable.note_acceptable(&fresh, &search.first, &rig.case);
     let start = rig.start(&mut search.report.taken).map_err(|rule| Broken { rule, trace: Vec::new() })?;
     search.reach(start, None);
     while !search.frontier.is_empty() {
@@ -119,10 +120,9 @@ impl Search<'_> {
         } else if node.world.alive {
             self.progress.alive.push(id);
         }
-        let tasks = self.rig.case.tasks();
-        let kinds: Vec<_> = (0..tasks).map(|t| kind_of(&node, TaskId(t as u32))).collect();
+        let kinds: Vec<_> = self.rig.case.ids().map(|(_, task)| kind_of(&node, task)).collect();
         if self.abstractions.insert(hash128(&(kinds, run_kind(node.machine.run_state())))) {
-            self.report.acceptable.note_acceptable(&node.machine, &self.first, tasks);
+            self.report.acceptable.note_acceptable(&node.machine, &self.first, &self.rig.case);
         }
         self.frontier.push((id, node));
         id

@@ -16,7 +16,8 @@ struct Lanes(u64, u64);
 
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ ((product >> 64) as u64)
+    let bytes = (product ^ product >> 64).to_le_bytes();
+    u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"))
 }
 
 impl Hasher for Lanes {
@@ -50,6 +51,6 @@ impl Hasher for Lanes {
     }
 
     fn write_isize(&mut self, x: isize) {
-        self.write_u64(x as u64);
+        self.write_u64(x.cast_unsigned() as u64);
     }
 }

@@ -1,36 +1,14 @@
-//! A state of the exploration (machine and world together), what can happen in it, and what follows.
+//! A state of the exploration (machine and world together), and what follows from an action.
 
 use certwright_engine::clock::Mono;
-use certwright_engine::machine::{Event, Input, Machine, Op, Outcome, Record, Stop, Verdict, Want};
-use certwright_engine::plan::TaskId;
+use certwright_engine::machine::{Event, Input, Machine, Op, Outcome, Record, Want};
 
+use crate::actions::Action;
 use crate::mutants::Mutant;
 use crate::rules::{Rule, check_start, check_state, ensure};
-use crate::shapes::{Case, MAX};
+use crate::shapes::{Case, MAX, task_id};
 use crate::transitions::Taken;
 use crate::world::{Answer, Effect, Value, World};
-
-/// One thing that happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// The operation in flight of a task ends.
-    Ends(usize, Answer),
-    /// Time passes until the earliest retry is due.
-    Clock,
-    /// Time passes until every retry is due.
-    LongTime,
-    /// The operator interrupts; of what is dropped this much happens.
-    Interrupt(Stop, [Effect; MAX]),
-    /// The process dies: all it knew since its last write is lost, and of what was in flight this much happens
-    /// (all of it: the acknowledgement was lost).
-    Crash([Effect; MAX]),
-    /// A new process goes on.
-    Resume,
-    /// A new process undoes.
-    Undo,
-    /// The operator gives up.
-    Abandon,
-}
 
 /// A state.
 #[derive(Clone)]
@@ -62,99 +40,13 @@ impl Rig {
         Ok(node)
     }
 
-    /// All that can happen in a state.
-    pub(crate) fn actions(&self, node: &Node) -> Vec<Action> {
-        let (world, mut actions) = (&node.world, Vec::new());
-        let run = node.machine.run_state();
-        let may_restart = world.restarts < self.case.restarts;
-        if !world.alive {
-            if may_restart && run.can_resume() {
-                actions.push(Action::Resume);
-            }
-            if may_restart && run.can_undo() {
-                actions.push(Action::Undo);
-            }
-            if run.can_abandon() {
-                actions.push(Action::Abandon);
-            }
-            return actions;
-        }
-        for (task, place) in world.of(&self.case) {
-            if let Some((op, _)) = place.live {
-                let answers = self.answers(node, task, op);
-                actions.extend(answers.into_iter().map(|answer| Action::Ends(task, answer)));
-            }
-        }
-        if node.machine.deadline().is_some() {
-            actions.extend([Action::Clock, Action::LongTime]);
-        }
-        if world.stop.is_none() {
-            actions.push(Action::Interrupt(Stop::Drain, [Effect::None; MAX]));
-        }
-        if world.stop != Some(Stop::Cancel) {
-            let dropped = |task: usize| !self.case.finishes(task);
-            let fates = self.fates(node, dropped);
-            actions.extend(fates.into_iter().map(|effects| Action::Interrupt(Stop::Cancel, effects)));
-        }
-        if may_restart {
-            actions.extend(self.fates(node, |_| true).into_iter().map(Action::Crash));
-        }
-        actions
-    }
-
-    fn answers(&self, node: &Node, task: usize, op: Op) -> Vec<Answer> {
-        let place = &node.world.places[task];
-        let faulty = node.world.faults < self.case.faults;
-        let is_check = self.case.is_checking(task);
-        let mut answers = match op {
-            Op::Probe if is_check => vec![Answer::Checked(Verdict::Satisfied)],
-            Op::Probe if place.value == Value::Unknown => {
-                vec![Answer::Found(Value::Start), Answer::Found(Value::Want)]
-            }
-            Op::Probe | Op::Apply | Op::Verify | Op::Undo => vec![Answer::Honest],
-        };
-        if faulty {
-            match op {
-                Op::Probe if is_check => answers.push(Answer::Checked(Verdict::Drifted)),
-                Op::Probe | Op::Verify => {}
-                Op::Apply => answers.extend([Answer::Idle, Answer::No(Effect::Half)]),
-                Op::Undo => answers.push(Answer::No(Effect::Half)),
-            }
-            answers.extend([Answer::Lost(Effect::None), Answer::No(Effect::None)]);
-            if matches!(op, Op::Apply | Op::Undo) {
-                answers.extend([Answer::Lost(Effect::Half), Answer::Lost(Effect::Full)]);
-            }
-        }
-        answers
-    }
-
-    /// Every way in which the acts in flight of these tasks may go on when nobody watches them.
-    fn fates(&self, node: &Node, which: impl Fn(usize) -> bool) -> Vec<[Effect; MAX]> {
-        let mut fates = vec![[Effect::None; MAX]];
-        for (task, place) in node.world.of(&self.case).filter(|(task, _)| which(*task)) {
-            let acts = matches!(place.live, Some((Op::Apply | Op::Undo, _)));
-            let is_loose = self.mutant.is_some_and(|m| m.applies_before_durable(place, &self.case, task));
-            if acts || is_loose {
-                let base = fates.clone();
-                for effect in [Effect::Half, Effect::Full] {
-                    fates.extend(base.iter().map(|fate| {
-                        let mut fate = *fate;
-                        fate[task] = effect;
-                        fate
-                    }));
-                }
-            }
-        }
-        fates
-    }
-
     /// The state after an action, or the rule it breaks.
     pub(crate) fn step(&self, node: &Node, action: Action, taken: &mut Taken) -> Result<Node, Rule> {
         let mut next = node.clone();
         let machine_deadline = next.machine.deadline().unwrap_or_default();
         match action {
             Action::Ends(task, answer) => {
-                let input = self.end(&mut next, task, answer);
+                let input = end(&mut next, task, answer);
                 self.turn(&mut next, Some(input), Mono(0), taken)?;
             }
             Action::Clock => self.turn(&mut next, None, machine_deadline, taken)?,
@@ -190,12 +82,6 @@ impl Rig {
             }
         }
         Ok(next)
-    }
-
-    fn end(&self, node: &mut Node, task: usize, answer: Answer) -> Input {
-        let (op, attempt) = node.world.places[task].live.expect("what ends is in flight");
-        let result = node.world.end(task, answer);
-        Input::Ended { task: TaskId(task as u32), attempt, op, result }
     }
 
     /// A mutant's apply was under way before the probe that asked for it was durable.
@@ -336,4 +222,11 @@ impl Rig {
         place.live = Some((want.op, want.attempt));
         Ok(())
     }
+}
+
+/// The operation in flight of a task ends.
+fn end(node: &mut Node, task: usize, answer: Answer) -> Input {
+    let (op, attempt) = node.world.places[task].live.expect("what ends is in flight");
+    let result = node.world.end(task, answer);
+    Input::Ended { task: task_id(task), attempt, op, result }
 }

@@ -3,7 +3,6 @@
 use certwright_engine::machine::{
     Direction, IllegalTransition, Machine, Op, Outcome, RunState, Stop, TaskState, Want,
 };
-use certwright_engine::plan::TaskId;
 
 use crate::shapes::Case;
 use crate::world::{Place, Value, World};
@@ -13,7 +12,7 @@ use crate::world::{Place, Value, World};
 pub(crate) enum Rule {
     /// An apply, verify or undo is told the facts of the right probe.
     ProbeFacts,
-    /// An undo is told the facts of the first probe.
+    /// A verify and an undo are told the facts of the first probe.
     FirstFacts,
     /// Apply begins only where a probe of this attempt saw that it is needed.
     ProbeFirst,
@@ -73,7 +72,7 @@ pub(crate) fn check_start(case: &Case, world: &World, machine: &Machine, want: W
             ensure(place.value != Value::Want, Rule::RepeatedApply)?;
             ensure(machine.facts_for(&want) == Some(&place.seen.facts()), Rule::ProbeFacts)
         }
-        Op::Verify => ensure(machine.facts_for(&want) == Some(&place.seen.facts()), Rule::ProbeFacts),
+        Op::Verify => ensure(machine.facts_for(&want) == Some(&place.first.facts()), Rule::FirstFacts),
         Op::Undo => check_undo(case, world, task),
     }
 }
@@ -91,9 +90,9 @@ fn check_undo(case: &Case, world: &World, task: usize) -> Result<(), Rule> {
 /// What must hold between turns.
 pub(crate) fn check_state(case: &Case, world: &World, machine: &Machine) -> Result<(), Rule> {
     ensure(machine.wants().count() <= case.limit, Rule::Limit)?;
-    for (task, place) in world.of(case) {
+    for ((task, place), (_, id)) in world.of(case).zip(case.ids()) {
         let done = case.is_checking(task) && place.passed || place.value == Value::Want;
-        match machine.task_state(TaskId(task as u32)) {
+        match machine.task_state(id) {
             TaskState::Unchanged => ensure(!place.entered && done, Rule::UnchangedOnly)?,
             TaskState::Changed => ensure(place.entered, Rule::UnchangedOnly)?,
             TaskState::Blocked { unmet } => ensure(unmet > 0, Rule::DependenciesFirst)?,
@@ -111,12 +110,11 @@ pub(crate) fn check_state(case: &Case, world: &World, machine: &Machine) -> Resu
         }
     }
     match machine.run_state() {
-        RunState::New => Ok(()),
         RunState::Active { .. } if world.alive => {
             let moves = world.of(case).any(|(_, place)| place.live.is_some()) || machine.deadline().is_some();
             ensure(moves, Rule::Deadlock)
         }
-        RunState::Active { .. } => Ok(()),
+        RunState::New | RunState::Active { .. } => Ok(()),
         RunState::Finished { direction, outcome } => check_end(case, world, direction, outcome),
     }
 }

@@ -90,6 +90,11 @@ impl Case {
         self.kinds.len()
     }
 
+    /// The tasks by place and id.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (usize, TaskId)> + use<> {
+        (0..self.tasks()).map(|task| (task, task_id(task)))
+    }
+
     pub(crate) fn is_checking(&self, task: usize) -> bool {
         self.kinds.as_bytes()[task] == b'c'
     }
@@ -117,8 +122,8 @@ impl Case {
     fn plan(&self, without: Option<usize>) -> Plan {
         let edges = self.edges.iter().enumerate().filter(|(i, _)| Some(*i) != without).map(|(_, edge)| *edge);
         let edges: Vec<(u8, u8)> = edges.collect();
-        let tasks = (0..self.tasks()).map(|task| Task {
-            step: StepIndex(task as u32),
+        let tasks = self.ids().map(|(task, id)| Task {
+            step: StepIndex(id.0),
             host: HostIndex(0),
             after: edges.iter().filter(|e| e.1 as usize == task).map(|e| TaskId(e.0.into())).collect(),
         });
@@ -166,4 +171,9 @@ impl Case {
             undo,
         }
     }
+}
+
+/// The id of the task at a place.
+pub(crate) fn task_id(task: usize) -> TaskId {
+    TaskId(u32::try_from(task).expect("a shape is small"))
 }

@@ -8,6 +8,8 @@ use certwright_engine::machine::{
 };
 use certwright_engine::plan::{ErrorClass, TaskId};
 
+use crate::shapes::Case;
+
 const EVENTS: [&str; 25] = [
     "run-started",
     "step-started",
@@ -101,9 +103,9 @@ impl Taken {
 
     /// Notes every event that the machine would accept in this state, whoever made it. Events of another
     /// attempt must never be accepted.
-    pub(crate) fn note_acceptable(&mut self, machine: &Machine, first: &Record, tasks: usize) {
+    pub(crate) fn note_acceptable(&mut self, machine: &Machine, first: &Record, case: &Case) {
         self.note_if_acceptable(machine, first.body.clone());
-        for task in (0..tasks as u32).map(TaskId) {
+        for (_, task) in case.ids() {
             let attempt = machine.attempt(task);
             for event in task_events(task, attempt) {
                 self.note_if_acceptable(machine, event);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use certwright_engine::machine::{Event, Machine, Record, Shape};
 
-use crate::node::{Action, Rig};
+use crate::actions::Action;
+use crate::node::Rig;
 use crate::shapes::CASES;
 use crate::transitions::Taken;
 

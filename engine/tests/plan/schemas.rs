@@ -87,7 +87,7 @@ const fn kind(name: &'static str, nature: Nature, undo: UndoSupport, fields: &'s
     KindSchema { name, doc: "", fields, nature, cancel, undo, timeout_ms: 60_000, check: |_| Ok(()) }
 }
 
-/// The fields of the kinds that the shipped plan uses, as certwright-steps declares them.
+/// The fields of the kinds of certwright-steps, as it declares them.
 pub(crate) const SHIPPED: Kinds = Kinds(&[
     kind(
         "preflight",
@@ -192,6 +192,16 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
         &[
             field("components", FieldType::SomeOf(COMPONENTS), ALL_COMPONENTS),
             field("patterns", FieldType::Strings, Some(r#"["x509: "]"#)),
+        ],
+    ),
+    kind(
+        "command",
+        Nature::Acting,
+        UndoSupport::Unsupported,
+        &[
+            field("argv", FieldType::Strings, None),
+            field("unless", FieldType::Strings, Some("[]")),
+            field("creates", FieldType::OptionalString, None),
         ],
     ),
 ]);

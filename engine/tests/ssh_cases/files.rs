@@ -83,25 +83,14 @@ async fn names_come_sorted_whatever_they_are() {
 #[tokio::test]
 async fn nodes_in_private_mount_namespaces_do_not_see_each_other() {
     let folder = Folder::new("namespaces");
-    let targets =
-        ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/certwright", "/usr/local/bin"];
     let mut nodes = Vec::new();
     for name in ["cp-1", "cp-2", "cp-3"] {
         let root = folder.path().join(name);
-        let binds = targets.map(|target| {
-            let source = root.join(target.trim_start_matches('/'));
-            std::fs::create_dir_all(&source).expect("a folder");
-            (source, target.into())
-        });
+        let setup = Setup::node(&root);
         let tool = root.join("usr/local/bin/which-node");
         std::fs::write(&tool, format!("#!/bin/sh\necho {name}\n")).expect("written");
         std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("set");
-        let setup = Setup { config: String::new(), binds: binds.to_vec() };
-        let sshd = Sshd::start(&root.join("sshd"), &setup);
-        let state = root.join("state");
-        std::fs::create_dir(&state).expect("a folder");
-        std::fs::create_dir(root.join("control")).expect("a folder");
-        nodes.push((name, sshd, root));
+        nodes.push((name, Sshd::start(&folder.path().join(format!("{name}-sshd")), &setup), root));
     }
     for (name, sshd, root) in &nodes {
         let spec = certwright_engine::plan::HostSpec {

@@ -64,6 +64,26 @@ async fn a_mutating_command_runs_to_its_end_when_our_ssh_is_killed() {
 }
 
 #[tokio::test]
+async fn a_command_whose_shell_was_killed_is_still_waited_for() {
+    let node = Node::start("shell-killed");
+    let host = node.host();
+    let (shell, done) = (node.path("shell"), node.path("done"));
+    let script = format!("echo $PPID >{shell}.new; mv {shell}.new {shell}; sleep 1; : >{done}");
+    let command = Command::mutates(sh(&script));
+    let breaking = async {
+        until("it runs", || exists(&shell)).await;
+        let pid = std::fs::read_to_string(&shell).expect("there");
+        kill(pid.trim().parse().expect("a process id"));
+    };
+    let (result, ()) = tokio::join!(host.run(&command), breaking);
+    let error = result.expect_err("there can be no result");
+    assert!(matches!(error, HostError::Unknown { .. }), "{error}");
+    assert!(!exists(&done), "it still runs");
+    host.settle(Duration::from_secs(10)).await.expect("it ends");
+    assert!(exists(&done), "the command itself holds the lock");
+}
+
+#[tokio::test]
 async fn a_mutating_command_past_its_deadline_is_left_to_finish() {
     let node = Node::start("late");
     let host = node.host();

@@ -10,7 +10,7 @@ use super::LabError;
 use super::exec::{Call, Place, exec};
 use super::files::Files;
 use super::programs::NAMES;
-use super::store::Locked;
+use super::store::Store;
 
 /// Which lab and which of its hosts a program plays on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub fn program(seat: &Seat, argv: &[String], now_ms: u64) -> Result<Played, LabE
         return Ok(Played::Elsewhere);
     }
     let files = Files::new(&seat.dir);
-    let mut locked = Locked::open(&seat.dir)?;
+    let store = Store::new(&seat.dir);
+    let mut locked = store.open()?;
     let call = Call { host: &seat.host, argv, now: now_ms, place: Place::Machine };
     let answer = exec(&mut locked.state, &files, call)?;
     locked.save()?;

@@ -132,7 +132,11 @@ impl Shell<'_> {
     }
 
     /// Takes a fault of this kind that waits for this host and whose argument fits.
-    pub(super) fn fault(&mut self, kind: FaultKind, fits: impl Fn(Option<&str>) -> bool) -> Option<super::Fault> {
+    pub(super) fn fault(
+        &mut self,
+        kind: FaultKind,
+        fits: impl Fn(Option<&str>) -> bool,
+    ) -> Option<super::Fault> {
         let line = self.line();
         self.world.state.take_fault(kind, self.call.host, &line, fits)
     }

@@ -78,9 +78,13 @@ impl FaultKind {
             Self::DeadlineExceededAfter => {
                 ("stop|renew", "the same, but what was asked for happens all the same")
             }
-            Self::DeadlineUnknown => ("", "crictl stop fails with `code = Unknown ... context deadline exceeded`"),
+            Self::DeadlineUnknown => {
+                ("", "crictl stop fails with `code = Unknown ... context deadline exceeded`")
+            }
             Self::DeadlineUnknownAfter => ("", "the same, but the container ends"),
-            Self::RenewDies => ("COUNT", "kubeadm renew ends with status 1 after COUNT certificates (default 5)"),
+            Self::RenewDies => {
+                ("COUNT", "kubeadm renew ends with status 1 after COUNT certificates (default 5)")
+            }
             Self::RenewLies => ("", "kubeadm renew reports success and changes nothing"),
             Self::ContainerStaysDown => {
                 ("COMPONENT", "a stopped container stays down until its sandbox or the kubelet is restarted")
@@ -104,13 +108,13 @@ impl FaultKind {
 
 /// The list of faults for `--fault help`.
 pub fn help() -> String {
-    let mut text = String::from("NAME[=ARG]@HOST[*TIMES]\n");
-    for kind in FaultKind::ALL {
+    let line = |kind: FaultKind| {
         let (argument, what) = kind.help();
         let argument = if argument.is_empty() { String::new() } else { format!("[={argument}]") };
-        text.push_str(&format!("  {:<40}{what}\n", format!("{}{argument}@HOST", kind.name())));
-    }
-    text
+        format!("  {:<40}{what}\n", format!("{}{argument}@HOST", kind.name()))
+    };
+    let lines: Vec<String> = FaultKind::ALL.into_iter().map(line).collect();
+    format!("NAME[=ARG]@HOST[*TIMES]\n{}", lines.concat())
 }
 
 /// A fault, as `--fault` has it.
@@ -167,9 +171,14 @@ impl FromStr for Fault {
             FaultError::Unknown { name: name.to_owned(), known: known.join(", ") }
         })?;
         let (host, times) = match place.split_once('*') {
-            Some((host, times)) => (host, times.parse().ok().filter(|t| *t > 0).ok_or_else(|| {
-                FaultError::Argument { fault: kind.name(), takes: "a count after `*`", argument: times.into() }
-            })?),
+            Some((host, times)) => (
+                host,
+                times.parse().ok().filter(|t| *t > 0).ok_or_else(|| FaultError::Argument {
+                    fault: kind.name(),
+                    takes: "a count after `*`",
+                    argument: times.into(),
+                })?,
+            ),
             None => (place, 1),
         };
         if host.is_empty() {
@@ -210,7 +219,8 @@ impl Fault {
             FaultKind::DeadlineUnknown | FaultKind::DeadlineUnknownAfter | FaultKind::RenewLies => false,
         };
         let takes = if takes.is_empty() { "no argument" } else { takes };
-        let refuse = || FaultError::Argument { fault: self.kind.name(), takes, argument: argument.to_owned() };
+        let refuse =
+            || FaultError::Argument { fault: self.kind.name(), takes, argument: argument.to_owned() };
         if fits { Ok(()) } else { Err(refuse()) }
     }
 }
@@ -222,7 +232,7 @@ impl fmt::Display for Fault {
             write!(f, "={argument}")?;
         }
         write!(f, "@{}", self.host)?;
-        if self.times != 1 { write!(f, "*{}", self.times) } else { Ok(()) }
+        if self.times == 1 { Ok(()) } else { write!(f, "*{}", self.times) }
     }
 }
 

@@ -3,9 +3,9 @@
 //! Everything the lab writes carries lab time as its modification time, so that "written after the container
 //! started" holds when virtual time runs ahead of the machine's. Paths never leave their folder.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -57,20 +57,17 @@ impl Files {
     }
 
     /// Writes a file in place, as kubeadm does: its mode stays, a reader may see half of it.
-    pub(super) fn write(
-        &self,
-        host: &str,
-        path: &str,
-        bytes: &[u8],
-        mode: u32,
-        now: u64,
-    ) -> io::Result<()> {
+    pub(super) fn write(&self, host: &str, path: &str, bytes: &[u8], mode: u32, now: u64) -> io::Result<()> {
         let path = self.path(host, path)?;
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&path)?;
+        let is_new = !path.exists();
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&path)?;
+        if is_new {
+            // Whatever the umask of this process is.
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
         file.write_all(bytes)?;
         file.set_modified(system_time(now))
     }
@@ -84,7 +81,6 @@ impl Files {
         mode: u32,
         now: u64,
     ) -> io::Result<()> {
-        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
         let path = self.path(host, path)?;
         let parent = path.parent().unwrap_or(&self.dir).to_owned();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&parent)?;
@@ -93,7 +89,7 @@ impl Files {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
         file.set_modified(system_time(now))?;
-        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.set_permissions(Permissions::from_mode(mode))?;
         std::fs::rename(&new, &path)
     }
 
@@ -117,6 +113,12 @@ impl Files {
         };
         paths.iter().filter_map(one).max().unwrap_or(0)
     }
+}
+
+/// Makes a folder with exactly this mode; the lab's own folder, where it is new, is for its owner alone.
+pub(super) fn folder(place: &Path, mode: u32) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(place)?;
+    std::fs::set_permissions(place, Permissions::from_mode(mode))
 }
 
 /// `None` for a file that is not there.

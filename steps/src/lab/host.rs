@@ -5,6 +5,7 @@
 //! never held across a wait.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use super::LabError;
 use super::exec::{Answer, Call, Place, exec, line};
 use super::fault::FaultKind;
 use super::files::{Files, absent_is_none};
-use super::store::Locked;
+use super::store::{Locked, Store};
 use super::world::World;
 
 /// The largest file that is read, bytes.
@@ -26,6 +27,7 @@ const LIMIT: u64 = 1 << 20;
 pub(super) struct LabHost {
     name: String,
     files: Files,
+    store: Arc<Store>,
     clock: Clock,
 }
 
@@ -38,8 +40,8 @@ enum Started {
 
 impl LabHost {
     /// The host called `name` of the lab in `files`.
-    pub(super) fn new(name: &str, files: Files, clock: Clock) -> Self {
-        Self { name: name.to_owned(), files, clock }
+    pub(super) fn new(name: &str, files: Files, store: Arc<Store>, clock: Clock) -> Self {
+        Self { name: name.to_owned(), files, store, clock }
     }
 
     fn refused(&self, why: impl std::fmt::Display) -> HostError {
@@ -56,8 +58,8 @@ impl LabHost {
     }
 
     /// Opens the lab's state, brought up to now.
-    fn open(&self) -> Result<Locked, LabError> {
-        let mut locked = Locked::open(self.files.dir())?;
+    fn open(&self) -> Result<Locked<'_>, LabError> {
+        let mut locked = self.store.open()?;
         World { state: &mut locked.state, files: &self.files }.advance(self.clock.wall_ms())?;
         Ok(locked)
     }
@@ -66,7 +68,8 @@ impl LabHost {
         let mut locked = self.open()?;
         let now = locked.state.now;
         let changes = command.effect == Effect::Mutates;
-        let program = command.argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or_default()).to_owned();
+        let program =
+            command.argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or_default()).to_owned();
         let text = line(&command.argv);
         let is_it = |argument: Option<&str>| changes && argument.is_none_or(|a| a == program);
         if locked.state.take_fault(FaultKind::DropBefore, &self.name, &text, is_it).is_some() {
@@ -151,7 +154,9 @@ impl Host for LabHost {
         let fail = |e: std::io::Error| self.refused(format_args!("read {path}: {e}"));
         match absent_is_none(std::fs::metadata(&place)).map_err(fail)? {
             None => Ok(None),
-            Some(meta) if meta.len() > LIMIT => Err(self.refused(format_args!("read {path}: larger than 1 MiB"))),
+            Some(meta) if meta.len() > LIMIT => {
+                Err(self.refused(format_args!("read {path}: larger than 1 MiB")))
+            }
             Some(_) => absent_is_none(std::fs::read(&place)).map_err(fail),
         }
     }

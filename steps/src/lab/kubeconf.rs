@@ -50,7 +50,8 @@ pub(super) fn data(kubeconfig: &str, field: &str) -> Option<String> {
 
 /// A field's plain value. Kubeconfigs in the lab's own folders are one cluster, one user.
 pub(super) fn value<'a>(kubeconfig: &'a str, field: &str) -> Option<&'a str> {
-    let find = |line: &'a str| line.trim_start().trim_start_matches("- ").strip_prefix(field)?.strip_prefix(':');
+    let find =
+        |line: &'a str| line.trim_start().trim_start_matches("- ").strip_prefix(field)?.strip_prefix(':');
     let value = kubeconfig.lines().find_map(find)?.trim();
     Some(value.trim_matches('"'))
 }
@@ -58,10 +59,7 @@ pub(super) fn value<'a>(kubeconfig: &'a str, field: &str) -> Option<&'a str> {
 /// The same kubeconfig with another certificate and key.
 pub(super) fn with_pair(kubeconfig: &str, pair: &Minted) -> String {
     let line = |line: &str| {
-        let replaced = [
-            ("client-certificate-data:", &pair.certificate),
-            ("client-key-data:", &pair.key),
-        ];
+        let replaced = [("client-certificate-data:", &pair.certificate), ("client-key-data:", &pair.key)];
         let found = replaced.iter().find(|(field, _)| line.trim_start().starts_with(field));
         match found {
             Some((field, pem)) => {

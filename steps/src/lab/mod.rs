@@ -8,6 +8,7 @@
 //! Deliberately absent: networks and kernels (a connection is lost only by a fault), other versions than 1.36, and
 //! anything that no procedure looks at.
 
+mod build;
 mod clockwork;
 mod create;
 mod door;
@@ -21,6 +22,7 @@ mod programs;
 mod spec;
 mod state;
 mod store;
+mod subjects;
 mod templates;
 mod world;
 
@@ -36,7 +38,7 @@ pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 
 use files::Files;
-use store::Locked;
+use store::{Locked, Store};
 
 /// Why a lab cannot be made, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -112,25 +114,30 @@ impl LabError {
 #[derive(Debug, Clone)]
 pub struct Lab {
     files: Files,
+    store: Arc<Store>,
 }
 
 impl Lab {
     /// Makes a lab in `dir`, which may exist but must not hold one, as of the clock's wall time.
     pub fn create(dir: impl AsRef<Path>, spec: &LabSpec, clock: &Clock) -> Result<Self, LabError> {
-        let files = Files::new(dir.as_ref());
-        create::create(&files, spec, clock.wall_ms())?;
-        Ok(Self { files })
+        let lab = Self::at(dir.as_ref());
+        create::create(&lab.files, spec, clock.wall_ms())?;
+        Ok(lab)
     }
 
     /// Opens the lab in `dir`.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, LabError> {
-        let lab = Self { files: Files::new(dir.as_ref()) };
+        let lab = Self::at(dir.as_ref());
         lab.locked()?;
         Ok(lab)
     }
 
-    fn locked(&self) -> Result<Locked, LabError> {
-        Locked::open(self.files.dir())
+    fn at(dir: &Path) -> Self {
+        Self { files: Files::new(dir), store: Arc::new(Store::new(dir)) }
+    }
+
+    fn locked(&self) -> Result<Locked<'_>, LabError> {
+        self.store.open()
     }
 
     /// Its folder.
@@ -140,7 +147,7 @@ impl Lab {
 
     /// What it was made from.
     pub fn spec(&self) -> Result<LabSpec, LabError> {
-        Ok(self.locked()?.state.spec)
+        Ok(self.locked()?.state.spec.clone())
     }
 
     /// The latest time it has seen, ms since 1970; a clock for it starts here or later.
@@ -151,7 +158,7 @@ impl Lab {
     /// A host of the lab by its name, `workstation` among them.
     pub fn host(&self, name: &str, clock: Clock) -> Result<Arc<dyn Host>, LabError> {
         self.known(name)?;
-        Ok(Arc::new(host::LabHost::new(name, self.files.clone(), clock)))
+        Ok(Arc::new(host::LabHost::new(name, self.files.clone(), Arc::clone(&self.store), clock)))
     }
 
     fn known(&self, name: &str) -> Result<(), LabError> {
@@ -174,12 +181,13 @@ impl Lab {
 
     /// The faults that have happened, in their order.
     pub fn faults_fired(&self) -> Result<Vec<Fired>, LabError> {
-        Ok(self.locked()?.state.fired)
+        Ok(self.locked()?.state.fired.clone())
     }
 
     /// The faults whose moment has not come.
     pub fn faults_waiting(&self) -> Result<Vec<Fault>, LabError> {
-        let state = self.locked()?.state;
+        let locked = self.locked()?;
+        let state = &locked.state;
         let fired = |fault: &Fault| state.fired.iter().any(|f| f.fault == *fault);
         let lasts = |a: &fault::Armed| a.fault.kind == FaultKind::Slow && fired(&a.fault);
         Ok(state.faults.iter().filter(|a| a.left > 0 && !lasts(a)).map(|a| a.fault.clone()).collect())

@@ -118,22 +118,20 @@ impl LabSpec {
     pub fn inventory(&self) -> String {
         let quote = |text: &str| serde_json::to_string(text).expect("a string serializes to JSON");
         let Cluster { name, namespace, kubeconfig, admin_kubeconfig } = &self.cluster;
-        let mut text = format!(
+        let admin = admin_kubeconfig.iter().map(|path| format!("admin-kubeconfig = {}\n", quote(path)));
+        let host = |node: &NodeSpec| {
+            format!(
+                "\n[[host]]\nname = {}\naddress = {}\ngroups = [\"control-plane\"]\n",
+                quote(&node.name),
+                quote(&node.address)
+            )
+        };
+        let cluster = format!(
             "[cluster]\nname = {}\nnamespace = {}\nkubeconfig = {}\n",
             quote(name),
             quote(namespace),
             quote(kubeconfig)
         );
-        if let Some(path) = admin_kubeconfig {
-            text.push_str(&format!("admin-kubeconfig = {}\n", quote(path)));
-        }
-        for node in &self.nodes {
-            text.push_str(&format!(
-                "\n[[host]]\nname = {}\naddress = {}\ngroups = [\"control-plane\"]\n",
-                quote(&node.name),
-                quote(&node.address)
-            ));
-        }
-        text
+        std::iter::once(cluster).chain(admin).chain(self.nodes.iter().map(host)).collect()
     }
 }

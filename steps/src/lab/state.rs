@@ -109,8 +109,22 @@ pub(super) struct Container {
     pub(super) came_up: bool,
     /// The certificate it signed itself when it started (PEM); empty for others than controller-manager and scheduler.
     pub(super) own: String,
-    /// Lines it wrote, oldest first.
-    pub(super) log: Vec<(u64, String)>,
+    /// What it complained of and when, oldest first.
+    pub(super) log: Vec<(u64, Complaint)>,
+}
+
+/// What a container writes about certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) enum Complaint {
+    /// An etcd member turned a peer at this address away.
+    RefusedPeer(String),
+    /// An API server met an etcd whose certificate ended then, s since 1970.
+    ExpiredEtcd(i64),
+    /// A client met, at this address, an API server whose certificate ended then, s since 1970.
+    ExpiredServer(String, i64),
+    /// A client was turned away by the API server.
+    Unauthorized,
 }
 
 /// A certificate as a process holds it.
@@ -230,8 +244,8 @@ impl State {
     /// 64 hex digits that no other id of this lab has, the same in every lab with this seed and history.
     pub(super) fn id(&mut self) -> String {
         self.issued += 1;
-        let digest = Sha256::digest(format!("{}/{}", self.spec.seed, self.issued));
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        let seed = format!("{}/{}", self.spec.seed, self.issued);
+        crate::pki::Digest::of(seed.as_bytes()).to_string()
     }
 
     /// A serial number: 8 bytes, positive, never the same twice.

@@ -1,13 +1,15 @@
 //! The lab's state on disk: one file, one lock.
 //!
 //! `DIR/.lab/lock` is held for the time of one command, so programs of several processes take turns;
-//! `DIR/.lab/state.json` (0600: it holds a kubeconfig) is replaced atomically. Deliberately absent: fsync. A lab
-//! need not survive a power cut.
+//! `DIR/.lab/state.json` (0600: it holds a kubeconfig) is replaced atomically, so its file number tells whether what a
+//! process remembers is still what is there. Time that passed without any effect is not written. Deliberately absent:
+//! fsync. A lab need not survive a power cut.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::LabError;
 use super::state::State;
@@ -15,40 +17,89 @@ use super::state::State;
 /// The version of the state's format.
 pub(super) const FORMAT: u32 = 1;
 
+/// A lab's state, remembered by one process between two commands.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    remembered: Mutex<Option<Remembered>>,
+}
+
+/// What was read or written last.
+#[derive(Debug, Clone)]
+struct Remembered {
+    stamp: Stamp,
+    state: Arc<State>,
+}
+
+/// File number, size and modification time of the state's file.
+type Stamp = (u64, u64, i64, i64);
+
+impl Store {
+    /// The state of the lab in `dir`.
+    pub(super) fn new(dir: &Path) -> Self {
+        Self { folder: dir.join(".lab"), remembered: Mutex::new(None) }
+    }
+
+    /// Waits for the lock and reads the state.
+    pub(super) fn open(&self) -> Result<Locked<'_>, LabError> {
+        let lock = lock(&self.folder)?;
+        let path = self.folder.join("state.json");
+        let stamp = stamp(&path)?;
+        let remembered = self.memory().as_ref().filter(|r| r.stamp == stamp).map(|r| Arc::clone(&r.state));
+        let before = match remembered {
+            Some(state) => state,
+            None => Arc::new(read(&path)?),
+        };
+        let state = State::clone(&before);
+        Ok(Locked { store: self, before, stamp, state, _lock: lock })
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Option<Remembered>> {
+        // What is remembered is replaced whole, so a panic elsewhere leaves it sound.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The state under its lock.
 #[derive(Debug)]
-pub(super) struct Locked {
-    folder: PathBuf,
-    before: Vec<u8>,
+pub(super) struct Locked<'a> {
+    store: &'a Store,
+    before: Arc<State>,
+    stamp: Stamp,
     /// The state; written back by [`Locked::save`].
     pub(super) state: State,
     _lock: File,
 }
 
-impl Locked {
-    /// Waits for the lock and reads the state of the lab in `dir`.
-    pub(super) fn open(dir: &Path) -> Result<Self, LabError> {
-        let folder = dir.join(".lab");
-        let lock = lock(&folder)?;
-        let path = folder.join("state.json");
-        let before = std::fs::read(&path).map_err(|e| LabError::io("read", &path, e))?;
-        let state: State = serde_json::from_slice(&before)
-            .map_err(|source| LabError::State { path: path.clone(), source })?;
-        if state.format != FORMAT {
-            return Err(LabError::Format { path, found: state.format });
+impl Locked<'_> {
+    /// Writes the state where more than its clock has changed.
+    pub(super) fn save(self) -> Result<(), LabError> {
+        let Self { store, before, mut stamp, mut state, _lock } = self;
+        let now = std::mem::replace(&mut state.now, before.now);
+        let changed = state != *before;
+        state.now = now;
+        if changed {
+            replace(&store.folder, &serde_json::to_vec(&state).expect("the state serializes to JSON"))?;
+            stamp = self::stamp(&store.folder.join("state.json"))?;
         }
-        Ok(Self { folder, before, state, _lock: lock })
-    }
-
-    /// Writes the state where it has changed.
-    pub(super) fn save(&mut self) -> Result<(), LabError> {
-        let bytes = serde_json::to_vec(&self.state).expect("the state serializes to JSON");
-        if bytes != self.before {
-            replace(&self.folder, &bytes)?;
-            self.before = bytes;
-        }
+        *store.memory() = Some(Remembered { stamp, state: Arc::new(state) });
         Ok(())
     }
+}
+
+fn read(path: &Path) -> Result<State, LabError> {
+    let bytes = std::fs::read(path).map_err(|e| LabError::io("read", path, e))?;
+    let state: State =
+        serde_json::from_slice(&bytes).map_err(|source| LabError::State { path: path.to_owned(), source })?;
+    if state.format != FORMAT {
+        return Err(LabError::Format { path: path.to_owned(), found: state.format });
+    }
+    Ok(state)
+}
+
+fn stamp(path: &Path) -> Result<Stamp, LabError> {
+    let meta = std::fs::metadata(path).map_err(|e| LabError::io("read", path, e))?;
+    Ok((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// Makes the folder and the first state of a new lab; refuses where one is already.
@@ -83,8 +134,7 @@ fn replace(folder: &Path, bytes: &[u8]) -> Result<(), LabError> {
     let new = folder.join("state.json.new");
     let path = folder.join("state.json");
     let write = || {
-        let mut file =
-            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
         std::fs::rename(&new, &path)
     };

@@ -91,7 +91,7 @@ impl Certificate {
             common_name: subject.iter_common_name().next().map(text).unwrap_or_default(),
             organizations: subject.iter_organization().map(text).collect(),
             issuer: escape(&parsed.issuer().to_string()),
-            serial: serial[first..].iter().map(|b| format!("{b:02x}")).collect(),
+            serial: hex(&serial[first..]),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             sans: sans(&parsed),
@@ -144,6 +144,10 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for extension in parsed.iter_extensions() {
@@ -182,7 +186,7 @@ fn usages(parsed: &X509Certificate<'_>) -> Vec<String> {
                 (usage.ocsp_signing, "OCSPSigning"),
             ];
             names.extend(known.iter().filter(|(set, _)| *set).map(|(_, name)| (*name).to_owned()));
-            names.extend(usage.other.iter().map(|oid| oid.to_id_string()));
+            names.extend(usage.other.iter().map(x509_parser::asn1_rs::Oid::to_id_string));
         }
     }
     names

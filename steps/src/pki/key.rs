@@ -96,7 +96,7 @@ fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
     let significant = &length[length.iter().position(|b| *b != 0).unwrap_or(length.len() - 1)..];
     let mut out = vec![tag];
     if value.len() >= 0x80 {
-        out.push(0x80 | significant.len() as u8);
+        out.push(0x80 | u8::try_from(significant.len()).expect("a length has at most eight bytes"));
     }
     out.extend_from_slice(significant);
     out.extend_from_slice(value);
@@ -155,7 +155,7 @@ mod tests {
             "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes128 -pass pass:x -out {key}"
         ));
         assert_eq!(digest(std::fs::read(key).unwrap()), Err(KeyError::Unreadable));
-        println!("{} forms of keys", forms.len() + 1);
+        crate::tools::testing::tell(format_args!("{} forms of keys", forms.len() + 1));
     }
 
     #[test]

@@ -115,7 +115,7 @@ mod tests {
             let etcd = fixture.command.contains("2381/health");
             assert_eq!(answer.is_ok_and(|a| a.is_etcd_healthy()), etcd, "{}", fixture.name);
         }
-        println!("{} health answers", all.len());
+        crate::tools::testing::tell(format_args!("{} health answers", all.len()));
         assert_eq!(all.len(), 20);
     }
 

@@ -180,7 +180,7 @@ mod tests {
             assert_eq!(pod.container, pod.name);
             assert!(!pod.host_paths.is_empty() && pod.image.contains(&pod.name), "{}", fixture.name);
         }
-        println!("{} manifests", all.len());
+        crate::tools::testing::tell(format_args!("{} manifests", all.len()));
         assert_eq!(all.len(), 6);
     }
 

@@ -40,9 +40,9 @@ pub use output::OutputError;
 /// The argv of a constant script: `/bin/sh -c SCRIPT certwright ROOT ARGS...`.
 ///
 /// `root` is prefixed to every path the script touches: empty on real hosts, a node's folder in the lab.
-pub fn script(script: &'static str, root: &str, args: &[String]) -> Vec<String> {
+pub fn script(script: &'static str, root: &str, words: &[String]) -> Vec<String> {
     let mut argv: Vec<String> =
         ["/bin/sh", "-c", script, "certwright", root].into_iter().map(str::to_owned).collect();
-    argv.extend_from_slice(args);
+    argv.extend_from_slice(words);
     argv
 }

@@ -155,3 +155,9 @@ fn run_with(argv: &[String], shims: Option<&Path>) -> Output {
         stderr: Untrusted::new(done.stderr),
     }
 }
+
+/// Says how many cases a test ran.
+#[expect(clippy::print_stdout, reason = "a suite prints how many cases it ran")]
+pub(crate) fn tell(line: std::fmt::Arguments<'_>) {
+    println!("{line}");
+}

@@ -20,22 +20,29 @@ use super::scenarios::Scenario;
 /// Lab time at the start of every bench, ms since 1970.
 const START: u64 = 1_795_600_000_000;
 
-/// A scenario that is set up.
-pub struct Bench<'a> {
+/// A scenario that is set up once, to be tried many times.
+pub(crate) struct Stage<'a> {
+    scenario: &'a Scenario,
+    folder: tempfile::TempDir,
+    wall_ms: u64,
+}
+
+/// One try: a lab of its own with the step in it.
+pub(crate) struct Bench<'a> {
     scenario: &'a Scenario,
     folder: Arc<tempfile::TempDir>,
-    lab: Arc<Lab>,
+    lab: Lab,
     clock: Clock,
     crash: Option<Arc<Crash>>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Stage<'a> {
     /// Makes the lab and runs what comes before.
-    pub async fn new(scenario: &'a Scenario) -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    pub(crate) async fn new(scenario: &'a Scenario) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::virtual_from(START);
-        let lab = Arc::new(Lab::create(folder.path(), &scenario.lab, &clock).expect("a lab"));
-        let bench = Self { scenario, folder, lab, clock, crash: None };
+        let lab = Lab::create(folder.path(), &scenario.lab, &clock).expect("a lab");
+        let bench = Bench { scenario, folder: Arc::new(folder), lab, clock, crash: None };
         // A cluster that has just begun is not yet the one an operator meets.
         bench.clock.sleep(Duration::from_secs(60)).await;
         for (kind, with, host) in &scenario.before {
@@ -47,11 +54,50 @@ impl<'a> Bench<'a> {
                 .unwrap_or_else(|e| panic!("{scenario}: preparing with {kind}@{host}: {}", tell(&e)));
             bench.clock.sleep(Duration::from_secs(5)).await;
         }
-        bench
+        let wall_ms = bench.clock.wall_ms();
+        let folder = Arc::into_inner(bench.folder).expect("no one else has the bench");
+        Self { scenario, folder, wall_ms }
     }
 
-    /// The same bench whose lines are cut.
-    pub fn with(&self, crash: &Arc<Crash>) -> Self {
+    /// A bench of its own that goes on from here.
+    pub(crate) fn bench(&self) -> Bench<'a> {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        let lab = Lab::open(folder.path()).expect("a lab");
+        let clock = Clock::virtual_from(self.wall_ms);
+        Bench { scenario: self.scenario, folder: Arc::new(folder), lab, clock, crash: None }
+    }
+}
+
+/// Copies a folder with modes and times.
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let meta = std::fs::symlink_metadata(&from).expect("a file that was listed");
+        if meta.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(&from).expect("a link"), &to).expect("a link");
+        } else if meta.is_dir() {
+            std::fs::create_dir(&to).expect("a folder");
+            copy(&from, &to);
+            std::fs::set_permissions(&to, meta.permissions()).expect("its mode");
+        } else {
+            std::fs::copy(&from, &to).expect("a file");
+            let file = std::fs::File::options().append(true).open(&to).expect("a file");
+            file.set_modified(meta.modified().expect("its time")).expect("its time");
+        }
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// A stage that goes on from here.
+    pub(crate) fn stage(&self) -> Stage<'a> {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        Stage { scenario: self.scenario, folder, wall_ms: self.clock.wall_ms() }
+    }
+
+    /// The same bench with every call counted, and one of them lost.
+    pub(crate) fn with(&self, crash: &Arc<Crash>) -> Self {
         Self {
             scenario: self.scenario,
             folder: self.folder.clone(),
@@ -62,12 +108,12 @@ impl<'a> Bench<'a> {
     }
 
     /// The lab.
-    pub fn lab(&self) -> &Lab {
+    pub(crate) fn lab(&self) -> &Lab {
         &self.lab
     }
 
     /// Arms a fault.
-    pub fn inject(&self, fault: Fault) {
+    pub(crate) fn inject(&self, fault: Fault) {
         self.lab.inject(fault).expect("a fault of this lab");
     }
 
@@ -80,7 +126,7 @@ impl<'a> Bench<'a> {
     }
 
     /// What a step gets on this host.
-    pub fn context(&self, host: &str) -> Context {
+    pub(crate) fn context(&self, host: &str) -> Context {
         let spec = |name: &str, groups: &[&str]| HostSpec {
             name: name.to_owned(),
             address: None,
@@ -107,7 +153,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The step of the scenario.
-    pub fn step(&self) -> Box<dyn Step> {
+    pub(crate) fn step(&self) -> Box<dyn Step> {
         build(self.scenario.kind, &self.scenario.with)
     }
 
@@ -115,31 +161,35 @@ impl<'a> Bench<'a> {
         self.context(self.scenario.host)
     }
 
-    pub async fn probe(&self) -> Result<Probe, StepError> {
+    pub(crate) async fn probe(&self) -> Result<Probe, StepError> {
         self.step().probe(&self.own()).await
     }
 
-    pub async fn apply(&self, facts: &Facts) -> Result<Done, StepError> {
+    pub(crate) async fn apply(&self, facts: &Facts) -> Result<Done, StepError> {
         self.step().apply(&self.own(), facts).await
     }
 
-    pub async fn verify(&self, facts: &Facts) -> Result<Probe, StepError> {
+    pub(crate) async fn verify(&self, facts: &Facts) -> Result<Probe, StepError> {
         self.step().verify(&self.own(), facts).await
     }
 
-    pub async fn undo(&self, facts: &Facts) -> Result<Done, StepError> {
+    pub(crate) async fn undo(&self, facts: &Facts) -> Result<Done, StepError> {
         let cx = self.own();
         cx.host.settle(Duration::from_secs(60)).await?;
         self.step().undo(&cx, facts).await
     }
 
     /// One attempt as the driver makes it.
-    pub async fn attempt(&self) -> Result<(), StepError> {
+    pub(crate) async fn attempt(&self) -> Result<(), StepError> {
         attempt(self.step().as_ref(), &self.own()).await
     }
 
     /// Attempts as a plan's retry makes them, for errors of these classes.
-    pub async fn attempts(&self, most: usize, on: &[certwright_engine::plan::ErrorClass]) -> Result<usize, StepError> {
+    pub(crate) async fn attempts(
+        &self,
+        most: usize,
+        on: &[certwright_engine::plan::ErrorClass],
+    ) -> Result<usize, StepError> {
         for made in 1.. {
             match self.attempt().await {
                 Ok(()) => return Ok(made),
@@ -152,17 +202,87 @@ impl<'a> Bench<'a> {
         unreachable!("a loop without end")
     }
 
+    /// Name of the step's host.
+    pub(crate) fn host_name(&self) -> &'static str {
+        self.scenario.host
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
+    /// One attempt at another step.
+    pub(crate) async fn other(&self, kind: &str, with: Value, host: &str) -> Result<(), StepError> {
+        attempt(build(kind, &with).as_ref(), &self.context(host)).await
+    }
+
+    /// A probe by a workstation from whose clock the node's is so far away.
+    pub(crate) async fn probe_with_node_clock_off(&self, seconds: i64) -> Result<Probe, StepError> {
+        let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;
+        let clock = Clock::virtual_from(wall.cast_unsigned());
+        self.step().probe(&Context { clock, ..self.own() }).await
+    }
+
+    /// Makes an attempt at each kind on each host, with a plan's retries; returns the kinds that changed something.
+    pub(crate) async fn run_all(&self, plan: &[(&str, &[&str])], run: &str) -> Vec<String> {
+        let mut changed = Vec::new();
+        for (kind, hosts) in plan {
+            let with = match *kind {
+                "backup" => serde_json::json!({ "paths": ["/etc/kubernetes", "/var/lib/kubelet/pki"] }),
+                "rollout-restart" => serde_json::json!({ "resource": "daemonset/etcd-defrag" }),
+                _ => serde_json::json!({}),
+            };
+            for host in *hosts {
+                let cx = Context { run: run.to_owned(), ..self.context(host) };
+                if self.patiently(build(kind, &with).as_ref(), &cx).await {
+                    changed.push((*kind).to_owned());
+                }
+            }
+        }
+        changed
+    }
+
+    /// Up to sixty attempts; true when one of them applied something.
+    async fn patiently(&self, step: &dyn Step, cx: &Context) -> bool {
+        let mut acted = false;
+        let mut last = String::new();
+        for _ in 0..60 {
+            match step.probe(cx).await {
+                Ok(probe) if probe.verdict == Verdict::Satisfied => return acted,
+                Ok(probe) => match step.apply(cx, &probe.facts).await {
+                    Ok(_) => {
+                        acted = true;
+                        match step.verify(cx, &probe.facts).await {
+                            Ok(_) => return true,
+                            Err(error) => last = tell(&error),
+                        }
+                    }
+                    // A check that is not satisfied yet.
+                    Err(error) if error.message.contains("only checks") => last = probe.summary,
+                    Err(error) => last = tell(&error),
+                },
+                Err(error) => last = tell(&error),
+            }
+            self.sleep(Duration::from_secs(5)).await;
+        }
+        panic!("{}: {last}", cx.host.name());
+    }
+
     /// What can be seen from outside now.
-    pub fn witness(&self) -> Witness {
+    pub(crate) fn witness(&self) -> Witness {
         let mut witness = Witness { files: BTreeMap::new(), processes: BTreeMap::new() };
-        for host in std::iter::once(WORKSTATION).chain(self.scenario.lab.nodes.iter().map(|n| n.name.as_str())) {
+        for host in
+            std::iter::once(WORKSTATION).chain(self.scenario.lab.nodes.iter().map(|n| n.name.as_str()))
+        {
             walk(&self.folder.path().join(host), host, &mut witness.files);
         }
         let text = std::fs::read(self.folder.path().join(".lab/state.json")).expect("the lab's memory");
         let state: Value = serde_json::from_slice(&text).expect("JSON");
         for (node, value) in state["nodes"].as_object().expect("nodes") {
             for (pod, value) in value["pods"].as_object().expect("pods") {
-                let last = value["containers"].as_array().and_then(|all| all.last().cloned()).unwrap_or_default();
+                let last =
+                    value["containers"].as_array().and_then(|all| all.last().cloned()).unwrap_or_default();
                 let place = format!("{node}/{pod}");
                 witness.processes.insert(place, (last["attempt"].to_string(), last["id"].to_string()));
             }
@@ -173,7 +293,12 @@ impl<'a> Bench<'a> {
     }
 
     /// Fails with the differences only.
-    pub fn assert_same(&self, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, what: &str) {
+    pub(crate) fn assert_same(
+        &self,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+        what: &str,
+    ) {
         let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let differences: Vec<String> = keys
             .into_iter()
@@ -185,25 +310,27 @@ impl<'a> Bench<'a> {
 }
 
 /// Everything of a lab but its clocks.
-pub struct Witness {
+pub(crate) struct Witness {
     files: BTreeMap<String, (u32, Vec<u8>)>,
     processes: BTreeMap<String, (String, String)>,
 }
 
 impl Witness {
     /// Files byte for byte, and every container.
-    pub fn exact(&self) -> BTreeMap<String, String> {
+    pub(crate) fn exact(&self) -> BTreeMap<String, String> {
         let mut exact = self.files();
         for (path, (mode, bytes)) in &self.files {
             exact.insert(path.clone(), format!("{mode:o} {}", Digest::of(bytes)));
         }
-        exact.extend(self.processes.iter().map(|(name, (attempt, id))| (name.clone(), format!("{attempt} {id}"))));
+        exact.extend(
+            self.processes.iter().map(|(name, (attempt, id))| (name.clone(), format!("{attempt} {id}"))),
+        );
         exact
     }
 
     /// Content and mode of every file but those certwright keeps for itself.
-    pub fn files(&self) -> BTreeMap<String, String> {
-        let ours = |path: &str| path.contains("/certwright/") || path.contains(".certwright-");
+    pub(crate) fn files(&self) -> BTreeMap<String, String> {
+        let ours = |path: &str| path.contains("/var/lib/certwright") || path.contains(".certwright-");
         self.files
             .iter()
             .filter(|(path, _)| !ours(path))
@@ -212,7 +339,7 @@ impl Witness {
     }
 
     /// What two runs of the same plan have in common: keys and serial numbers differ, identities do not.
-    pub fn shape(&self) -> BTreeMap<String, String> {
+    pub(crate) fn shape(&self) -> BTreeMap<String, String> {
         let mut shape: BTreeMap<String, String> = self
             .files
             .iter()
@@ -261,7 +388,7 @@ fn walk(folder: &Path, name: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>)
 }
 
 /// Makes a step from parameters beside its kind's defaults.
-pub fn build(kind: &str, with: &Value) -> Box<dyn Step> {
+pub(crate) fn build(kind: &str, with: &Value) -> Box<dyn Step> {
     let registry = certwright_steps::registry();
     let kind = registry.get(kind).expect("a registered kind");
     let mut params = Params::default();
@@ -311,6 +438,6 @@ async fn attempt(step: &dyn Step, cx: &Context) -> Result<(), StepError> {
 }
 
 /// An error with all it knows.
-pub fn tell(error: &StepError) -> String {
+pub(crate) fn tell(error: &StepError) -> String {
     format!("{}: {} ({:?}; {:?})", error.class.name(), error.message, error.remedy, error.evidence)
 }

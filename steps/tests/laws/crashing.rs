@@ -1,7 +1,7 @@
 //! A host whose k-th call is lost, before or after its effect; the calls of all hosts of a bench count together.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,71 +9,95 @@ use certwright_engine::host::{Command, Effect, Host, HostError, Output, Stat};
 
 /// When the line is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// Before anything happened.
     Before,
-    /// After it happened; for a call that only reads this is no other case, so it is skipped.
+    /// After it happened.
     After,
 }
 
-/// A cut that waits for its call. After it every call is lost too, as for a process that was killed.
-pub struct Crash {
-    left: AtomicUsize,
-    when: When,
-    what: Mutex<Option<String>>,
+/// Calls that are counted, and a cut that may wait for one of them.
+///
+/// After the cut every call is lost too, as for a process that was killed.
+pub(crate) struct Crash {
+    at: Option<(usize, When)>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    calls: Vec<(Effect, String)>,
+    fired: bool,
 }
 
 impl Crash {
     /// A cut at the `k`-th call, from 0.
-    pub fn at(k: usize, when: When) -> Arc<Self> {
-        Arc::new(Self { left: AtomicUsize::new(k), when, what: Mutex::new(None) })
+    pub(crate) fn at(k: usize, when: When) -> Arc<Self> {
+        Arc::new(Self { at: Some((k, when)), seen: Mutex::default() })
+    }
+
+    /// No cut: the calls are only counted.
+    pub(crate) fn never() -> Arc<Self> {
+        Arc::new(Self { at: None, seen: Mutex::default() })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("no test panics with it")
     }
 
     /// True when it happened.
-    pub fn fired(&self) -> bool {
-        self.what.lock().expect("no test panics with it").is_some()
+    pub(crate) fn fired(&self) -> bool {
+        self.seen().fired
     }
 
-    /// What it happened to.
-    pub fn what(&self) -> String {
-        self.what.lock().expect("no test panics with it").clone().unwrap_or_default()
+    /// The call it happened to.
+    pub(crate) fn what(&self) -> String {
+        self.seen().calls.last().map(|(_, what)| what.clone()).unwrap_or_default()
     }
 
-    /// Whether this call is lost; the first one lost is the one that fires.
-    fn strikes(&self, effect: Effect, what: impl Fn() -> String) -> bool {
-        let mut fired = self.what.lock().expect("no test panics with it");
-        if fired.is_some() {
-            return true;
+    /// The cuts worth making in what was counted: before every call, and after every call that changes something.
+    ///
+    /// A read that only repeats one since the last change (a poll) is the same cut again and made once.
+    pub(crate) fn cuts(&self) -> Vec<(usize, When)> {
+        let mut cuts = Vec::new();
+        let mut since_change = BTreeSet::new();
+        for (k, (effect, what)) in self.seen().calls.iter().enumerate() {
+            match effect {
+                Effect::Mutates => {
+                    since_change.clear();
+                    cuts.extend([(k, When::Before), (k, When::After)]);
+                }
+                Effect::Reads if since_change.insert(what.clone()) => cuts.push((k, When::Before)),
+                Effect::Reads => {}
+            }
         }
-        if self.when == When::After && effect == Effect::Reads {
-            return false;
-        }
-        if self.left.load(Ordering::Relaxed) == 0 {
-            *fired = Some(what());
-            return true;
-        }
-        self.left.fetch_sub(1, Ordering::Relaxed);
-        false
+        cuts
     }
 }
 
 /// A host behind a line that is cut.
-pub struct Crashing {
+pub(crate) struct Crashing {
     /// The host.
-    pub inner: Arc<dyn Host>,
+    pub(crate) inner: Arc<dyn Host>,
     /// The cut.
-    pub crash: Arc<Crash>,
+    pub(crate) crash: Arc<Crash>,
 }
 
 impl Crashing {
     /// Err when the call is lost before its effect; Ok(true) when after it.
     fn call(&self, effect: Effect, what: impl Fn() -> String) -> Result<bool, HostError> {
-        let already = self.crash.fired();
-        let strikes = self.crash.strikes(effect, || format!("{}: {}", self.inner.name(), what()));
-        match (strikes, already || self.crash.when == When::Before) {
-            (false, _) => Ok(false),
-            (true, true) => Err(self.lost()),
-            (true, false) => Ok(true),
+        let mut seen = self.crash.seen();
+        if seen.fired {
+            return Err(self.lost());
+        }
+        let k = seen.calls.len();
+        seen.calls.push((effect, format!("{}: {}", self.inner.name(), what())));
+        match self.crash.at {
+            Some((at, when)) if at == k => {
+                seen.fired = true;
+                if when == When::Before { Err(self.lost()) } else { Ok(true) }
+            }
+            Some(_) | None => Ok(false),
         }
     }
 

@@ -10,25 +10,25 @@ use certwright_steps::tools::archive;
 use serde_json::{Value, json};
 
 /// One kind in one lab.
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// What is particular about it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The kind.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Parameters beside its defaults.
-    pub with: Value,
+    pub(crate) with: Value,
     /// The host of the task.
-    pub host: &'static str,
+    pub(crate) host: &'static str,
     /// The lab.
-    pub lab: LabSpec,
+    pub(crate) lab: LabSpec,
     /// Steps that are run before: kind, parameters, host.
-    pub before: Vec<(&'static str, Value, &'static str)>,
+    pub(crate) before: Vec<(&'static str, Value, &'static str)>,
     /// What the first probe says.
-    pub expect: Verdict,
+    pub(crate) expect: Verdict,
 }
 
 impl Scenario {
-    fn new(kind: &'static str, host: &'static str, lab: Validity) -> Self {
+    pub(crate) fn new(kind: &'static str, host: &'static str, lab: Validity) -> Self {
         let lab = LabSpec::default().certificates(lab);
         Self { name: "", kind, with: json!({}), host, lab, before: Vec::new(), expect: Verdict::Satisfied }
     }
@@ -37,25 +37,25 @@ impl Scenario {
         Self { name, ..self }
     }
 
-    fn with(self, with: Value) -> Self {
+    pub(crate) fn with(self, with: Value) -> Self {
         Self { with, ..self }
     }
 
-    fn after(mut self, kind: &'static str, host: &'static str) -> Self {
+    pub(crate) fn after(mut self, kind: &'static str, host: &'static str) -> Self {
         self.before.push((kind, json!({}), host));
         self
     }
 
-    fn renewed(self) -> Self {
+    pub(crate) fn renewed(self) -> Self {
         self.after("kubeadm-renew", "cp-1").after("kubeadm-renew", "cp-2").after("kubeadm-renew", "cp-3")
     }
 
-    fn drifted(self) -> Self {
+    pub(crate) fn drifted(self) -> Self {
         Self { expect: Verdict::Drifted, ..self }
     }
 
     /// What the kind declares.
-    pub fn schema(&self) -> &'static KindSchema {
+    pub(crate) fn schema(&self) -> &'static KindSchema {
         static REGISTRY: LazyLock<Registry> = LazyLock::new(certwright_steps::registry);
         &REGISTRY.get(self.kind).expect("a registered kind").schema
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Scenario {
 }
 
 /// All scenarios; at least one for every kind.
-pub fn scenarios() -> Vec<Scenario> {
+pub(crate) fn scenarios() -> Vec<Scenario> {
     use Validity::{Expired, Expiring, Valid};
     let paths = json!({ "paths": ["/etc/kubernetes", "/var/lib/kubelet/pki"] });
     let archive = "/var/lib/certwright/backups/own.tar";
@@ -80,10 +80,7 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new("preflight", "cp-1", Expiring),
         Scenario::new("backup", "cp-1", Expiring).with(paths).drifted(),
         Scenario::new("kubeadm-renew", "cp-1", Expiring).drifted(),
-        Scenario::new("kubeadm-renew", "cp-2", Valid)
-            .name("forced")
-            .with(json!({ "force": true }))
-            .drifted(),
+        Scenario::new("kubeadm-renew", "cp-2", Valid).name("forced").with(json!({ "force": true })).drifted(),
         Scenario::new("verify-certificates", "cp-1", Valid),
         Scenario::new("restart-static-pods", "cp-1", Expiring).after("kubeadm-renew", "cp-1").drifted(),
         Scenario::new("restart-static-pods", "cp-2", Valid).name("nothing to do"),

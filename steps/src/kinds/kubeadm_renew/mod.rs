@@ -196,8 +196,8 @@ fn skipped(
     let (external, missing) = (named(LeafOutcome::ExternalCa), named(LeafOutcome::Missing));
     let host = cx.host.name();
     if !external.is_empty() {
-        let names = external.join(", ");
-        let message = format!("{host}: kubeadm could not renew {names}: the CA's key is not there");
+        let message =
+            format!("{host}: kubeadm could not renew {}: the CA's key is not there", external.join(", "));
         let error = refused(ErrorClass::Invalid, message, command, output);
         return Some(error.remedy("put the CA's key back, or renew these where it is kept, then resume"));
     }

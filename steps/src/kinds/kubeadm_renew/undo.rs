@@ -24,6 +24,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long a component may take; longer than the kubelet's longest back-off.
 const WITHIN: Duration = Duration::from_secs(6 * 60);
 
+/// What the marker holds before and after the restore.
+const RESTORING: &[u8] = b"restoring\n";
+const RESTORED: &[u8] = b"restored at the time of this file\n";
+
 pub(super) async fn undo(
     cx: &Context,
     cert_dir: &str,
@@ -33,29 +37,25 @@ pub(super) async fn undo(
     let host = cx.host.as_ref();
     let node = Node::look(host).await?;
     let marker = format!("{}/{}.restored", backups.trim_end_matches('/'), cx.run);
-    let mut restored = written(host, &marker).await?;
-    let now_held = Holdings::survey(&node, cert_dir).await?.facts();
-    let changed = changed(&before.certificates, &now_held);
-    if changed.is_empty() && restored.is_none() {
+    let held = Holdings::survey(&node, cert_dir).await?.facts();
+    let is_changed = !changed(&before.certificates, &held).is_empty();
+    let mark = host.read(&marker).await?;
+    if !is_changed && mark.is_none() {
         return Ok(Done::new("nothing had been renewed"));
     }
-    if !changed.is_empty() {
+    if is_changed {
         let archive = archives::find(host, backups, &cx.run).await?.ok_or_else(|| no_backup(cx, backups))?;
         cx.progress.tell(&format!("restoring {} files from {}", before.files.len(), archive.path));
+        // An undo that is cut off right after the restore must not take the files for never renewed.
+        host.write(&marker, RESTORING, 0o600).await?;
         archive::restore(host, &archive.path, &before.files).await?;
-        host.write(
-            &marker,
-            b"the time of this file is when certwright restored the backup beside it\n",
-            0o600,
-        )
-        .await?;
-        restored = written(host, &marker).await?;
     }
-    let restored = restored.ok_or_else(|| {
-        StepError::new(ErrorClass::Unavailable, format!("{}: {marker} is gone", host.name()))
-    })?;
+    if is_changed || mark.as_deref() != Some(RESTORED) {
+        host.write(&marker, RESTORED, 0o600).await?;
+    }
+    let restored = written(host, &marker).await?;
     let held = Holdings::survey(&node, cert_dir).await?.facts();
-    let wrong = self::changed(&before.certificates, &held);
+    let wrong = changed(&before.certificates, &held);
     if !wrong.is_empty() {
         let message = format!("{}: not as before after the restore: {}", host.name(), wrong.join(", "));
         return Err(StepError::new(ErrorClass::Unsatisfied, message));
@@ -87,9 +87,11 @@ async fn restart(
     restart.run(&Component::ALL).await
 }
 
-async fn written(host: &dyn Host, path: &str) -> Result<Option<Written>, StepError> {
-    let stat = host.stat(path).await?;
-    Ok(stat.map(|stat| Written { path: path.to_owned(), ns: stat.mtime_ns }))
+async fn written(host: &dyn Host, path: &str) -> Result<Written, StepError> {
+    match host.stat(path).await? {
+        Some(stat) => Ok(Written { path: path.to_owned(), ns: stat.mtime_ns }),
+        None => Err(StepError::new(ErrorClass::Unavailable, format!("{}: {path} is gone", host.name()))),
+    }
 }
 
 /// The names of certificates that are not what the first probe saw.

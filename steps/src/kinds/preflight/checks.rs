@@ -46,7 +46,7 @@ pub(super) async fn clock(cx: &Context, most: Duration) -> Result<Option<Finding
         return Ok(None);
     }
     let way = if skew_ms > 0 { "ahead of" } else { "behind" };
-    let by = span(i64::try_from(skew_ms / 1000).unwrap_or(i64::MAX));
+    let by = span(i64::try_from((skew_ms.abs() + 500) / 1000).unwrap_or(i64::MAX));
     let most = humantime::format_duration(most);
     Ok(Some(Finding::new(
         format!("its clock is {by} {way} the workstation's (at most {most} is accepted)"),

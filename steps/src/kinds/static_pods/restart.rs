@@ -80,12 +80,11 @@ impl Restart<'_> {
         let command = self.node.crictl.stop(&container.id, self.grace);
         let output = self.cx.run(&command).await?;
         let error = match crictl::classify(&output) {
-            None => return Ok(()),
+            None | Some(Failure::NotFound) => return Ok(()),
             Some(Failure::DeadlineExceeded) => {
                 let object = format!("{}: stopping {}", self.host(), component.name());
                 crictl::step_error(&object, &command, &output)
             }
-            Some(Failure::NotFound) => return Ok(()),
             Some(Failure::Unavailable | Failure::Other) => {
                 let object = format!("{}: stopping {}", self.host(), component.name());
                 return Err(crictl::step_error(&object, &command, &output));
@@ -142,8 +141,8 @@ impl Restart<'_> {
     /// this may take minutes.
     async fn wait(&self, component: Component, stopped: Option<&Container>) -> Result<(), StepError> {
         let start = self.cx.clock.mono();
-        let deadline = start.plus(self.within.as_millis() as u64);
-        let end_of_old = start.plus((self.grace + WITHOUT_EFFECT).as_millis() as u64);
+        let deadline = start.plus(milliseconds(self.within));
+        let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
         let mut pause = Duration::from_secs(1);
         loop {
             let (look, reason) = match self.look(component).await {
@@ -269,4 +268,8 @@ impl Restart<'_> {
     fn host(&self) -> &str {
         self.node.host.name()
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -90,8 +90,12 @@ mod tests {
     fn flags_are_found_in_every_spelling_and_unknown_ones_named() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let flags =
-            Flags::read(&words("ps -a -o json --name=etcd x"), &["-o|--output", "--name"], &["-a|--all"]).unwrap();
-        assert_eq!((flags.get("--output"), flags.get("--name"), flags.has("--all")), (Some("json"), Some("etcd"), true));
+            Flags::read(&words("ps -a -o json --name=etcd x"), &["-o|--output", "--name"], &["-a|--all"])
+                .unwrap();
+        assert_eq!(
+            (flags.get("--output"), flags.get("--name"), flags.has("--all")),
+            (Some("json"), Some("etcd"), true)
+        );
         assert_eq!(flags.rest, ["ps", "x"]);
         let gap = Flags::read(&words("ps --bogus"), &[], &[]).unwrap_err();
         assert_eq!(gap.status, crate::lab::exec::GAP);
@@ -101,6 +105,9 @@ mod tests {
     #[test]
     fn durations_are_read_as_go_reads_them() {
         let read = ["10s", "8760h0m0s", "1m30s", "500ms", "30", "x", ""].map(go_duration);
-        assert_eq!(read, [Some(10_000), Some(31_536_000_000), Some(90_000), Some(500), Some(30_000), None, None]);
+        assert_eq!(
+            read,
+            [Some(10_000), Some(31_536_000_000), Some(90_000), Some(500), Some(30_000), None, None]
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use super::args::{Flags, go_duration};
 use super::connect::{Asked, Options, ask};
+use crate::lab::build::YEAR;
 use crate::lab::clockwork::klog;
-use crate::lab::create::YEAR;
 use crate::lab::exec::{Answer, Shell};
 use crate::pki::layout::CERT_DIR;
 
@@ -41,7 +41,7 @@ impl Config {
             None => Self::from_cluster(shell, flags.get("--kubeconfig")),
         };
         if let Some(folder) = flags.get("--cert-dir") {
-            config.cert_dir = folder.trim_end_matches('/').to_owned();
+            folder.trim_end_matches('/').clone_into(&mut config.cert_dir);
         }
         Ok(config)
     }
@@ -53,7 +53,9 @@ impl Config {
             fail(format!("unable to read config from \"{path}\" : open {path}: no such file or directory"))
         })?;
         if !["kind: ClusterConfiguration", "kind: InitConfiguration"].iter().any(|k| text.contains(k)) {
-            return Err(fail("no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into()));
+            return Err(fail(
+                "no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into(),
+            ));
         }
         let value = |key: &str| {
             let line = text.lines().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(':'));

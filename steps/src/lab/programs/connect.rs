@@ -62,7 +62,9 @@ pub(super) fn ask(shell: &Shell<'_>, kubeconfig: &str, options: &Options<'_>) ->
     let Some(server) = server.filter(|c| c.started + state.delay(100) <= now) else {
         return Err(Answer::fail(
             1,
-            format!("The connection to the server {host}:{port} was refused - did you specify the right host or port?\n"),
+            format!(
+                "The connection to the server {host}:{port} was refused - did you specify the right host or port?\n"
+            ),
         ));
     };
     let serving = server.loaded.get("apiserver").filter(|_| server.came_up);
@@ -80,7 +82,8 @@ pub(super) fn ask(shell: &Shell<'_>, kubeconfig: &str, options: &Options<'_>) ->
 
 fn unready(shell: &Shell<'_>, comes_up: bool, options: &Options<'_>) -> Answer {
     if comes_up {
-        let why = "Error from server (ServiceUnavailable): the server is currently unable to handle the request\n";
+        let why =
+            "Error from server (ServiceUnavailable): the server is currently unable to handle the request\n";
         return Answer::fail(1, why);
     }
     match options.timeout.filter(|t| *t > 0 && *t < NO_QUORUM) {
@@ -154,7 +157,8 @@ fn route(shell: &Shell<'_>, host: &str, port: u16) -> Result<String, Answer> {
     }
     let found = state.nodes.iter().find(|(name, node)| *name == host || node.address == host);
     found.map(|(name, _)| name.clone()).ok_or_else(|| {
-        let why = format!("Unable to connect to the server: dial tcp {host}:{port}: connect: no route to host\n");
+        let why =
+            format!("Unable to connect to the server: dial tcp {host}:{port}: connect: no route to host\n");
         Answer::fail(1, why).takes(shell.state().delay(NOWHERE))
     })
 }
@@ -170,7 +174,10 @@ fn check_server(
         return Ok(());
     }
     let fail = |why: String| {
-        Err(Answer::fail(1, format!("Unable to connect to the server: tls: failed to verify certificate: {why}\n")))
+        Err(Answer::fail(
+            1,
+            format!("Unable to connect to the server: tls: failed to verify certificate: {why}\n"),
+        ))
     };
     let seconds = (now / 1000).cast_signed();
     if seconds > serving.not_after {
@@ -201,9 +208,8 @@ fn check_server(
 fn check_client(ca: &str, access: &Access, now: u64) -> Result<(), Answer> {
     let seconds = (now / 1000).cast_signed();
     let seen = access.client.as_deref().and_then(Seen::read);
-    let accepted = seen.is_some_and(|seen| {
-        seen.dates.from <= seconds && seconds <= seen.dates.to && seen.is_signed_by(ca)
-    });
+    let accepted = seen
+        .is_some_and(|seen| seen.dates.from <= seconds && seconds <= seen.dates.to && seen.is_signed_by(ca));
     if accepted {
         return Ok(());
     }

@@ -30,7 +30,7 @@ pub(super) fn ps(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
         .collect();
     all.sort_by_key(|(name, _, c)| (std::cmp::Reverse(c.started), start_order(name)));
     match flags.get("--output") {
-        _ if flags.has("--quiet") => Ok(Answer::ok(all.iter().map(|(_, _, c)| format!("{}\n", c.id)).collect::<String>())),
+        _ if flags.has("--quiet") => Ok(Answer::ok(lines(all.iter().map(|(_, _, c)| c.id.as_str())))),
         None | Some("table") => Ok(Answer::ok(ps_table(&all, shell.now()))),
         Some("json") => {
             let items: Vec<Value> = all.iter().map(|(name, pod, c)| ps_json(name, pod, c)).collect();
@@ -38,6 +38,10 @@ pub(super) fn ps(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
         }
         Some(other) => Err(Answer::gap(format_args!("crictl ps -o {other}"))),
     }
+}
+
+fn lines<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    ids.flat_map(|id| [id, "\n"]).collect()
 }
 
 /// Containers that were started in the same moment stand as on the real node.
@@ -110,9 +114,7 @@ pub(super) fn pods(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer>
         .collect();
     all.sort_by_key(|(name, pod)| (std::cmp::Reverse(pod.sandbox_created), start_order(name)));
     match flags.get("--output") {
-        _ if flags.has("--quiet") => {
-            Ok(Answer::ok(all.iter().map(|(_, pod)| format!("{}\n", pod.sandbox)).collect::<String>()))
-        }
+        _ if flags.has("--quiet") => Ok(Answer::ok(lines(all.iter().map(|(_, pod)| pod.sandbox.as_str())))),
         None | Some("table") => {
             let mut rows =
                 vec![row(["POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT", "RUNTIME"])];
@@ -123,14 +125,15 @@ pub(super) fn pods(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer>
             Ok(Answer::ok(table(&rows, 20, 3)))
         }
         Some("json") => {
-            let items: Vec<Value> = all.iter().map(|(name, pod)| pod_json(name, pod)).collect();
+            let items: Vec<Value> =
+                all.iter().map(|(name, pod)| pod_json(name, &node.address, pod)).collect();
             Ok(pretty(&json!({"items": items})))
         }
         Some(other) => Err(Answer::gap(format_args!("crictl pods -o {other}"))),
     }
 }
 
-fn pod_json(name: &str, pod: &Pod) -> Value {
+fn pod_json(name: &str, address: &str, pod: &Pod) -> Value {
     let seen = rfc3339_ns(pod.sandbox_created);
     let mut labels = json!({
         "io.kubernetes.pod.name": pod.name,
@@ -152,9 +155,11 @@ fn pod_json(name: &str, pod: &Pod) -> Value {
         });
         // kubeadm's own annotations of the manifest come along.
         let (key, value) = match name {
-            "etcd" => ("kubeadm.kubernetes.io/etcd.advertise-client-urls", "2379"),
-            "kube-apiserver" => ("kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint", "6443"),
-            _ => ("", ""),
+            "etcd" => ("kubeadm.kubernetes.io/etcd.advertise-client-urls", format!("https://{address}:2379")),
+            "kube-apiserver" => {
+                ("kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint", format!("{address}:6443"))
+            }
+            _ => ("", String::new()),
         };
         if !key.is_empty() {
             own[key] = json!(value);

@@ -2,10 +2,9 @@
 
 use super::args::{Flags, go_duration};
 use super::{containers, inspect, stop};
-use crate::lab::LabError;
 use crate::lab::clockwork::{rfc3339, rfc3339_ns};
 use crate::lab::exec::{Answer, Shell};
-use crate::lab::state::{Container, Node, Pod};
+use crate::lab::state::{Complaint, Container, Node, Pod};
 
 /// The runtime's endpoint on every node of the lab.
 const ENDPOINT: &str = "unix:///run/containerd/containerd.sock";
@@ -16,8 +15,8 @@ const STOPP_HELP: &str = "NAME:\n   crictl stopp - Stop one or more running pods
                           options] POD-ID [POD-ID...]\n\nCOMMANDS:\n   help, h  Shows a list of commands or help for \
                           one command\n\nOPTIONS:\n   --help, -h  show help\n";
 
-pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
-    Ok(command(shell).unwrap_or_else(|answer| answer))
+pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
+    command(shell).unwrap_or_else(|answer| answer)
 }
 
 fn command(shell: &mut Shell<'_>) -> Result<Answer, Answer> {
@@ -33,7 +32,8 @@ fn command(shell: &mut Shell<'_>) -> Result<Answer, Answer> {
         return Err(Answer::gap("crictl without a command"));
     };
     let deadline = global.get("--timeout").map_or(Some(DEADLINE), go_duration);
-    let deadline = deadline.ok_or_else(|| Answer::fail(1, "invalid value for flag -timeout: parse error\n"))?;
+    let deadline =
+        deadline.ok_or_else(|| Answer::fail(1, "invalid value for flag -timeout: parse error\n"))?;
     connect(shell, global.get("--runtime-endpoint"), deadline)?;
     let answer = match command.as_str() {
         "version" => Answer::ok(
@@ -95,7 +95,9 @@ pub(super) fn find<'a>(node: &'a Node, id: &str) -> Option<(&'a Pod, &'a Contain
 pub(super) fn not_found(now: u64, id: &str) -> Answer {
     let at = rfc3339((now / 1000).cast_signed());
     let klog = crate::lab::clockwork::klog('E', now, 1480);
-    let inner = format!("code = NotFound desc = an error occurred when try to find container \\\"{id}\\\": not found");
+    let inner = format!(
+        "code = NotFound desc = an error occurred when try to find container \\\"{id}\\\": not found"
+    );
     Answer::fail(
         1,
         format!(
@@ -112,12 +114,14 @@ fn logs(shell: &Shell<'_>, args: &[String]) -> Result<Answer, Answer> {
     let Some(id) = flags.rest.first() else {
         return Err(Answer::fail(1, "ID cannot be empty\n"));
     };
-    let Some((_, container)) = find(shell.state().node(shell.call.host), id) else {
+    let node = shell.state().node(shell.call.host);
+    let Some((pod, container)) = find(node, id) else {
         return Err(not_found(shell.now(), id));
     };
-    let line = |(at, text): &(u64, String)| match flags.has("--timestamps") {
-        true => format!("{} {text}\n", rfc3339_ns(*at)),
-        false => format!("{text}\n"),
+    let name = node.pods.iter().find(|(_, p)| p.name == pod.name).map_or("", |(name, _)| name.as_str());
+    let line = |(at, complaint): &(u64, Complaint)| {
+        let stamp = if flags.has("--timestamps") { rfc3339_ns(*at) + " " } else { String::new() };
+        format!("{stamp}{}\n", complaint.line(name, *at))
     };
     let since = flags.get("--since").map(str::to_owned);
     let lines: Vec<String> = container

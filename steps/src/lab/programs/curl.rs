@@ -35,7 +35,9 @@ pub(super) fn run(shell: &Shell<'_>) -> Answer {
     let (code, mut answer) = match reply(shell, &request) {
         Ok(reply) => (reply.code, Answer::ok(reply.body)),
         Err(None) => return Answer::gap(format_args!("curl {}", request.url)),
-        Err(Some(failure)) => (0, Answer::fail(failure.status, format!("curl: ({}) {}\n", failure.status, failure.why))),
+        Err(Some(failure)) => {
+            (0, Answer::fail(failure.status, format!("curl: ({}) {}\n", failure.status, failure.why)))
+        }
     };
     if let Some(format) = &request.format {
         let written = format.replace("\\n", "\n").replace("%{http_code}", &format!("{code:03}"));
@@ -64,7 +66,7 @@ fn read(args: &[String]) -> Result<Request, Answer> {
                 }
             }
             long if long.starts_with('-') => return Err(Answer::gap(format_args!("curl {long}"))),
-            url => request.url = url.to_owned(),
+            url => url.clone_into(&mut request.url),
         }
     }
     Ok(request)
@@ -88,14 +90,16 @@ fn reply(shell: &Shell<'_>, request: &Request) -> Result<Reply, Option<Failure>>
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let https = request.url.starts_with("https://");
     match (port, https) {
-        (6443, true) => {
-            api_server(shell, &node, &host, request, path, query)
-        }
+        (6443, true) => api_server(shell, &node, &host, request, path, query),
         (2381, false) => etcd(shell, &node, path, query),
         (10257, true) => client(shell, &node, Component::KubeControllerManager, port, path),
         (10259, true) => client(shell, &node, Component::KubeScheduler, port, path),
         (10248, false) if path == "/healthz" => {
-            if state.node(&node).kubelet.active { Ok(ok()) } else { Err(Some(refused(&host, port))) }
+            if state.node(&node).kubelet.active {
+                Ok(ok())
+            } else {
+                Err(Some(refused(&host, port)))
+            }
         }
         _ => Err(None),
     }
@@ -106,7 +110,10 @@ fn ok() -> Reply {
 }
 
 fn refused(host: &str, port: u16) -> Failure {
-    Failure { status: 7, why: format!("Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server") }
+    Failure {
+        status: 7,
+        why: format!("Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"),
+    }
 }
 
 fn etcd(shell: &Shell<'_>, node: &str, path: &str, query: &str) -> Result<Reply, Option<Failure>> {
@@ -125,9 +132,11 @@ fn etcd(shell: &Shell<'_>, node: &str, path: &str, query: &str) -> Result<Reply,
                                                     [+]linearizable_read ok\n[+]non_learner ok\nok\n"
             .to_owned(),
         ("/readyz", true) => "ok\n".to_owned(),
-        ("/readyz", false) => "[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: \
+        ("/readyz", false) => {
+            "[+]data_corruption ok\n[+]serializable_read ok\n[-]linearizable_read failed: etcdserver: \
                                leader changed\n[+]non_learner ok\n"
-            .to_owned(),
+                .to_owned()
+        }
         ("/metrics", _) => {
             let (leads, has) = (state.leader.as_deref() == Some(node) && healthy, healthy);
             let body = format!(
@@ -156,16 +165,16 @@ fn client(
     let Some(container) = container.filter(|c| c.ready_at <= shell.now()) else {
         return Err(Some(refused("127.0.0.1", port)));
     };
-    match (path, component) {
-        ("/healthz" | "/livez", _) => Ok(ok()),
-        // Informers that never synced: the only place where a stale credential shows.
-        ("/readyz", Component::KubeScheduler) if !container.connected => Ok(Reply {
-            code: 500,
-            body: "[+]ping ok\n[+]log ok\n[-]sched-handler-sync failed: reason withheld\nreadyz check failed\n".into(),
-        }),
-        ("/readyz", _) => Ok(ok()),
-        _ => Err(None),
+    if !["/healthz", "/livez", "/readyz"].contains(&path) {
+        return Err(None);
     }
+    if path == "/readyz" && component == Component::KubeScheduler && !container.connected {
+        // Informers that never synced: the only place where a stale credential shows.
+        let body =
+            "[+]ping ok\n[+]log ok\n[-]sched-handler-sync failed: reason withheld\nreadyz check failed\n";
+        return Ok(Reply { code: 500, body: body.into() });
+    }
+    Ok(ok())
 }
 
 fn api_server(
@@ -216,7 +225,9 @@ fn verify(
         return fail("SSL certificate problem: certificate has expired");
     }
     if !seen.sans.iter().any(|san| san == host) {
-        return fail(&format!("SSL: no alternative certificate subject name matches target host name '{host}'"));
+        return fail(&format!(
+            "SSL: no alternative certificate subject name matches target host name '{host}'"
+        ));
     }
     Ok(())
 }
@@ -266,13 +277,14 @@ fn checks(name: &str, ready: bool) -> Reply {
     for hook in HOOKS {
         // This build's /readyz has no etcd check of its own; what cannot be read shows here.
         let fails = !ready && name == "readyz" && hook == "poststarthook/storage-readiness";
-        let line = if fails { format!("[-]{hook} failed: reason withheld\n") } else { format!("[+]{hook} ok\n") };
+        let line =
+            if fails { format!("[-]{hook} failed: reason withheld\n") } else { format!("[+]{hook} ok\n") };
         body.push_str(&line);
     }
     body.push_str("[+]poststarthook/apiservice-openapiv3-controller ok\n");
     if name == "readyz" {
         body.push_str("[+]shutdown ok\n");
     }
-    body.push_str(&format!("{name} check {}\n", if ready { "passed" } else { "failed" }));
+    body.extend([name, " check ", if ready { "passed" } else { "failed" }, "\n"]);
     Reply { code: if ready { 200 } else { 500 }, body }
 }

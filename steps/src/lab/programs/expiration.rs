@@ -142,13 +142,8 @@ fn four_spaces(info: &Info) -> String {
 
 fn text(info: &Info) -> String {
     let managed = |external: bool| if external { "yes" } else { "no" };
-    let mut rows = vec![row([
-        "CERTIFICATE",
-        "EXPIRES",
-        "RESIDUAL TIME",
-        "CERTIFICATE AUTHORITY",
-        "EXTERNALLY MANAGED",
-    ])];
+    let mut rows =
+        vec![row(["CERTIFICATE", "EXPIRES", "RESIDUAL TIME", "CERTIFICATE AUTHORITY", "EXTERNALLY MANAGED"])];
     rows.extend(info.certificates.iter().map(|c| {
         if c.missing {
             return row([&format!("!MISSING! {}", c.name), "", "", "", ""]);

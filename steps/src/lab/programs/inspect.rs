@@ -105,10 +105,7 @@ fn status(name: &str, pod: &Pod, container: &Container) -> Value {
         Some((at, 0)) => ("CONTAINER_EXITED", 0, rfc3339_ns(at), "Completed"),
         Some((at, code)) => ("CONTAINER_EXITED", code, rfc3339_ns(at), "Error"),
     };
-    let log = format!(
-        "/var/log/pods/kube-system_{}_{}/{name}/{}.log",
-        pod.name, pod.uid, container.attempt
-    );
+    let log = format!("/var/log/pods/kube-system_{}_{}/{name}/{}.log", pod.name, pod.uid, container.attempt);
     json!({
         "annotations": annotations(name, container),
         "createdAt": rfc3339_ns(container.started),

@@ -4,13 +4,12 @@ use super::args::{Flags, go_duration};
 use super::connect::{Asked, Options, ask};
 use super::kubeadm::VERSION;
 use super::{objects, rollout};
-use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 
 /// How long a request takes when nothing is wrong, ms.
 const USUAL: u64 = 120;
 
-pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
+pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
     let valued = [
         "--kubeconfig",
         "-s|--server",
@@ -23,7 +22,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let switches = ["-A|--all-namespaces", "--insecure-skip-tls-verify"];
     let flags = match Flags::read(shell.args(), &valued, &switches) {
         Ok(flags) => flags,
-        Err(gap) => return Ok(gap),
+        Err(gap) => return gap,
     };
     let words = words(&flags);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -35,15 +34,15 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         ["get", "daemonset" | "daemonsets" | "ds", name] => Command::DaemonSet(name),
         ["rollout", "restart", "daemonset" | "ds", name] => Command::Restart(name),
         ["rollout", "status", "daemonset" | "ds", name] => Command::Status(name),
-        _ => return Ok(Answer::gap(format_args!("kubectl {}", words.join(" ")))),
+        _ => return Answer::gap(format_args!("kubectl {}", words.join(" "))),
     };
     let asked = match connect(shell, &flags) {
         Ok(asked) => asked,
-        Err(answer) => return Ok(answer),
+        Err(answer) => return answer,
     };
     let answer = answer(shell, &flags, asked, &command);
     let takes = answer.takes + shell.state().delay(USUAL);
-    Ok(answer.takes(takes))
+    answer.takes(takes)
 }
 
 enum Command<'a> {
@@ -96,7 +95,11 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         }
         (Command::Nodes, Asked::Admin) => {
             let rows = "NAME      STATUS   ROLES           AGE    VERSION\nadmin-1   Ready    control-plane   365d   v1.36.1\n";
-            if output.is_some() { Answer::gap("kubectl get nodes -o ... of the admin cluster") } else { Answer::ok(rows) }
+            if output.is_some() {
+                Answer::gap("kubectl get nodes -o ... of the admin cluster")
+            } else {
+                Answer::ok(rows)
+            }
         }
         (Command::Pods | Command::DaemonSet(_) | Command::Restart(_) | Command::Status(_), Asked::Admin) => {
             Answer::gap("anything but nodes and the secret in the admin cluster")

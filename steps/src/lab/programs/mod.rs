@@ -40,8 +40,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     }
     match name.as_str() {
         "kubeadm" => kubeadm::run(shell),
-        "crictl" => crictl::run(shell),
-        "kubectl" => kubectl::run(shell),
+        "crictl" => Ok(crictl::run(shell)),
+        "kubectl" => Ok(kubectl::run(shell)),
         "systemctl" => Ok(small::systemctl(shell)),
         "curl" => Ok(curl::run(shell)),
         "openssl" => Ok(openssl::run(shell)),
@@ -49,6 +49,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "df" => Ok(small::df(shell)),
         "sh" => script::run(shell),
         "rm" => Ok(small::rm(shell)),
-        _ => Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n"))),
+        _ => {
+            Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n")))
+        }
     }
 }

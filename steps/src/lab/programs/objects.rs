@@ -28,7 +28,7 @@ fn seconds(ms: u64) -> i64 {
     (ms / 1000).cast_signed()
 }
 
-fn list(items: Vec<Value>) -> Value {
+fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
 }
 
@@ -46,7 +46,8 @@ pub(super) fn nodes(shell: &Shell<'_>, output: Option<&str>) -> Answer {
     let (state, now) = (shell.state(), shell.now());
     match output {
         Some("json") => {
-            pretty(&list(state.nodes.iter().map(|(name, node)| node_json(name, node, now)).collect()))
+            let all: Vec<Value> = state.nodes.iter().map(|(name, node)| node_json(name, node, now)).collect();
+            pretty(&list(&all))
         }
         None => {
             let mut rows = vec![row(["NAME", "STATUS", "ROLES", "AGE", "VERSION"])];
@@ -101,11 +102,9 @@ fn node_json(name: &str, node: &Node, now: u64) -> Value {
 pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&str>) -> Answer {
     if namespace.is_some_and(|n| n != "kube-system") {
         return match output {
-            Some("json") => pretty(&list(Vec::new())),
-            _ => Answer::default().stderr(format!(
-                "No resources found in {} namespace.\n",
-                namespace.unwrap_or_default()
-            )),
+            Some("json") => pretty(&list(&[])),
+            _ => Answer::default()
+                .stderr(format!("No resources found in {} namespace.\n", namespace.unwrap_or_default())),
         };
     }
     let state = shell.state();
@@ -118,7 +117,11 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
         .collect();
     all.sort_by(|a, b| a.3.name.cmp(&b.3.name));
     match output {
-        Some("json") => pretty(&list(all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect())),
+        Some("json") => {
+            let all: Vec<Value> =
+                all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect();
+            pretty(&list(&all))
+        }
         None | Some("wide") => {
             Answer::ok(pod_table(&all, namespace.is_none(), output.is_some(), shell.now()))
         }
@@ -126,12 +129,7 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
     }
 }
 
-fn pod_table(
-    pods: &[(&str, &Node, &str, &Posted)],
-    with_namespace: bool,
-    wide: bool,
-    now: u64,
-) -> String {
+fn pod_table(pods: &[(&str, &Node, &str, &Posted)], with_namespace: bool, wide: bool, now: u64) -> String {
     let mut header = row(["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
     if wide {
         header.extend(row(["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]));
@@ -168,9 +166,8 @@ fn pod_json(node_name: &str, node: &Node, pod: &str, posted: &Posted) -> Value {
         Some(component) => json!({"component": component.name(), "tier": "control-plane"}),
         None => json!({"app": DEFRAG, "pod-template-generation": posted.generation.to_string()}),
     };
-    let condition = |kind: &str, holds: bool| {
-        json!({"status": if holds { "True" } else { "False" }, "type": kind})
-    };
+    let condition =
+        |kind: &str, holds: bool| json!({"status": if holds { "True" } else { "False" }, "type": kind});
     let started = rfc3339(seconds(posted.started));
     let state = if posted.running {
         json!({"running": {"startedAt": started}})

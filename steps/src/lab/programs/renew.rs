@@ -7,7 +7,7 @@
 use super::config::Config;
 use super::expiration::{HINT, existing, is_external};
 use crate::lab::LabError;
-use crate::lab::create::EARLY;
+use crate::lab::build::EARLY;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::kubeconf;
@@ -52,7 +52,7 @@ pub(super) fn all(shell: &mut Shell<'_>, config: &Config) -> Result<Answer, LabE
             return Ok(Answer::fail(1, format!("{warning}error: {why}\n{HINT}")).stdout(stdout));
         }
         match renew(shell, config, leaf, mood)? {
-            Step::Said(line) => stdout.push_str(&format!("{line}\n")),
+            Step::Said(line) => stdout.extend([line.as_str(), "\n"]),
             Step::Failed(why) => {
                 return Ok(Answer::fail(1, format!("{warning}error: {why}\n{HINT}")).stdout(stdout));
             }
@@ -87,7 +87,10 @@ fn renew(shell: &mut Shell<'_>, config: &Config, leaf: &Leaf, mood: Mood) -> Res
     };
     if is_external(shell, config, leaf.authority) {
         let authority = leaf.authority.base_name();
-        return Ok(Step::Said(format!("Detected external {authority}, {} can't be renewed", leaf.description)));
+        return Ok(Step::Said(format!(
+            "Detected external {authority}, {} can't be renewed",
+            leaf.description
+        )));
     }
     let said = Step::Said(format!("{} renewed", leaf.description));
     if mood == Mood::Lies {
@@ -155,9 +158,8 @@ fn write(shell: &mut Shell<'_>, config: &Config, leaf: &Leaf, pair: &Minted) -> 
         }
         Form::Kubeconfig => {
             let text = kubeconf::with_pair(&shell.text(&file).unwrap_or_default(), pair);
-            put(shell, &file, text.as_bytes(), 0o600).map_err(|why| {
-                format!("failed to write new certificate {}: open {file}: {why}", base(leaf))
-            })
+            put(shell, &file, text.as_bytes(), 0o600)
+                .map_err(|why| format!("failed to write new certificate {}: open {file}: {why}", base(leaf)))
         }
     }
 }

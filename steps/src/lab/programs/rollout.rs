@@ -21,19 +21,13 @@ fn updated(shell: &Shell<'_>, generation: u64) -> (usize, usize) {
     let nodes = shell.state().nodes.values();
     let newest = nodes.filter(|n| n.pods.get(DEFRAG).is_some_and(|p| p.generation == generation));
     let newest: Vec<_> = newest.collect();
-    let ready = newest.iter().filter(|n| {
-        n.posted.get(DEFRAG).is_some_and(|p| p.generation == generation && p.ready)
-    });
+    let ready =
+        newest.iter().filter(|n| n.posted.get(DEFRAG).is_some_and(|p| p.generation == generation && p.ready));
     (newest.len(), ready.count())
 }
 
 /// `get daemonset NAME -o json`.
-pub(super) fn daemonset(
-    shell: &Shell<'_>,
-    name: &str,
-    namespace: &str,
-    output: Option<&str>,
-) -> Answer {
+pub(super) fn daemonset(shell: &Shell<'_>, name: &str, namespace: &str, output: Option<&str>) -> Answer {
     let set = match find(shell, name, namespace) {
         Ok(set) => set,
         Err(answer) => return answer,
@@ -43,12 +37,8 @@ pub(super) fn daemonset(
     }
     let desired = shell.state().nodes.len();
     let (updated, _) = updated(shell, set.generation);
-    let ready = shell
-        .state()
-        .nodes
-        .values()
-        .filter(|n| n.posted.get(DEFRAG).is_some_and(|p| p.ready))
-        .count();
+    let ready =
+        shell.state().nodes.values().filter(|n| n.posted.get(DEFRAG).is_some_and(|p| p.ready)).count();
     let seconds = |ms: u64| (ms / 1000).cast_signed();
     let annotations = match set.restarted {
         Some(at) => json!({"kubectl.kubernetes.io/restartedAt": rfc3339(seconds(at))}),
@@ -105,12 +95,7 @@ pub(super) fn restart(shell: &mut Shell<'_>, name: &str, namespace: &str) -> Ans
 }
 
 /// `rollout status daemonset NAME`: waits as long as the rollout will take, or until its timeout.
-pub(super) fn status(
-    shell: &Shell<'_>,
-    name: &str,
-    namespace: &str,
-    timeout: Option<u64>,
-) -> Answer {
+pub(super) fn status(shell: &Shell<'_>, name: &str, namespace: &str, timeout: Option<u64>) -> Answer {
     let set = match find(shell, name, namespace) {
         Ok(set) => set,
         Err(answer) => return answer,
@@ -143,17 +128,14 @@ pub(super) fn status(
         text.push_str(&line);
         text.push_str(&line);
     }
-    match takes.filter(|takes| timeout.is_none_or(|t| *takes <= shell.state().delay(t))) {
-        Some(takes) => {
-            text.push_str(&waiting(format!("{} of {all} updated pods are available", all - 1)));
-            Answer::ok(text).stdout(done).takes(takes)
-        }
-        None => {
-            let first = text.split_inclusive('\n').next().map(str::to_owned);
-            let first = first.unwrap_or_else(|| waiting(format!("{ready} of {all} updated pods are available")));
-            // Without a timeout it waits for ever; the lab lets it go after an hour.
-            let waits = shell.state().delay(timeout.unwrap_or(3_600_000));
-            Answer::fail(1, "error: timed out waiting for the condition\n").stdout(first).takes(waits)
-        }
+    let in_time = |takes: &u64| timeout.is_none_or(|t| *takes <= shell.state().delay(t));
+    if let Some(takes) = takes.filter(in_time) {
+        text.push_str(&waiting(format!("{} of {all} updated pods are available", all - 1)));
+        return Answer::ok(text).stdout(done).takes(takes);
     }
+    let first = text.split_inclusive('\n').next().map(str::to_owned);
+    let first = first.unwrap_or_else(|| waiting(format!("{ready} of {all} updated pods are available")));
+    // Without a timeout it waits for ever; the lab lets it go after an hour.
+    let waits = shell.state().delay(timeout.unwrap_or(3_600_000));
+    Answer::fail(1, "error: timed out waiting for the condition\n").stdout(first).takes(waits)
 }

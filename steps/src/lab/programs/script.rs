@@ -13,8 +13,7 @@ use crate::lab::files::system_time;
 use crate::tools::{archive, programs as on_path, survey};
 
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
-    let argv = shell.call.argv;
-    let [_, flag, script, name, _root, args @ ..] = argv else {
+    let [_, flag, script, name, _root, args @ ..] = shell.call.argv else {
         return Ok(Answer::gap("a shell without a script of ours"));
     };
     if flag != "-c" || name != "certwright" {

@@ -28,11 +28,8 @@ pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
         }
         ("status", "kubelet") => {
             let active = kubelet_is_active(shell);
-            let state = if active {
-                "active (running)"
-            } else {
-                "activating (auto-restart) (Result: exit-code)"
-            };
+            let state =
+                if active { "active (running)" } else { "activating (auto-restart) (Result: exit-code)" };
             let text = format!(
                 "* kubelet.service - kubelet\n     Loaded: loaded (/lib/systemd/system/kubelet.service; enabled; preset: \
                  enabled)\n     Active: {state}\n"

@@ -146,7 +146,7 @@ pub(super) fn sandboxes(shell: &mut Shell<'_>, args: &[String]) -> Result<Answer
         entry.stuck = false;
         entry.sandbox = sandbox;
         entry.sandbox_created = now;
-        text.push_str(&format!("Stopped sandbox {full}\n"));
+        text.extend(["Stopped sandbox ", &full, "\n"]);
     }
     Ok(Answer::ok(text).takes(shell.state().delay(300)))
 }

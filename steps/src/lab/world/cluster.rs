@@ -65,9 +65,9 @@ impl State {
 
     /// True when some controller-manager can do its work.
     pub(in crate::lab) fn controllers_work(&self, at: u64) -> bool {
-        self.nodes.keys().any(|n| {
-            self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at)
-        })
+        self.nodes
+            .keys()
+            .any(|n| self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at))
     }
 
     /// True when the kubelet of `node` is heard by its API server.
@@ -115,6 +115,8 @@ impl World<'_> {
         let candidate = state.names().into_iter().find(|n| state.has_majority(n, at));
         match (candidate, state.election_at) {
             (None, _) => state.election_at = None,
+            // A lone member has nobody to wait for.
+            (Some(candidate), None) if state.nodes.len() == 1 => state.leader = Some(candidate),
             (Some(_), None) => state.election_at = Some(at + state.delay(ELECTION)),
             (Some(candidate), Some(due)) if due <= at => {
                 state.leader = Some(candidate);
@@ -131,16 +133,16 @@ impl World<'_> {
         for name in self.state.names() {
             let state = &*self.state;
             let etcd = state.etcd(&name).filter(|c| c.ready_at <= at);
-            let serves = etcd.and_then(|c| c.loaded.get("etcd-server")).is_some_and(|l| l.is_good(at));
+            let etcd_serves = etcd.and_then(|c| c.loaded.get("etcd-server")).is_some_and(|l| l.is_good(at));
             let up = etcd.is_some();
             let healthy = state.etcd_is_healthy(&name, at);
             let Some(server) = self.state.node_mut(&name).running_mut(Component::KubeApiserver.name()) else {
                 continue;
             };
-            let asks = server.loaded.get("apiserver-etcd-client").is_some_and(|l| l.is_good(at));
+            let trusted = server.loaded.get("apiserver-etcd-client").is_some_and(|l| l.is_good(at));
             if !up {
                 server.connected = false;
-            } else if !server.connected && serves && asks && server.started + tls_up <= at {
+            } else if !server.connected && etcd_serves && trusted && server.started + tls_up <= at {
                 server.connected = true;
             }
             if server.connected && !server.came_up && healthy {

@@ -3,7 +3,7 @@
 use super::World;
 use super::pods::{DEFRAG, new_defrag};
 use crate::lab::LabError;
-use crate::lab::create::{EARLY, YEAR};
+use crate::lab::build::{EARLY, YEAR};
 use crate::lab::kubeconf;
 use crate::lab::mint::{self, Dates, Minted};
 use crate::pki::layout::{Authority, CERT_DIR};
@@ -17,8 +17,8 @@ impl World<'_> {
         let state = &mut *self.state;
         let Some(after) = state.spec.secret_after_ms else { return Ok(()) };
         let works = state.nodes.keys().any(|n| state.api_is_ready(n, at));
-        let stale = state.objects.kubeconfig_not_after < (at / 1000).cast_signed() + YEAR / 2;
-        if !works || !stale || state.objects.kubeconfig.is_none() {
+        let is_old = state.objects.kubeconfig_not_after < (at / 1000).cast_signed() + YEAR / 2;
+        if !works || !is_old || state.objects.kubeconfig.is_none() {
             state.objects.kubeconfig_at = None;
             return Ok(());
         }

@@ -3,13 +3,15 @@
 use super::World;
 use super::load::kubelet_client;
 use crate::lab::LabError;
-use crate::lab::create::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
+use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
 use crate::lab::mint::{self, Dates, Minted};
 use crate::lab::state::{Node, Posted};
 use crate::pki::layout::{Authority, CERT_DIR, Component};
 
 /// How long a kubelet stays after it last had a valid certificate, once an API server answers, ms. Measured.
 const PATIENCE: u64 = 300_000;
+/// How often a kubelet tells that it lives, ms.
+const HEARTBEAT: u64 = 10_000;
 /// How long a rotation takes once it is possible, ms.
 const ROTATION: u64 = 5_000;
 
@@ -64,9 +66,10 @@ impl World<'_> {
             let kubelet = &mut self.state.node_mut(&name).kubelet;
             let seconds = (at / 1000).cast_signed();
             // The kubelet picks a moment between 70 and 90 % of the lifetime.
-            let late = kubelet.client.as_ref().is_some_and(|l| {
-                seconds > l.not_before + (l.not_after - l.not_before) * 8 / 10
-            });
+            let late = kubelet
+                .client
+                .as_ref()
+                .is_some_and(|l| seconds > l.not_before + (l.not_after - l.not_before) * 8 / 10);
             match kubelet.rotates_at {
                 None if possible && late => kubelet.rotates_at = Some(at + delay),
                 Some(due) if due <= at && possible => {
@@ -113,10 +116,17 @@ impl World<'_> {
             if !self.state.kubelet_is_heard(&name, at) {
                 continue;
             }
-            let ready: Vec<(String, bool)> =
-                self.state.node(&name).pods.keys().map(|p| (p.clone(), self.is_ready(&name, p, at))).collect();
+            let ready: Vec<(String, bool)> = self
+                .state
+                .node(&name)
+                .pods
+                .keys()
+                .map(|p| (p.clone(), self.is_ready(&name, p, at)))
+                .collect();
             let node = self.state.node_mut(&name);
-            node.heartbeat = at;
+            if node.heartbeat + HEARTBEAT <= at {
+                node.heartbeat = at;
+            }
             node.posted = ready.into_iter().filter_map(|(pod, ready)| posted(node, &pod, ready)).collect();
         }
     }

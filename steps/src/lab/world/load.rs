@@ -1,7 +1,7 @@
 //! What processes read of a node's files, and when they notice that a file has changed.
 
 use super::World;
-use crate::lab::create::KUBELET_CURRENT;
+use crate::lab::build::KUBELET_CURRENT;
 use crate::lab::files::Files;
 use crate::lab::kubeconf;
 use crate::lab::mint::Seen;
@@ -27,9 +27,7 @@ pub(in crate::lab) fn loaded(pem: &str, ca: &str, stamp: String) -> Option<Loade
 /// Reads a leaf with its key as its component does at its start.
 pub(in crate::lab) fn leaf_of(files: &Files, node: &str, leaf: &Leaf) -> Option<Loaded> {
     let (certificate, key) = match leaf.form {
-        Form::Pem => {
-            (files.text(node, &leaf.file(CERT_DIR))?, files.text(node, &leaf.key_file(CERT_DIR))?)
-        }
+        Form::Pem => (files.text(node, &leaf.file(CERT_DIR))?, files.text(node, &leaf.key_file(CERT_DIR))?),
         Form::Kubeconfig => {
             let text = files.text(node, &leaf.file(CERT_DIR))?;
             (kubeconf::data(&text, "client-certificate-data")?, kubeconf::data(&text, "client-key-data")?)
@@ -96,7 +94,9 @@ impl World<'_> {
         let files = self.files;
         for (name, node) in &mut self.state.nodes {
             for (pod, entry) in node.pods.iter_mut().filter(|(pod, _)| reloads(pod)) {
-                let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else { continue };
+                let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else {
+                    continue;
+                };
                 for leaf in reads(pod) {
                     let Some(loaded) = container.loaded.get_mut(leaf.name) else { continue };
                     let paths = paths(leaf);
@@ -114,7 +114,9 @@ impl World<'_> {
         let files = self.files;
         for (name, node) in &mut self.state.nodes {
             for (pod, entry) in &mut node.pods {
-                let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else { continue };
+                let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else {
+                    continue;
+                };
                 for leaf in reads(pod) {
                     let Some(old) = container.loaded.get_mut(leaf.name) else { continue };
                     if old.reload_at.is_some_and(|due| due <= at) {

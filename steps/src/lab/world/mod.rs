@@ -69,11 +69,8 @@ impl World<'_> {
     fn next_timer(&self, at: u64) -> Option<u64> {
         let state = &*self.state;
         let objects = &state.objects;
-        let of_lab = [
-            state.election_at,
-            objects.kubeconfig_at,
-            objects.defrag.as_ref().and_then(|d| d.step_at),
-        ];
+        let of_lab =
+            [state.election_at, objects.kubeconfig_at, objects.defrag.as_ref().and_then(|d| d.step_at)];
         let of_nodes = state.nodes.values().flat_map(|node| {
             let of_pods = node.pods.values().flat_map(|pod| {
                 let of_container = pod.running().into_iter().flat_map(|container| {

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::load::{leaf_of, reads};
-use crate::lab::create::YEAR;
+use crate::lab::build::YEAR;
 use crate::lab::files::Files;
 use crate::lab::mint::{self, Dates};
 use crate::lab::state::{Container, Pod, State};
@@ -105,16 +105,12 @@ fn own_certificate(pod: &str, at: u64, serial: [u8; 8]) -> String {
     }
     let from = (at / 1000).cast_signed();
     let dates = Dates { from: from - 3600, to: from + YEAR };
-    mint::authority(&format!("localhost@{from}"), dates, serial).map_or_else(|_| String::new(), |p| p.certificate)
+    mint::authority(&format!("localhost@{from}"), dates, serial)
+        .map_or_else(|_| String::new(), |p| p.certificate)
 }
 
 /// Peers that do not run, or that would refuse this member or be refused by it.
-fn absent_peers(
-    state: &State,
-    node: &str,
-    own: Option<&crate::lab::state::Loaded>,
-    at: u64,
-) -> u64 {
+fn absent_peers(state: &State, node: &str, own: Option<&crate::lab::state::Loaded>, at: u64) -> u64 {
     let own_is_good = own.is_some_and(|l| l.is_good(at));
     let is_there = |name: &&String| {
         let peer = state.nodes[*name].running(Component::Etcd.name());
@@ -182,7 +178,8 @@ impl World<'_> {
                     self.state.node_mut(&name).pods.get_mut(&pod).expect("it was there").restarts_in_row += 1;
                     start(self.state, self.files, &name, &pod, at);
                 } else {
-                    self.state.node_mut(&name).pods.get_mut(&pod).expect("it was there").restart_at = Some(due);
+                    self.state.node_mut(&name).pods.get_mut(&pod).expect("it was there").restart_at =
+                        Some(due);
                 }
             }
         }

@@ -36,7 +36,7 @@ fn every_recorded_certificate_agrees_with_openssl() {
             read += 1;
         }
     }
-    println!("{read} certificates of {} files", all.len());
+    crate::tools::testing::tell(format_args!("{read} certificates of {} files", all.len()));
     assert_eq!((all.len(), read), (12, 13));
 }
 
@@ -79,7 +79,7 @@ fn a_certificate_is_signed_by_its_own_ca_and_by_no_other() {
             checked += 1;
         }
     }
-    println!("{checked} signatures");
+    crate::tools::testing::tell(format_args!("{checked} signatures"));
     let (leaf, _) = TestCa::new("kubernetes").leaf("x", 2027);
     let leaf = Certificate::from_pem(leaf.as_bytes()).unwrap();
     assert_eq!(leaf.issuer, authorities[0].subject, "the same name");
@@ -141,6 +141,6 @@ fn damaged_certificates_never_panic_and_a_signature_covers_every_fact() {
             }
         }
     }
-    println!("{tried} damaged certificates, {parsed} of them still parse");
+    crate::tools::testing::tell(format_args!("{tried} damaged certificates, {parsed} of them still parse"));
     assert!(parsed > 100);
 }

@@ -4,7 +4,9 @@
 //! [`Secret`]. Deliberately absent: `exec`, `auth-provider`, `proxy-url`, `insecure-skip-tls-verify` (refused),
 //! every other field (dropped), and reading the files a kubeconfig points at.
 
-mod wire;
+mod read;
+
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -141,7 +143,7 @@ pub const LIMIT: usize = 256 * 1024;
 impl Kubeconfig {
     /// Parses YAML (or JSON, which is YAML) into the whitelist of fields.
     pub fn parse(text: &[u8]) -> Result<Self, KubeconfigError> {
-        wire::parse(text)
+        read::parse(text)
     }
 
     /// The cluster and the user of current-context.
@@ -183,12 +185,12 @@ impl Kubeconfig {
 
     /// A new kubeconfig from the whitelisted fields, as YAML; parses back to an equal value.
     pub fn render(&self) -> Secret {
-        Secret::new(wire::render(self, wire::Keys::Revealed).into_bytes())
+        Secret::new(write::render(self, write::Keys::Revealed).into_bytes())
     }
 
     /// The same with every key and token replaced by `REDACTED`.
     pub fn redacted(&self) -> String {
-        wire::render(self, wire::Keys::Redacted)
+        write::render(self, write::Keys::Redacted)
     }
 }
 

@@ -36,7 +36,7 @@ fn every_recorded_kubeconfig_is_read_rebuilt_and_redacted() {
             }
         }
     }
-    println!("{} kubeconfigs", all.len());
+    crate::tools::testing::tell(format_args!("{} kubeconfigs", all.len()));
     assert_eq!(all.len(), 5);
 }
 
@@ -140,10 +140,8 @@ fn what_does_not_hang_together_says_what_is_missing() {
 
 #[test]
 fn hostile_text_is_an_error_and_never_a_panic() {
-    let bomb = format!(
-        "a: &a [x,x,x,x,x,x,x,x]\n{}",
-        (0..20).map(|n| format!("b{n}: &b{n} [*a,*a,*a,*a]\n")).collect::<String>()
-    );
+    let alias = |text: String, n: usize| text + &format!("b{n}: &b{n} [*a,*a,*a,*a]\n");
+    let bomb = (0..20).fold("a: &a [x,x,x,x,x,x,x,x]\n".to_owned(), alias);
     let deep = "[".repeat(50_000);
     for text in [
         "",
@@ -178,5 +176,5 @@ fn hostile_text_is_an_error_and_never_a_panic() {
             tried += 1;
         }
     }
-    println!("{tried} damaged kubeconfigs");
+    crate::tools::testing::tell(format_args!("{tried} damaged kubeconfigs"));
 }

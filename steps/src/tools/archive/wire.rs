@@ -35,7 +35,7 @@ fn error(command: &Command, output: &Output) -> ArchiveError {
         },
         (REFUSED, ["refused", "unsafe-folder"]) => {
             // A list and a removal are called for the folder itself.
-            let folder = if archive.ends_with(".tar") { folder() } else { archive.clone() };
+            let folder = if archive.strip_suffix(".tar").is_some() { folder() } else { archive.clone() };
             Some(ArchiveError::UnsafeFolder { folder })
         }
         (REFUSED, ["refused", "inside", number]) => {
@@ -92,7 +92,7 @@ fn archive(folder: &str, line: &str) -> Option<Archive> {
     let words: Vec<&str> = line.split(' ').collect();
     let ["archive", name, made, size, state] = words[..] else { return None };
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    if !name.bytes().all(plain) || !name.ends_with(".tar") || name.starts_with('.') {
+    if !name.bytes().all(plain) || name.strip_suffix(".tar").is_none() || name.starts_with('.') {
         return None;
     }
     let (seconds, fraction) = made.split_once('.')?;

@@ -87,22 +87,22 @@ impl Crictl {
         self.mutates(rpc, &["stopp", checked(id)])
     }
 
-    fn reads(&self, args: &[&str]) -> Command {
-        Command::reads(self.argv(Duration::from_secs(10), args))
+    fn reads(&self, words: &[&str]) -> Command {
+        Command::reads(self.argv(Duration::from_secs(10), words))
     }
 
-    fn mutates(&self, rpc: Duration, args: &[&str]) -> Command {
+    fn mutates(&self, rpc: Duration, words: &[&str]) -> Command {
         // Our own clock is the last of the three to end the call.
-        Command::mutates(self.argv(rpc, args)).deadline(rpc + Duration::from_secs(30))
+        Command::mutates(self.argv(rpc, words)).deadline(rpc + Duration::from_secs(30))
     }
 
-    fn argv(&self, rpc: Duration, args: &[&str]) -> Vec<String> {
+    fn argv(&self, rpc: Duration, words: &[&str]) -> Vec<String> {
         let mut argv = vec!["crictl".to_owned()];
         if let Some(endpoint) = &self.endpoint {
             argv.extend(["--runtime-endpoint".to_owned(), endpoint.clone()]);
         }
         argv.extend(["--timeout".to_owned(), format!("{}s", rpc.as_secs())]);
-        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
+        argv.extend(words.iter().map(|word| (*word).to_owned()));
         argv
     }
 }

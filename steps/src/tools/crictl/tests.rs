@@ -21,7 +21,7 @@ fn every_recorded_list_of_containers_is_read_and_each_component_found_exactly() 
         }
         assert!(listed.iter().any(|c| c.name == "etcd-defrag"), "the trap is in {}", fixture.name);
     }
-    println!("{} lists, {containers} containers", all.len());
+    crate::tools::testing::tell(format_args!("{} lists, {containers} containers", all.len()));
     assert_eq!(all.len(), 6);
 }
 
@@ -48,7 +48,7 @@ fn every_recorded_sandbox_is_read() {
             sandboxes.iter().any(|s| s.pod.starts_with("etcd-cp") && s.ready && s.namespace == "kube-system")
         );
     }
-    println!("{} lists of sandboxes", all.len());
+    crate::tools::testing::tell(format_args!("{} lists of sandboxes", all.len()));
     assert_eq!(all.len(), 2);
 }
 
@@ -74,7 +74,7 @@ fn every_recorded_inspection_tells_what_became_of_the_container() {
         );
         read += 1;
     }
-    println!("{} inspections, {read} of containers that exist", all.len());
+    crate::tools::testing::tell(format_args!("{} inspections, {read} of containers that exist", all.len()));
     assert_eq!((all.len(), read), (7, 6));
     let etcd = parse_inspection(&fixture("healthy/crictl-inspect-etcd")).unwrap();
     assert_eq!((etcd.name.as_str(), etcd.started_ns), ("etcd", Some(1_795_553_109_659_180_908)));
@@ -95,7 +95,7 @@ fn every_recorded_stop_is_classified() {
         };
         assert_eq!(classify(&fixture.output), expected, "{}", fixture.name);
     }
-    println!("{} stops, {timeouts} timeouts", all.len());
+    crate::tools::testing::tell(format_args!("{} stops, {timeouts} timeouts", all.len()));
     assert_eq!((all.len(), timeouts), (14, 5));
 }
 

@@ -52,7 +52,7 @@ fn every_recorded_renewal_is_understood_to_its_last_line() {
         let api_down = name.ends_with("api-down") || name.starts_with("three-expired/");
         assert_eq!(renewal.fell_back_to_defaults, api_down, "{name}");
     }
-    println!("{} recorded renewals", all.len());
+    crate::tools::testing::tell(format_args!("{} recorded renewals", all.len()));
     assert_eq!(all.len(), 13);
 }
 
@@ -116,7 +116,11 @@ fn every_recorded_table_agrees_with_the_json_of_the_same_moment() {
             compared += 1;
         }
     }
-    println!("{} tables, {} JSON, {compared} compared, {refused} refused", tables.len(), jsons.len());
+    crate::tools::testing::tell(format_args!(
+        "{} tables, {} JSON, {compared} compared, {refused} refused",
+        tables.len(),
+        jsons.len()
+    ));
     assert_eq!((tables.len(), jsons.len(), compared, refused), (14, 11, 10, 2));
 }
 

@@ -2,19 +2,28 @@
 
 mod failure;
 
-mod objects;
-
 mod resource;
+
+mod wire;
+
+mod nodes;
+
+mod pods;
+
+mod daemonset;
+
+mod secret;
 
 use std::time::Duration;
 
 use certwright_engine::host::Command;
 
+pub use daemonset::{DaemonSet, parse_daemonset};
 pub use failure::{Failure, classify, step_error};
-pub use objects::{
-    DaemonSet, Node, Pod, Readiness, parse_daemonset, parse_nodes, parse_pods, parse_secret_value,
-};
+pub use nodes::{Node, Readiness, parse_nodes};
+pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
+pub use secret::parse_secret_value;
 
 /// kubectl with a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,13 +98,13 @@ impl Kubectl {
         Command::reads(argv).deadline(within + Duration::from_secs(15))
     }
 
-    fn reads(&self, args: &[&str]) -> Command {
-        Command::reads(self.argv(args))
+    fn reads(&self, words: &[&str]) -> Command {
+        Command::reads(self.argv(words))
     }
 
-    fn argv(&self, args: &[&str]) -> Vec<String> {
+    fn argv(&self, words: &[&str]) -> Vec<String> {
         let mut argv = vec!["kubectl".to_owned(), format!("--kubeconfig={}", self.kubeconfig)];
-        argv.extend(args.iter().map(|arg| (*arg).to_owned()));
+        argv.extend(words.iter().map(|word| (*word).to_owned()));
         argv.extend(self.server.iter().map(|url| format!("--server={url}")));
         argv.push("--request-timeout=10s".to_owned());
         argv

@@ -25,7 +25,7 @@ fn every_recorded_failure_of_kubectl_has_its_cause() {
         assert_eq!(classify(&fixture.output), expected, "{}", fixture.name);
         failures += usize::from(expected.is_some());
     }
-    println!("{} recorded calls, {failures} failures", all.len());
+    crate::tools::testing::tell(format_args!("{} recorded calls, {failures} failures", all.len()));
     assert_eq!((all.len(), failures), (22, 7));
 }
 

@@ -146,7 +146,7 @@ fn a_private_key_never_leaves_the_node_whatever_it_is_mixed_with() {
     }
     let opaque = facts.iter().filter(|f| f.kubeconfig == Some(KubeconfigText::Opaque)).count();
     assert_eq!(opaque, 7, "json, block, folded, quoted key and three certificates with a key in them");
-    println!("{} files with a private key in them", cases.len());
+    crate::tools::testing::tell(format_args!("{} files with a private key in them", cases.len()));
 }
 
 /// A line from the middle of a key's PEM.
@@ -206,7 +206,7 @@ fn hostile_names_links_folders_and_missing_files_keep_their_places() {
     assert_eq!((folder.kind, folder.sha256), (FileKind::Folder, None));
     assert_eq!(missing, &FileFacts::missing("/not/there"));
     assert!(!tree.root().join("x").exists(), "no name was executed");
-    println!("{} paths", paths.len());
+    crate::tools::testing::tell(format_args!("{} paths", paths.len()));
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn the_lab_answers_natively_exactly_as_the_script_does() {
         assert_eq!(facts, &tree.native(&facts.path, facts), "{}", facts.path);
     }
     assert_eq!(parse(&paths, &answer(&facts)).unwrap(), facts, "what the lab prints reads back equal");
-    println!("{} files compared", cases.len());
+    crate::tools::testing::tell(format_args!("{} files compared", cases.len()));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn the_frame_is_refused_when_anything_in_it_is_not_as_it_must_be() {
         assert!(parse(&paths, &printed(bad)).is_err(), "{from} -> {to}");
         refused += 1;
     }
-    println!("{refused} damaged frames refused");
+    crate::tools::testing::tell(format_args!("{refused} damaged frames refused"));
 }
 
 #[tokio::test]
