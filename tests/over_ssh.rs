@@ -8,6 +8,7 @@
 mod sshd;
 
 #[path = "support/openssl.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
 mod openssl;
 
 #[path = "over_ssh/cluster.rs"]
@@ -15,6 +16,9 @@ mod cluster;
 
 #[path = "over_ssh/renewal.rs"]
 mod renewal;
+
+#[path = "over_ssh/refused.rs"]
+mod refused;
 
 #[path = "over_ssh/killed.rs"]
 mod killed;

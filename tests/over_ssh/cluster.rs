@@ -44,8 +44,15 @@ impl Cluster {
         let nodes = lab.spec().expect("its spec").nodes;
         let machines: Vec<Sshd> = nodes.iter().map(|node| machine(&root, &node.name)).collect();
         let cluster = Self { folder, _machines: machines };
-        cluster.write("inventory.toml", &inventory(&root, &nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), &cluster._machines));
-        let known: String = cluster._machines.iter().map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts")).collect();
+        cluster.write(
+            "inventory.toml",
+            &inventory(&root, &nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), &cluster._machines),
+        );
+        let known: String = cluster
+            ._machines
+            .iter()
+            .map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts"))
+            .collect();
         cluster.write("known_hosts", &known);
         cluster.write("ssh_config", &format!("UserKnownHostsFile {}\n", root.join("known_hosts").display()));
         cluster
@@ -56,7 +63,8 @@ impl Cluster {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    /// Writes a file in its folder that only its owner can change.
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("a file of a test");
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
     }
@@ -112,7 +120,26 @@ impl Cluster {
         }
     }
 
-    /// How often each renewal and each stop happened on each node, as the lab's own memory has it.
+    /// Every file below `/etc/kubernetes` of every node, with its content.
+    pub(crate) fn certificates(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders: Vec<PathBuf> =
+            self.nodes().iter().map(|node| self.path("lab").join(node).join("etc/kubernetes")).collect();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder of the lab") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = fs::read(&path).expect("a file of the lab");
+                    files.insert(path, content);
+                }
+            }
+        }
+        files
+    }
+
+    /// The highest attempt of each container of each node: how often it was stopped.
     pub(crate) fn attempts(&self) -> BTreeMap<String, u64> {
         let mut attempts = BTreeMap::new();
         for node in self.nodes() {

@@ -1,93 +1,111 @@
-//! What OpenSSL says of a node's certificates: the judge that shares no code with certwright.
+//! openssl's own judgement over every certificate of a lab.
 
-#![expect(clippy::disallowed_methods, reason = "tests start openssl themselves")]
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+/// What openssl should find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Signed by its authority and valid for another 30 days.
+    Valid,
+    /// Signed by its authority and expired.
+    Expired,
+}
 
-/// Leaf certificate files below a node's root, with the CA each must chain to.
-const LEAVES: [(&str, &str); 7] = [
-    ("etc/kubernetes/pki/apiserver.crt", "ca.crt"),
-    ("etc/kubernetes/pki/apiserver-kubelet-client.crt", "ca.crt"),
-    ("etc/kubernetes/pki/apiserver-etcd-client.crt", "etcd/ca.crt"),
-    ("etc/kubernetes/pki/front-proxy-client.crt", "front-proxy-ca.crt"),
-    ("etc/kubernetes/pki/etcd/server.crt", "etcd/ca.crt"),
-    ("etc/kubernetes/pki/etcd/peer.crt", "etcd/ca.crt"),
-    ("etc/kubernetes/pki/etcd/healthcheck-client.crt", "etcd/ca.crt"),
+/// The leaves that kubeadm keeps on a node, with the authority of each, below `/etc/kubernetes`.
+const LEAVES: &[(&str, &str)] = &[
+    ("pki/apiserver.crt", "pki/ca.crt"),
+    ("pki/apiserver-kubelet-client.crt", "pki/ca.crt"),
+    ("pki/apiserver-etcd-client.crt", "pki/etcd/ca.crt"),
+    ("pki/front-proxy-client.crt", "pki/front-proxy-ca.crt"),
+    ("pki/etcd/server.crt", "pki/etcd/ca.crt"),
+    ("pki/etcd/peer.crt", "pki/etcd/ca.crt"),
+    ("pki/etcd/healthcheck-client.crt", "pki/etcd/ca.crt"),
+    ("admin.conf", "pki/ca.crt"),
+    ("controller-manager.conf", "pki/ca.crt"),
+    ("scheduler.conf", "pki/ca.crt"),
 ];
 
-/// Kubeconfigs below a node's root whose embedded client certificate kubeadm renews.
-const KUBECONFIGS: [&str; 4] = ["admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf"];
-
-/// How many certificates of the node whose root is `node` chain to their CA and are valid for `seconds` more.
-///
-/// # Panics
-/// When OpenSSL does not agree on one of them: names the file.
-pub(crate) fn agrees(node: &Path, seconds: u64) -> usize {
-    let pki = node.join("etc/kubernetes/pki");
-    let mut agreed = 0;
-    for (leaf, ca) in LEAVES {
-        judge(&fs::read_to_string(node.join(leaf)).expect(leaf), &pki.join(ca), seconds, &node.join(leaf));
-        agreed += 1;
-    }
-    for name in KUBECONFIGS {
-        let path = node.join("etc/kubernetes").join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => judge(&embedded(&text), &pki.join("ca.crt"), seconds, &path),
-            Err(_only_on_the_first_node) => {
-                assert_eq!(name, "super-admin.conf", "{} is missing", path.display());
-                continue;
-            }
+/// Checks every certificate of every node and, when they should be valid, the CAs and the workstation's
+/// kubeconfig too; how many there were.
+pub(crate) fn check_nodes(lab: &Path, expected: Expected) -> usize {
+    let mut checked = 0;
+    for node in ["cp-1", "cp-2", "cp-3"] {
+        let base = lab.join(node).join("etc/kubernetes");
+        for (leaf, authority) in LEAVES {
+            check(&base.join(leaf), &base.join(authority), expected);
+            checked += 1;
         }
-        agreed += 1;
+        // Only the node that ran `kubeadm init` has it.
+        let super_admin = base.join("super-admin.conf");
+        if super_admin.exists() {
+            check(&super_admin, &base.join("pki/ca.crt"), expected);
+            checked += 1;
+        }
+        for authority in ["pki/ca.crt", "pki/etcd/ca.crt", "pki/front-proxy-ca.crt"] {
+            check(&base.join(authority), &base.join(authority), Expected::Valid);
+            checked += 1;
+        }
+        let kubelet = lab.join(node).join("var/lib/kubelet/pki/kubelet-client-current.pem");
+        check(&kubelet, &base.join("pki/ca.crt"), Expected::Valid);
+        checked += 1;
     }
-    agreed
+    let kubeconfig = lab.join("workstation/bmctl-workspace/lab/lab-kubeconfig");
+    check(&kubeconfig, &lab.join("cp-1/etc/kubernetes/pki/ca.crt"), expected);
+    checked + 1
 }
 
-/// Whether the certificate embedded in a kubeconfig is valid for `seconds` more.
-pub(crate) fn kubeconfig_lasts(path: &Path, seconds: u64) -> bool {
-    let pem = embedded(&fs::read_to_string(path).expect("a kubeconfig"));
-    let seconds = seconds.to_string();
-    openssl(&["x509", "-noout", "-checkend", &seconds], &pem)
+/// Whether the certificate of a file is valid for another 30 days.
+pub(crate) fn lasts(file: &Path) -> bool {
+    openssl(&["x509", "-noout", "-checkend", "2592000"], &pem_of(file)).0
 }
 
-/// Whether the certificate in a PEM file is valid for `seconds` more.
-pub(crate) fn lasts(path: &Path, seconds: u64) -> bool {
-    let pem = fs::read_to_string(path).expect("a certificate");
-    openssl(&["x509", "-noout", "-checkend", &seconds.to_string()], &pem)
+fn check(file: &Path, authority: &Path, expected: Expected) {
+    let pem = pem_of(file);
+    let verify = |more: &[&str]| {
+        let mut args = vec!["verify", "-CAfile", text(authority)];
+        args.extend(more);
+        openssl(&args, &pem)
+    };
+    assert!(verify(&["-no_check_time"]).0, "openssl verify of {}", file.display());
+    let (valid, said) = verify(&[]);
+    let remains = lasts(file);
+    let as_expected = expected == Expected::Valid;
+    assert_eq!(valid, as_expected, "openssl verify of {}: {said}", file.display());
+    assert_eq!(remains, as_expected, "openssl x509 -checkend of {}", file.display());
 }
 
-fn judge(pem: &str, ca: &Path, seconds: u64, what: &Path) {
-    let what = what.display();
-    let seconds = seconds.to_string();
-    assert!(openssl(&["verify", "-CAfile", &ca.display().to_string()], pem), "openssl does not verify {what}");
-    assert!(openssl(&["x509", "-noout", "-checkend", &seconds], pem), "{what} ends within {seconds} s");
+/// The certificate of a file: of a kubeconfig the one it embeds.
+fn pem_of(file: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let content = String::from_utf8_lossy(&bytes);
+    let Some(data) = content.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data:"))
+    else {
+        return bytes;
+    };
+    let (decoded, out) = openssl_bytes(&["base64", "-d", "-A"], data.trim().trim_matches('"').as_bytes());
+    assert!(decoded, "base64 in {}", file.display());
+    out
 }
 
-/// The PEM of a kubeconfig's client-certificate-data.
-fn embedded(kubeconfig: &str) -> String {
-    let data = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("client-certificate-data: "));
-    let mut base64 = data.expect("a kubeconfig with an embedded certificate").trim_matches('"').to_owned();
-    base64.push('\n');
-    let decoded = piped(&["base64", "-d", "-A"], &base64);
-    String::from_utf8(decoded.stdout).expect("PEM is text")
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path of a test is UTF-8")
 }
 
-fn openssl(args: &[&str], stdin: &str) -> bool {
-    piped(args, stdin).status.success()
+fn openssl(args: &[&str], stdin: &[u8]) -> (bool, String) {
+    let (success, out) = openssl_bytes(args, stdin);
+    (success, String::from_utf8_lossy(&out).into_owned())
 }
 
-fn piped(args: &[&str], stdin: &str) -> std::process::Output {
-    let mut child = Command::new("openssl")
+#[expect(clippy::disallowed_methods, reason = "openssl is the judge here")]
+fn openssl_bytes(args: &[&str], stdin: &[u8]) -> (bool, Vec<u8>) {
+    let input = tempfile::NamedTempFile::new().expect("a file for openssl's input");
+    std::fs::write(input.path(), stdin).expect("openssl's input");
+    let file: PathBuf = input.path().to_owned();
+    let output = Command::new("openssl")
         .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("openssl is installed");
-    let mut pipe = child.stdin.take().expect("its stdin is piped");
-    std::io::Write::write_all(&mut pipe, stdin.as_bytes()).expect("openssl reads");
-    drop(pipe);
-    child.wait_with_output().expect("openssl ends")
+        .stdin(std::fs::File::open(file).expect("openssl's input"))
+        .output()
+        .expect("openssl is installed (tests/run does it)");
+    (output.status.success(), output.stdout)
 }
