@@ -17,7 +17,7 @@ use crate::plan::TaskId;
 pub(super) struct Flights<'a> {
     bench: Bench<'a>,
     attempts: BTreeMap<TaskId, Flight>,
-    operations: FuturesUnordered<Abortable<Operation>>,
+    operations: FuturesUnordered<Abortable<Operation<'a>>>,
 }
 
 struct Flight {

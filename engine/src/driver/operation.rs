@@ -19,7 +19,7 @@ use crate::step::{Context, Done, Probe, Progress, Step, StepError};
 use crate::text::escape;
 
 /// An operation under way; it owns all it needs.
-pub(super) type Operation = Pin<Box<dyn Future<Output = Ended>>>;
+pub(super) type Operation<'a> = Pin<Box<dyn Future<Output = Ended> + 'a>>;
 
 /// How an operation ended.
 pub(super) struct Ended {
@@ -73,7 +73,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Makes an operation; `left_ms` is what the attempt has left of its timeout.
-    pub(super) fn operation(&self, machine: &Machine, want: Want, left_ms: u64) -> Operation {
+    pub(super) fn operation(&self, machine: &Machine, want: Want, left_ms: u64) -> Operation<'a> {
         let task = self.plan.task(want.task);
         let step = Arc::clone(self.steps.get(task.step));
         let facts = machine.facts_for(&want).cloned().unwrap_or_default();
@@ -81,18 +81,13 @@ impl<'a> Bench<'a> {
         let cx = self.context(want.task, task.host);
         let left = Duration::from_millis(left_ms);
         let clock = self.clock.clone();
-        let limit = Limit {
-            op: want.op,
-            task: self.plan.task_name(want.task),
-            kind: self.plan.step(want.task).kind.clone(),
-            timeout_ms: self.timeout_ms(want.task),
-        };
+        let broken_off = BrokenOff { plan: self.plan, want };
         Box::pin(async move {
             let body = AssertUnwindSafe(perform(step, want.op, cx, facts, settle, left)).catch_unwind();
             let result = tokio::select! {
                 biased;
-                result = body => result.unwrap_or_else(|panic| Err(limit.panicked(panic.as_ref()))),
-                () = clock.sleep(left) => Err(limit.exceeded()),
+                result = body => result.unwrap_or_else(|panic| Err(broken_off.by_panic(panic.as_ref()))),
+                () = clock.sleep(left) => Err(broken_off.by_timeout()),
             };
             Ended { want, result }
         })
@@ -160,23 +155,23 @@ fn acted(done: Done) -> OpResult {
 }
 
 /// What is said of an operation that did not end by itself.
-struct Limit {
-    op: Op,
-    task: String,
-    kind: String,
-    timeout_ms: u64,
+struct BrokenOff<'a> {
+    plan: &'a Plan,
+    want: Want,
 }
 
-impl Limit {
-    fn exceeded(&self) -> StepError {
-        let limit = humantime::format_duration(Duration::from_millis(self.timeout_ms));
-        let message =
-            format!("attempt at `{}` exceeded its timeout of {limit} in its {}", self.task, name(self.op));
+impl BrokenOff<'_> {
+    fn by_timeout(&self) -> StepError {
+        let timeout_ms = self.plan.step(self.want.task).timeout_ms;
+        let limit = humantime::format_duration(Duration::from_millis(timeout_ms));
+        let (task, op) = (self.plan.task_name(self.want.task), name(self.want.op));
+        let message = format!("attempt at `{task}` exceeded its timeout of {limit} in its {op}");
         StepError::new(ErrorClass::DeadlineExceeded, message)
     }
 
-    fn panicked(&self, panic: &(dyn Any + Send)) -> StepError {
-        let (kind, op, task) = (&self.kind, name(self.op), &self.task);
+    fn by_panic(&self, panic: &(dyn Any + Send)) -> StepError {
+        let (task, op) = (self.plan.task_name(self.want.task), name(self.want.op));
+        let kind = &self.plan.step(self.want.task).kind;
         let message =
             format!("bug in the {op} of kind `{kind}` at `{task}`: it panicked: {}", panic_message(panic));
         StepError::new(ErrorClass::Invalid, message).remedy("report it to the authors of this kind")

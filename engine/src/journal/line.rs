@@ -91,10 +91,26 @@ pub(super) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &Record, 
     serde_json::to_writer(&mut *scratch, &json).expect("a record serializes to JSON");
     assert!(scratch.len() <= MAX_LENGTH, "record {seq} is longer than {MAX_LENGTH} bytes");
     let crc = crc32c::crc32c_append(seed, scratch);
-    out.extend_from_slice(format!("{} {crc:08x} ", scratch.len()).as_bytes());
+    push_head(out, scratch.len(), crc);
     out.extend_from_slice(scratch);
     out.push(b'\n');
     crc
+}
+
+/// Appends `LENGTH CRC `; by hand, since formatting it would cost as much as the checksum itself.
+fn push_head(out: &mut Vec<u8>, length: usize, crc: u32) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut place = 1;
+    while length / place >= 10 {
+        place *= 10;
+    }
+    while place > 0 {
+        out.push(HEX[length / place % 10]);
+        place /= 10;
+    }
+    out.push(b' ');
+    out.extend((0..8).rev().map(|digit| HEX[(crc >> (4 * digit) & 15) as usize]));
+    out.push(b' ');
 }
 
 /// Reads a head from the first bytes of a line (at least [`MAX_HEAD`] of them where the file has them).
@@ -166,6 +182,18 @@ mod tests {
         let head = head(&out).unwrap();
         assert_eq!(decode(super::json(&out, head, 0xdead_beef).unwrap()), Some((record, 2)));
         assert_eq!(super::json(&out, head, 0), Err(Flaw::Checksum));
+    }
+
+    #[test]
+    fn a_head_is_written_as_it_is_read() {
+        for length in [1, 9, 10, 99, 100, 101, 1_000, 65_536, 999_999_999, MAX_LENGTH] {
+            for crc in [0, 1, 0xf, 0xabc, 0x0123_4567, 0x89ab_cdef, u32::MAX] {
+                let mut out = Vec::new();
+                push_head(&mut out, length, crc);
+                assert_eq!(String::from_utf8(out.clone()).unwrap(), format!("{length} {crc:08x} "));
+                assert_eq!(head(&out), Ok(Head { length, crc, size: out.len() }));
+            }
+        }
     }
 
     #[test]
