@@ -1,6 +1,7 @@
 //! The program as its users meet it: standard output, standard error, exit code, and what is left on disk.
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+#![expect(clippy::print_stdout, reason = "suites print how many cases they ran")]
 
 #[path = "cli/program.rs"]
 mod program;
