@@ -15,8 +15,14 @@ mod usage;
 #[path = "cli/bad_plan.rs"]
 mod bad_plan;
 
+#[path = "cli/two_files.rs"]
+mod two_files;
+
 #[path = "cli/local.rs"]
 mod local;
+
+#[path = "cli/ended.rs"]
+mod ended;
 
 #[path = "cli/openssl.rs"]
 mod openssl;
