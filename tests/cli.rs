@@ -24,7 +24,8 @@ mod local;
 #[path = "cli/ended.rs"]
 mod ended;
 
-#[path = "cli/openssl.rs"]
+#[path = "support/openssl.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
 mod openssl;
 
 #[path = "cli/rehearse.rs"]

@@ -13,6 +13,7 @@ use super::fields::unchecked;
 use super::node::Node;
 use crate::pki::Component;
 use crate::tools::kubectl::{self, Kubectl, Readiness};
+use crate::tools::manifest::StaticPod;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -72,7 +73,7 @@ async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
         return Err(StepError::new(ErrorClass::Invalid, message)
             .remedy("check that this host is a control-plane node of a kubeadm cluster"));
     };
-    let port = pod.as_ref().and_then(|pod| pod.secure_port()).unwrap_or(6443);
+    let port = pod.as_ref().and_then(StaticPod::secure_port).unwrap_or(6443);
     Ok(if address.contains(':') {
         format!("https://[{address}]:{port}")
     } else {

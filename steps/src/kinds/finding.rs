@@ -43,3 +43,13 @@ pub(super) fn invalid(host: &str, findings: &[Finding]) -> StepError {
         last_lines: lines,
     })
 }
+
+/// The first few of many reasons, in one line.
+pub(super) fn shorten(reasons: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    match reasons.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use certwright_engine::host::Command;
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
@@ -17,6 +18,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::facts::read_facts;
+use super::node::now;
 use super::pods_healthy::{is_namespace, kubectl};
 use crate::tools::kubectl::{self, DaemonSet, Failure, Resource};
 
@@ -167,7 +169,7 @@ impl RolloutRestart {
         let kubectl = kubectl(cx);
         let restart = restart.then(|| kubectl.rollout_restart(&self.resource, &self.namespace));
         let status = kubectl.rollout_status(&self.resource, &self.namespace, self.within);
-        RolloutFacts { commands: restart.iter().chain([&status]).map(|command| command.display()).collect() }
+        RolloutFacts { commands: restart.iter().chain([&status]).map(Command::display).collect() }
     }
 
     async fn restart(&self, cx: &Context) -> Result<(), StepError> {
@@ -186,6 +188,25 @@ impl RolloutRestart {
         Err(kubectl::step_error(&object, &command, &output)
             .remedy(format!("see why its pods do not start: kubectl -n {} get pods", self.namespace)))
     }
+}
+
+/// The most that the workstation's clock may be behind a node's, s; twice what preflight accepts by default.
+const BEHIND: i128 = 120;
+
+/// Waits until this machine's clock, which dates the restart, has reached the time the file was written.
+async fn catch_up(cx: &Context, newest: &Newest) -> Result<(), StepError> {
+    let behind = newest.ns / 1_000_000_000 + 1 - i128::from(now(cx));
+    if behind > BEHIND {
+        let Newest { host, path, .. } = newest;
+        let message = format!("{path} on {host} was written {behind} s after the workstation's present");
+        return Err(StepError::new(ErrorClass::Invalid, message)
+            .remedy("set both clocks by NTP: a restart is told from an old one by its time"));
+    }
+    if let Ok(behind @ 1..) = u64::try_from(behind) {
+        cx.progress.tell(&format!("waiting {behind} s: the workstation's clock is behind {}'s", newest.host));
+        cx.clock.sleep(Duration::from_secs(behind)).await;
+    }
+    Ok(())
 }
 
 /// When a restart was last asked for, seconds since 1970.
@@ -221,7 +242,10 @@ impl Step for RolloutRestart {
                 return Ok(Done::new("nothing had to be restarted"));
             }
             Seen::Restarted { rolled_out: false, .. } => {}
-            Seen::NotRestarted { .. } => self.restart(cx).await?,
+            Seen::NotRestarted { newest } => {
+                catch_up(cx, &newest).await?;
+                self.restart(cx).await?;
+            }
         }
         cx.progress.tell(&format!("waiting for the rollout of {}", self.resource));
         self.wait(cx).await?;

@@ -57,7 +57,7 @@ fn check(with: &Params) -> Result<(), String> {
 }
 
 /// Lines of each container that are looked at, counted from the newest.
-const TAIL: u32 = 2_000;
+const TAIL: u32 = 1_000;
 
 /// A step of this kind.
 struct ScanLogs {

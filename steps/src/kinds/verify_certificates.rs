@@ -9,6 +9,7 @@ use certwright_engine::plan::{CancelPolicy, KindSchema, Nature, Params, UndoSupp
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::fields::{BEFORE, CERT_DIR, unchecked};
+use super::finding::shorten;
 use super::holdings::{CertificatesFacts, Holdings};
 use super::node::{Node, now};
 
@@ -49,7 +50,7 @@ impl Step for VerifyCertificates {
         let probe = if due.is_empty() {
             Probe::satisfied(holdings.summary(now(cx)))
         } else {
-            Probe::drifted(due.join("; "))
+            Probe::drifted(shorten(&due))
         };
         Ok(probe.facts(&facts))
     }

@@ -1,24 +1,24 @@
-//! A lab with one step in it, and what can be seen from outside.
+//! A lab with one step in it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Host, Hosts};
-use certwright_engine::plan::{Field, FieldType, HostSpec, Params, SshSettings, WORKSTATION};
+use certwright_engine::plan::{ErrorClass, HostSpec, SshSettings, WORKSTATION};
 use certwright_engine::step::{Context, Done, Facts, Probe, Progress, Step, StepError, Verdict};
 use certwright_steps::lab::{Fault, Lab};
-use certwright_steps::pki::{Certificate, Digest, Kubeconfig};
 use serde_json::Value;
 
 use super::crashing::{Crash, Crashing};
+use super::make::{attempt, build, tell};
 use super::scenarios::Scenario;
+use super::witness::Witness;
 
 /// Lab time at the start of every bench, ms since 1970.
-const START: u64 = 1_795_600_000_000;
+pub(crate) const START: u64 = 1_795_600_000_000;
 
 /// A scenario that is set up once, to be tried many times.
 pub(crate) struct Stage<'a> {
@@ -185,11 +185,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Attempts as a plan's retry makes them, for errors of these classes.
-    pub(crate) async fn attempts(
-        &self,
-        most: usize,
-        on: &[certwright_engine::plan::ErrorClass],
-    ) -> Result<usize, StepError> {
+    pub(crate) async fn attempts(&self, most: usize, on: &[ErrorClass]) -> Result<usize, StepError> {
         for made in 1.. {
             match self.attempt().await {
                 Ok(()) => return Ok(made),
@@ -205,6 +201,11 @@ impl<'a> Bench<'a> {
     /// Name of the step's host.
     pub(crate) fn host_name(&self) -> &'static str {
         self.scenario.host
+    }
+
+    /// The time, ms since 1970.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.clock.wall_ms()
     }
 
     /// Lets time pass.
@@ -271,25 +272,7 @@ impl<'a> Bench<'a> {
 
     /// What can be seen from outside now.
     pub(crate) fn witness(&self) -> Witness {
-        let mut witness = Witness { files: BTreeMap::new(), processes: BTreeMap::new() };
-        for host in
-            std::iter::once(WORKSTATION).chain(self.scenario.lab.nodes.iter().map(|n| n.name.as_str()))
-        {
-            walk(&self.folder.path().join(host), host, &mut witness.files);
-        }
-        let text = std::fs::read(self.folder.path().join(".lab/state.json")).expect("the lab's memory");
-        let state: Value = serde_json::from_slice(&text).expect("JSON");
-        for (node, value) in state["nodes"].as_object().expect("nodes") {
-            for (pod, value) in value["pods"].as_object().expect("pods") {
-                let last =
-                    value["containers"].as_array().and_then(|all| all.last().cloned()).unwrap_or_default();
-                let place = format!("{node}/{pod}");
-                witness.processes.insert(place, (last["attempt"].to_string(), last["id"].to_string()));
-            }
-        }
-        let defrag = &state["objects"]["defrag"]["generation"];
-        witness.processes.insert("daemonset/etcd-defrag".to_owned(), (defrag.to_string(), String::new()));
-        witness
+        Witness::of(self.folder.path())
     }
 
     /// Fails with the differences only.
@@ -307,137 +290,4 @@ impl<'a> Bench<'a> {
             .collect();
         assert!(differences.is_empty(), "{}, {what}:\n{}", self.scenario, differences.join("\n"));
     }
-}
-
-/// Everything of a lab but its clocks.
-pub(crate) struct Witness {
-    files: BTreeMap<String, (u32, Vec<u8>)>,
-    processes: BTreeMap<String, (String, String)>,
-}
-
-impl Witness {
-    /// Files byte for byte, and every container.
-    pub(crate) fn exact(&self) -> BTreeMap<String, String> {
-        let mut exact = self.files();
-        for (path, (mode, bytes)) in &self.files {
-            exact.insert(path.clone(), format!("{mode:o} {}", Digest::of(bytes)));
-        }
-        exact.extend(
-            self.processes.iter().map(|(name, (attempt, id))| (name.clone(), format!("{attempt} {id}"))),
-        );
-        exact
-    }
-
-    /// Content and mode of every file but those certwright keeps for itself.
-    pub(crate) fn files(&self) -> BTreeMap<String, String> {
-        let ours = |path: &str| path.contains("/var/lib/certwright") || path.contains(".certwright-");
-        self.files
-            .iter()
-            .filter(|(path, _)| !ours(path))
-            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", Digest::of(bytes))))
-            .collect()
-    }
-
-    /// What two runs of the same plan have in common: keys and serial numbers differ, identities do not.
-    pub(crate) fn shape(&self) -> BTreeMap<String, String> {
-        let mut shape: BTreeMap<String, String> = self
-            .files
-            .iter()
-            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", identity(path, bytes))))
-            .collect();
-        shape.extend(self.processes.iter().map(|(name, (attempt, _))| (name.clone(), attempt.clone())));
-        shape
-    }
-}
-
-fn identity(path: &str, bytes: &[u8]) -> String {
-    let of = |certificate: Certificate| {
-        let days = (certificate.not_after - (START / 1000).cast_signed()).div_euclid(86_400);
-        format!("{} from {}, {days} days", certificate.subject, certificate.issuer)
-    };
-    if path.ends_with(".key") || path.contains("/certwright/backups/") {
-        return "there".to_owned();
-    }
-    if let Ok(certificate) = Certificate::from_pem(bytes) {
-        return of(certificate);
-    }
-    match Kubeconfig::parse(bytes) {
-        Ok(kubeconfig) => match kubeconfig.client_certificate() {
-            Ok(certificate) => format!("{} as {}", kubeconfig.server().unwrap_or_default(), of(certificate)),
-            Err(error) => error.to_string(),
-        },
-        Err(_) => Digest::of(bytes).to_string(),
-    }
-}
-
-fn walk(folder: &Path, name: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        let meta = std::fs::symlink_metadata(&path).expect("a file that was listed");
-        let content = if meta.is_symlink() {
-            std::fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
-        } else if meta.is_file() {
-            std::fs::read(&path).expect("a file")
-        } else {
-            walk(&path, &name, files);
-            Vec::new()
-        };
-        files.insert(name, (meta.permissions().mode() & 0o7777, content));
-    }
-}
-
-/// Makes a step from parameters beside its kind's defaults.
-pub(crate) fn build(kind: &str, with: &Value) -> Box<dyn Step> {
-    let registry = certwright_steps::registry();
-    let kind = registry.get(kind).expect("a registered kind");
-    let mut params = Params::default();
-    for field in kind.schema.fields {
-        params.0.insert(field.name.to_owned(), default(field));
-    }
-    for (key, value) in with.as_object().expect("a table") {
-        assert!(params.0.contains_key(key), "there is no parameter `{key}`");
-        params.0.insert(key.clone(), value.clone());
-    }
-    (kind.schema.check)(&params).expect("a step that a plan may have");
-    (kind.build)(&params)
-}
-
-/// A default as the plan language resolves it; our TOML defaults are JSON as well.
-fn default(field: &Field) -> Value {
-    let Some(text) = field.default else { return Value::Null };
-    let value: Value = serde_json::from_str(text).expect("a default that is JSON too");
-    match field.ty {
-        FieldType::Duration => {
-            let text = value.as_str().expect("a duration is text");
-            let duration = humantime::parse_duration(text).expect("a duration");
-            Value::from(u64::try_from(duration.as_millis()).expect("a short one"))
-        }
-        FieldType::String
-        | FieldType::OptionalString
-        | FieldType::Bool
-        | FieldType::Integer
-        | FieldType::Path
-        | FieldType::Strings
-        | FieldType::Paths
-        | FieldType::OneOf(_)
-        | FieldType::SomeOf(_) => value,
-    }
-}
-
-async fn attempt(step: &dyn Step, cx: &Context) -> Result<(), StepError> {
-    cx.host.settle(Duration::from_secs(60)).await?;
-    let probe = step.probe(cx).await?;
-    match probe.verdict {
-        Verdict::Satisfied => Ok(()),
-        Verdict::Drifted => {
-            step.apply(cx, &probe.facts).await?;
-            step.verify(cx, &probe.facts).await.map(drop)
-        }
-    }
-}
-
-/// An error with all it knows.
-pub(crate) fn tell(error: &StepError) -> String {
-    format!("{}: {} ({:?}; {:?})", error.class.name(), error.message, error.remedy, error.evidence)
 }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::archives;
 use super::facts::{CertificateFacts, read_facts};
 use super::fields::{BEFORE, CERT_DIR, FORCE, unchecked};
-use super::finding::{Finding, invalid};
+use super::finding::{Finding, invalid, shorten};
 use super::holdings::Holdings;
 use super::node::{Node, now};
 use crate::pki::layout::{self, KUBERNETES};
@@ -214,25 +214,25 @@ impl Step for KubeadmRenew {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let holdings = Holdings::survey(&node, &self.cert_dir).await?;
-        possible(cx, holdings.unrenewable())?;
+        possible(cx, &holdings.unrenewable())?;
         let reasons = self.reasons(cx, &holdings).await?;
         let mut facts = self.facts(cx, &holdings);
         if reasons.is_empty() {
             facts.commands.clear();
             return Ok(Probe::satisfied(holdings.summary(now(cx))).facts(&facts));
         }
-        possible(cx, holdings.unable_to_issue(now(cx)))?;
+        possible(cx, &holdings.unable_to_issue(now(cx)))?;
         Ok(Probe::drifted(shorten(&reasons)).facts(&facts))
     }
 
     async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let holdings = Holdings::survey(&node, &self.cert_dir).await?;
-        possible(cx, holdings.unrenewable())?;
+        possible(cx, &holdings.unrenewable())?;
         if self.reasons(cx, &holdings).await?.is_empty() {
             return Ok(Done::new("nothing is due any more"));
         }
-        possible(cx, holdings.unable_to_issue(now(cx)))?;
+        possible(cx, &holdings.unable_to_issue(now(cx)))?;
         cx.progress.tell("making sure of the backup");
         let archive = archives::ensure(cx.host.as_ref(), &self.backups, &cx.run, &self.backed_up()).await?;
         self.archive_holds(cx, &archive, &holdings).await?;
@@ -277,16 +277,6 @@ impl Step for KubeadmRenew {
 }
 
 /// An error for everything that stands against a renewal.
-fn possible(cx: &Context, findings: Vec<Finding>) -> Result<(), StepError> {
-    if findings.is_empty() { Ok(()) } else { Err(invalid(cx.host.name(), &findings)) }
-}
-
-/// The first few of many reasons.
-fn shorten(reasons: &[String]) -> String {
-    const SHOWN: usize = 3;
-    let mut text = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    if reasons.len() > SHOWN {
-        text.push_str(&format!("; and {} more", reasons.len() - SHOWN));
-    }
-    text
+fn possible(cx: &Context, findings: &[Finding]) -> Result<(), StepError> {
+    if findings.is_empty() { Ok(()) } else { Err(invalid(cx.host.name(), findings)) }
 }

@@ -118,7 +118,7 @@ impl ReplaceKubeconfig {
             Some(examined) => Reference::Present(examined),
             None => Reference::Authorities(sources.authorities().await?),
         };
-        let secret = sources.from_secret(&reference, now).await?;
+        let secret = sources.secret_candidate(&reference, now).await?;
         let left = present.examined().map_or(0, |present| present.certificate.residual(now));
         let why = match trouble {
             Some(why) => why,
@@ -130,7 +130,7 @@ impl ReplaceKubeconfig {
         };
         let sound = why.starts_with("expires in");
         let mut candidates = vec![secret];
-        candidates.extend(sources.from_nodes(&reference, now).await?);
+        candidates.extend(sources.node_candidates(&reference, now).await?);
         if sound && !candidates.iter().any(Candidate::is_much_newer) {
             return Ok(Seen::Good(format!("works, {why}, and nothing newer is to be had")));
         }

@@ -108,7 +108,7 @@ impl Candidate {
 
 impl Sources<'_> {
     /// The cluster's secret: in its admin cluster, or in itself where it is its own.
-    pub(super) async fn from_secret(
+    pub(super) async fn secret_candidate(
         &self,
         reference: &Reference<'_>,
         now: i64,
@@ -166,7 +166,7 @@ impl Sources<'_> {
     }
 
     /// The admin.conf of every node of the group.
-    pub(super) async fn from_nodes(
+    pub(super) async fn node_candidates(
         &self,
         reference: &Reference<'_>,
         now: i64,

@@ -1,0 +1,24 @@
+//! The shipped plan over three real sshd instances: sudo-only login, private mount namespaces, the lab's programs.
+//!
+//! The same binary and plan as an operator's, with real ssh, real sudo, real tar, real openssl on real folders. Needs
+//! root, and fails without it.
+
+#[path = "support/sshd.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod sshd;
+
+#[path = "support/openssl.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod openssl;
+
+#[path = "over_ssh/cluster.rs"]
+mod cluster;
+
+#[path = "over_ssh/renewal.rs"]
+mod renewal;
+
+#[path = "over_ssh/refused.rs"]
+mod refused;
+
+#[path = "over_ssh/killed.rs"]
+mod killed;

@@ -1,0 +1,222 @@
+//! Three nodes of a lab as three machines behind sshd, and a workstation that runs certwright against them.
+
+#![expect(clippy::disallowed_methods, reason = "this is what the tests are about")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use certwright_engine::clock::Clock;
+use certwright_steps::lab::{Fault, Lab, LabSpec, Seat, program_names};
+
+use crate::sshd::{Folder, Setup, Sshd, User};
+
+/// By how much the lab's delays are shorter than a real machine's.
+const PACE: u32 = 40;
+/// Folders of a node that are its own on the machine its sshd shows.
+pub(crate) const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib/etcd", "var/lib/certwright"];
+
+/// Three machines and a workstation.
+pub(crate) struct Cluster {
+    folder: Folder,
+    _machines: Vec<Sshd>,
+}
+
+/// What certwright left.
+pub(crate) struct Ran {
+    /// Exit code; None when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Cluster {
+    /// Everything expired but the kubelets' certificates, quorum lost.
+    pub(crate) fn expired() -> Self {
+        let folder = Folder::new("cluster");
+        let root = folder.path().to_owned();
+        let lab = Lab::create(root.join("lab"), &spec(&root), &Clock::real()).expect("a lab");
+        programs(&root.join("bin"));
+        let nodes = lab.spec().expect("its spec").nodes;
+        let machines: Vec<Sshd> = nodes.iter().map(|node| machine(&root, &node.name)).collect();
+        let cluster = Self { folder, _machines: machines };
+        cluster.write(
+            "inventory.toml",
+            &inventory(&root, &nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), &cluster._machines),
+        );
+        let known: String = cluster
+            ._machines
+            .iter()
+            .map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts"))
+            .collect();
+        cluster.write("known_hosts", &known);
+        cluster.write("ssh_config", &format!("UserKnownHostsFile {}\n", root.join("known_hosts").display()));
+        cluster
+    }
+
+    /// A path in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file in its folder that only its owner can change.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("a file of a test");
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
+    }
+
+    /// The lab behind the machines.
+    pub(crate) fn lab(&self) -> Lab {
+        Lab::open(self.path("lab")).expect("the lab")
+    }
+
+    /// Lets a fault wait for its moment.
+    pub(crate) fn inject(&self, fault: &str) {
+        let fault: Fault = fault.parse().expect("a fault of the lab");
+        self.lab().inject(fault).expect("the lab takes it");
+    }
+
+    /// Names of the nodes.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        self.lab().spec().expect("its spec").nodes.into_iter().map(|node| node.name).collect()
+    }
+
+    /// certwright on the workstation with these arguments, split at blanks.
+    pub(crate) fn command(&self, args: &str) -> Command {
+        self.under(Path::new(env!("CARGO_BIN_EXE_certwright")), &[], args)
+    }
+
+    /// Another program of the workstation, `before` and then `args`.
+    pub(crate) fn under(&self, program: &Path, before: &[&str], args: &str) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args(before)
+            .args(args.split_whitespace())
+            .arg("--state-dir")
+            .arg(self.path("state"))
+            .arg("--ssh-config")
+            .arg(self.path("ssh_config"))
+            .current_dir(self.folder.path())
+            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env("CERTWRIGHT_LAB_DIR", self.path("lab"))
+            .env("CERTWRIGHT_LAB_NODE", "workstation")
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs certwright to its end.
+    pub(crate) fn run(&self, args: &str) -> Ran {
+        let output = self.command(args).output().expect("certwright starts");
+        Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// Every file below `/etc/kubernetes` of every node, with its content.
+    pub(crate) fn certificates(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders: Vec<PathBuf> =
+            self.nodes().iter().map(|node| self.path("lab").join(node).join("etc/kubernetes")).collect();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder of the lab") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let content = fs::read(&path).expect("a file of the lab");
+                    files.insert(path, content);
+                }
+            }
+        }
+        files
+    }
+
+    /// The highest attempt of each container of each node: how often it was stopped.
+    pub(crate) fn attempts(&self) -> BTreeMap<String, u64> {
+        let mut attempts = BTreeMap::new();
+        for node in self.nodes() {
+            let list = Command::new(self.path("bin").join("crictl"))
+                .args(["ps", "-a", "-o", "json"])
+                .env("CERTWRIGHT_LAB_DIR", self.path("lab"))
+                .env("CERTWRIGHT_LAB_NODE", &node)
+                .output()
+                .expect("the lab's crictl");
+            let list: serde_json::Value = serde_json::from_slice(&list.stdout).expect("crictl prints JSON");
+            for container in list["containers"].as_array().expect("containers") {
+                let name = container["metadata"]["name"].as_str().expect("a name");
+                let attempt = container["metadata"]["attempt"].as_u64().unwrap_or(0);
+                let highest = attempts.entry(format!("{node}/{name}")).or_insert(0);
+                *highest = attempt.max(*highest);
+            }
+        }
+        attempts
+    }
+}
+
+impl Ran {
+    /// The whole of it, for a failing assertion.
+    pub(crate) fn whole(&self) -> String {
+        format!("exit {:?}\n{}\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+fn spec(root: &Path) -> LabSpec {
+    let mut spec = LabSpec { pace: PACE, ..LabSpec::default() };
+    let of_workstation = |path: &str| root.join("lab/workstation").join(path).display().to_string();
+    spec.cluster.kubeconfig = of_workstation(&spec.cluster.kubeconfig);
+    spec.cluster.admin_kubeconfig = spec.cluster.admin_kubeconfig.as_deref().map(of_workstation);
+    spec
+}
+
+/// The lab's programs under their names, for nodes and workstation.
+fn programs(bin: &Path) {
+    fs::create_dir_all(bin).expect("a folder for programs");
+    for name in program_names() {
+        symlink(env!("CARGO_BIN_EXE_certwright-lab"), bin.join(name)).expect("a program");
+    }
+}
+
+fn machine(root: &Path, node: &str) -> Sshd {
+    let lab = root.join("lab");
+    let marker = root.join(format!("{node}.marker"));
+    fs::write(&marker, Seat { dir: lab.clone(), host: node.to_owned() }.marker()).expect("a marker");
+    let mut binds: Vec<(PathBuf, PathBuf)> = OWN
+        .iter()
+        .map(|folder| {
+            let own = lab.join(node).join(folder);
+            fs::create_dir_all(&own).expect("a folder of the node");
+            (own, Path::new("/").join(folder))
+        })
+        .collect();
+    binds.push((root.join("bin"), "/usr/local/bin".into()));
+    binds.push((marker, "/etc/certwright-lab".into()));
+    Sshd::start(&root.join("sshd").join(node), &Setup { binds, ..Setup::default() })
+}
+
+fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {
+    let cluster = spec(root).cluster;
+    let mut text = format!(
+        "[cluster]\nname = \"{}\"\nnamespace = \"{}\"\nkubeconfig = \"{}\"\nadmin-kubeconfig = \"{}\"\n",
+        cluster.name,
+        cluster.namespace,
+        cluster.kubeconfig,
+        cluster.admin_kubeconfig.as_deref().expect("the lab has an admin cluster")
+    );
+    for (node, machine) in nodes.iter().zip(machines) {
+        text.push_str(&format!(
+            "\n[[host]]\nname = \"{node}\"\naddress = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nidentity = \"{}\"\ngroups = [\"control-plane\"]\n",
+            machine.port(),
+            User::Ops.name(),
+            machine.login_key().display()
+        ));
+    }
+    text
+}
