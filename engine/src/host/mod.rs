@@ -65,8 +65,11 @@ pub trait Host: Send + Sync {
 /// All hosts of a run by name; a clone is cheap.
 #[derive(Clone, Default)]
 pub struct Hosts {
-    by_name: Arc<BTreeMap<String, (HostSpec, Arc<dyn Host>)>>,
+    by_name: Arc<BTreeMap<String, Named>>,
 }
+
+/// What the plan says of a host, and the host.
+type Named = (HostSpec, Arc<dyn Host>);
 
 impl Hosts {
     /// Collects hosts with what the plan says of them.

@@ -110,13 +110,19 @@ pub(crate) fn virtually<T>(future: impl Future<Output = T>) -> T {
     builder.enable_time().start_paused(true).build().unwrap().block_on(future)
 }
 
+/// The text of a panic.
+fn said(payload: &(dyn std::any::Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied())
+}
+
 /// Leaves panics that a test injects out of its output.
 pub(crate) fn quiet_injected_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let is_injected = info.payload_as_str().is_some_and(|text| text.contains("injected"));
+            let is_injected = said(info.payload()).is_some_and(|text| text.contains("injected"));
             if !is_injected {
                 hook(info);
             }

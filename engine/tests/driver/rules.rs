@@ -244,8 +244,8 @@ fn a_second_interrupt_drops_what_its_kind_lets_go_and_waits_for_the_rest() {
         let steps =
             vec![timed(0, "abort", &[("apply-ms", 9_000)]), timed(1, "finish", &[("apply-ms", 1_000)])];
         let plan = side_by_side(steps);
-        let stops = [(100, Stop::Drain), (200, Stop::Cancel)];
-        let ran = run(&plan, &timed_registry(), &stops).await;
+        let interrupts = [(100, Stop::Drain), (200, Stop::Cancel)];
+        let ran = run(&plan, &timed_registry(), &interrupts).await;
         assert_eq!(ran.result.as_ref().unwrap(), &Outcome::Interrupted);
         assert_eq!(ran.took, Duration::from_secs(1), "the apply that is finished, and no longer");
         assert!(ran.events().any(|e| matches!(e, Event::Applied { task: TaskId(1), .. })));

@@ -34,6 +34,11 @@ fn offset_of(bytes: &[u8], lines: usize) -> usize {
     bytes.split_inclusive(|b| *b == b'\n').take(lines).map(<[u8]>::len).sum()
 }
 
+/// The line that a byte belongs to, counting from 1.
+fn line_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[..at].split(|b| *b == b'\n').count() as u64
+}
+
 #[test]
 fn a_journal_cut_at_any_byte_keeps_its_whole_batches_and_goes_on() {
     let written = Written::new(&[1, 4, 2, 7, 1, 3]);
@@ -65,7 +70,7 @@ fn a_flipped_bit_is_refused_with_its_line_or_costs_the_last_batch_only() {
     let mut bytes = written.disk()[..last_end + 64].to_vec();
     let (mut refused, mut cut) = (0, 0);
     for at in 0..bytes.len() {
-        let line = 1 + written.disk()[..at].iter().filter(|b| **b == b'\n').count() as u64;
+        let line = line_at(written.disk(), at);
         for bit in 0..8 {
             bytes[at] ^= 1 << bit;
             match read(&bytes) {
@@ -156,7 +161,7 @@ fn a_lost_page_of_acknowledged_batches_is_never_read_past() {
                 bytes[from..from + page].fill(filler);
                 // 30 records follow in the last batch, so there is always a later one to be seen.
                 let line = refused_line(&read(&bytes).err().expect("a refusal"));
-                let at_line = 1 + written.disk()[..from].iter().filter(|b| **b == b'\n').count() as u64;
+                let at_line = line_at(written.disk(), from);
                 assert!(line == at_line || line == at_line + 1, "line {line}, page at line {at_line}");
                 assert!(line <= all.len() as u64);
                 cases += 1;

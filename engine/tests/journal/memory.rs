@@ -94,7 +94,8 @@ impl Medium for Disk {
             return Err(io::Error::other("injected sync error"));
         }
         state.syncs += 1;
-        state.durable = state.written.clone();
+        let State { written, durable, .. } = &mut *state;
+        durable.clone_from(written);
         Ok(())
     }
 }
