@@ -34,6 +34,28 @@ async fn files_are_written_read_and_listed_below_the_hosts_folder_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn file_programs_stay_below_the_hosts_folder() {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+    let bench = Bench::one(Validity::Valid);
+    let current = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+    let target = bench.ok("cp-1", &format!("readlink -f -- {current}")).await;
+    assert!(target.starts_with("/var/lib/kubelet/pki/kubelet-client-2026-11-24-"), "{target}");
+    assert_eq!(bench.ok("workstation", "readlink -f -- bmctl-workspace/new").await, "/bmctl-workspace/new\n");
+    symlink("/etc/passwd", bench.path("cp-1", "/tmp/out")).unwrap();
+    for path in ["/tmp/out", "/none/x"] {
+        assert_eq!(bench.run("cp-1", &format!("readlink -f -- {path}")).await.status, 1, "{path}");
+    }
+    std::fs::write(bench.path("cp-1", "/tmp/x"), "x").unwrap();
+    let meta = std::fs::metadata(bench.path("cp-1", "/tmp/x")).unwrap();
+    bench.ok("cp-1", &format!("chown -h -- {}:{} /tmp/x", meta.uid(), meta.gid())).await;
+    bench.ok("cp-1", "rm -f -- /tmp/x").await;
+    bench.ok("cp-1", "rm -f -- /tmp/x").await;
+    assert!(!bench.path("cp-1", "/tmp/x").exists());
+    assert_eq!(bench.run("cp-1", "rm -f -- /tmp").await.status, 1);
+    assert_eq!(bench.run("cp-1", "rm -rf /").await.status, 125);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_is_written_carries_lab_time_so_that_later_starts_are_later() {
     let bench = Bench::one(Validity::Valid);
     let host = bench.host("cp-1");

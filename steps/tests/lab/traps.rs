@@ -219,6 +219,7 @@ async fn what_the_lab_does_not_have_it_says() {
         "kubectl --kubeconfig=/etc/kubernetes/admin.conf drain cp-1",
         "systemctl stop kubelet",
         "curl -sS http://127.0.0.1:2381/debug",
+        "curl -sS http://example.org/",
         "openssl x509 -in /etc/kubernetes/pki/ca.crt",
         "date -u",
         "sh -c true",

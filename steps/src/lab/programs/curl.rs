@@ -81,9 +81,12 @@ fn reply(shell: &Shell<'_>, request: &Request) -> Result<Reply, Option<Failure>>
         shell.call.host.to_owned()
     } else {
         let found = state.nodes.iter().find(|(name, n)| **name == host || n.address == host);
+        let (name, _) = found.ok_or(None)?;
         // All but the API server listen on 127.0.0.1 only.
-        let found = found.filter(|_| port == 6443).ok_or_else(|| Some(refused(&host, port)))?;
-        found.0.clone()
+        if port != 6443 {
+            return Err(Some(refused(&host, port)));
+        }
+        name.clone()
     };
     let rest = request.url.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.find('/').map_or("/", |at| &rest[at..]);

@@ -9,6 +9,7 @@ mod containers;
 mod crictl;
 mod curl;
 mod expiration;
+mod fileutils;
 mod inspect;
 mod kubeadm;
 mod kubectl;
@@ -48,7 +49,9 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "date" => Ok(small::date(shell)),
         "df" => Ok(small::df(shell)),
         "sh" => script::run(shell),
-        "rm" => Ok(small::rm(shell)),
+        "rm" => Ok(fileutils::rm(shell)),
+        "readlink" => Ok(fileutils::readlink(shell)),
+        "chown" => Ok(fileutils::chown(shell)),
         _ => {
             Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n")))
         }

@@ -35,11 +35,15 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     really(shell, script, args)
 }
 
+/// Programs of a node that are not the lab's own.
+const OTHERS: [&str; 7] = ["sh", "tar", "sha256sum", "rm", "readlink", "chown", "flock"];
+
 /// The places of programs that neither the lab nor the machine under it has.
 fn missing(args: &[String]) -> Answer {
-    let known = |name: &str| super::NAMES.contains(&name) || ["tar", "sha256sum"].contains(&name);
+    let known = |name: &str| super::NAMES.contains(&name) || OTHERS.contains(&name);
     let places = args.iter().enumerate().filter(|(_, name)| !known(name));
-    Answer::ok(places.map(|(at, _)| format!("{}\n", at + 1)).collect::<Vec<_>>().concat())
+    let lines: Vec<String> = places.map(|(at, _)| format!("{}\n", at + 1)).collect();
+    Answer::ok(lines.concat())
 }
 
 fn full(shell: &mut Shell<'_>, args: &[String]) -> bool {

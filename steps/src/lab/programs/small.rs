@@ -1,4 +1,4 @@
-//! `systemctl`, `date`, `df` and `rm`, as far as the procedure uses them.
+//! `systemctl`, `date` and `df`, as far as the procedure uses them.
 
 use super::table::{row, table};
 use crate::lab::exec::{Answer, Shell};
@@ -49,23 +49,6 @@ pub(super) fn date(shell: &Shell<'_>) -> Answer {
     match shell.args() {
         [format] if format == "+%s" => Answer::ok(format!("{}\n", shell.now() / 1000)),
         other => Answer::gap(format_args!("date {}", other.join(" "))),
-    }
-}
-
-/// `rm -f -- PATH`: a file of the lab.
-pub(super) fn rm(shell: &Shell<'_>) -> Answer {
-    let path = match shell.args() {
-        [force, end, path] if force == "-f" && end == "--" => path,
-        other => return Answer::gap(format_args!("rm {}", other.join(" "))),
-    };
-    let place = match shell.world.files.path(shell.call.host, path) {
-        Ok(place) => place,
-        Err(error) => return Answer::fail(1, format!("rm: cannot remove '{path}': {error}\n")),
-    };
-    match std::fs::remove_file(place) {
-        Ok(()) => Answer::default(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Answer::default(),
-        Err(error) => Answer::fail(1, format!("rm: cannot remove '{path}': {error}\n")),
     }
 }
 

@@ -1,0 +1,64 @@
+//! `rm`, `readlink` and `chown`, as far as kinds use them: on files below the host's folder.
+
+use std::path::Path;
+
+use crate::lab::exec::{Answer, Shell};
+use crate::lab::files::Files;
+
+/// `rm -f -- PATH`.
+pub(super) fn rm(shell: &Shell<'_>) -> Answer {
+    let [force, end, path] = shell.args() else { return gap(shell) };
+    if force != "-f" || end != "--" {
+        return gap(shell);
+    }
+    let removed = shell.world.files.path(shell.call.host, path).and_then(std::fs::remove_file);
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Answer::fail(1, format!("rm: cannot remove '{path}': {}\n", words(&error)))
+        }
+        Ok(()) | Err(_) => Answer::default(),
+    }
+}
+
+/// `readlink -f -- PATH`: the answer is a path of the host, and never one outside its folder.
+pub(super) fn readlink(shell: &Shell<'_>) -> Answer {
+    let [follow, end, path] = shell.args() else { return gap(shell) };
+    if follow != "-f" || end != "--" {
+        return gap(shell);
+    }
+    resolve(shell.world.files, shell.call.host, path)
+        .map_or_else(|| Answer::fail(1, ""), |target| Answer::ok(format!("{target}\n")))
+}
+
+/// Follows links; the last part need not exist, all before it must.
+fn resolve(files: &Files, host: &str, path: &str) -> Option<String> {
+    let root = std::fs::canonicalize(files.root(host)).ok()?;
+    let place = files.path(host, path).ok()?;
+    let real = match std::fs::canonicalize(&place) {
+        Ok(real) => real,
+        Err(_) => std::fs::canonicalize(place.parent()?).ok()?.join(place.file_name()?),
+    };
+    let inside = real.strip_prefix(&root).ok()?;
+    Some(Path::new("/").join(inside).to_str()?.to_owned())
+}
+
+/// `chown -h -- UID:GID PATH`.
+pub(super) fn chown(shell: &Shell<'_>) -> Answer {
+    let [alone, end, owner, path] = shell.args() else { return gap(shell) };
+    let ids = owner.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
+    let (Some((uid, gid)), "-h", "--") = (ids, alone.as_str(), end.as_str()) else { return gap(shell) };
+    let place = shell.world.files.path(shell.call.host, path);
+    match place.and_then(|place| std::os::unix::fs::lchown(place, Some(uid), Some(gid))) {
+        Ok(()) => Answer::default(),
+        Err(error) => Answer::fail(1, format!("chown: changing ownership of '{path}': {}\n", words(&error))),
+    }
+}
+
+/// An error as coreutils print it: without Rust's number.
+fn words(error: &std::io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn gap(shell: &Shell<'_>) -> Answer {
+    Answer::gap(shell.line())
+}
