@@ -25,7 +25,6 @@ mod local;
 mod ended;
 
 #[path = "support/openssl.rs"]
-#[expect(dead_code, reason = "other suites use the rest of it")]
 mod openssl;
 
 #[path = "cli/rehearse.rs"]
