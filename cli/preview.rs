@@ -4,6 +4,9 @@
 //! satisfied step there `will run if` that change touches it, and a check is left for the run. Nothing is
 //! changed. Deliberately absent: text (see [`crate::human::preview`]).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,9 +91,16 @@ impl Preview {
 
 type Looked = Result<(Verdict, String, Vec<String>), StepError>;
 
-/// Looks at every host: hosts side by side, the steps of one in their order.
-pub(crate) async fn preview(plan: &Plan, registry: &Registry, hosts: &Hosts, clock: &Clock) -> Preview {
-    let looker = Looker { plan, registry, hosts, clock };
+/// Looks at every host: hosts side by side, the steps of one in their order. `run` is the id that names what the
+/// run would make.
+pub(crate) async fn preview(
+    plan: &Plan,
+    run: &str,
+    registry: &Registry,
+    hosts: &Hosts,
+    clock: &Clock,
+) -> Preview {
+    let looker = Looker { plan, run, registry, hosts, clock };
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
     let mut seen = looker.look(&plan.task_ids().filter(acting).collect::<Vec<_>>()).await;
     let above = changes_above(plan, &seen);
@@ -146,6 +156,7 @@ fn changes_above(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet
 
 struct Looker<'a> {
     plan: &'a Plan,
+    run: &'a str,
     registry: &'a Registry,
     hosts: &'a Hosts,
     clock: &'a Clock,
@@ -184,7 +195,7 @@ impl Looker<'_> {
             host: Arc::clone(self.hosts.get(host).expect("every host of the plan was made")),
             hosts: self.hosts.clone(),
             cluster: self.plan.cluster.clone(),
-            run: "preview".to_owned(),
+            run: self.run.to_owned(),
             clock: self.clock.clone(),
             progress: Progress::none(),
         }

@@ -53,6 +53,11 @@ impl Begin {
         Ok(Self { state: state.clone(), header, run, lock })
     }
 
+    /// The id the run will have.
+    pub(crate) fn run(&self) -> &str {
+        self.run.as_str()
+    }
+
     /// The plan of the run.
     pub(crate) fn plan(&self) -> &Plan {
         &self.header.plan

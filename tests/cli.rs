@@ -1,6 +1,7 @@
 //! The program as its users meet it: standard output, standard error, exit code, and what is left on disk.
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+#![expect(clippy::print_stdout, reason = "suites print how many cases they ran")]
 
 #[path = "cli/program.rs"]
 mod program;
@@ -14,11 +15,16 @@ mod usage;
 #[path = "cli/bad_plan.rs"]
 mod bad_plan;
 
+#[path = "cli/two_files.rs"]
+mod two_files;
+
 #[path = "cli/local.rs"]
 mod local;
 
+#[path = "cli/ended.rs"]
+mod ended;
+
 #[path = "support/openssl.rs"]
-#[expect(dead_code, reason = "other suites use the rest of it")]
 mod openssl;
 
 #[path = "cli/rehearse.rs"]

@@ -15,7 +15,7 @@ pub(crate) fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Failure> {
     let plan = app.resolve(&args.target)?;
     let preview = runtime::block_on_real(async {
         let hosts = hosts::real(&plan, app.ssh_config.as_deref());
-        let preview = preview(&plan, &app.registry, &hosts, &Clock::real()).await;
+        let preview = preview(&plan, "RUN", &app.registry, &hosts, &Clock::real()).await;
         runtime::close(&hosts).await;
         preview
     })?;

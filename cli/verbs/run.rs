@@ -21,7 +21,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let plan = begin.plan();
     let seen: Preview = runtime::block_on_real(async {
         let hosts = hosts::real(plan, app.ssh_config.as_deref());
-        let seen = preview(plan, &app.registry, &hosts, &Clock::real()).await;
+        let seen = preview(plan, begin.run(), &app.registry, &hosts, &Clock::real()).await;
         runtime::close(&hosts).await;
         seen
     })?;

@@ -52,7 +52,7 @@ impl Certificates {
                     dates.unsure = false;
                 }
                 None => {
-                    of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false, unsure: false })
+                    of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false, unsure: false });
                 }
             }
         }

@@ -65,7 +65,7 @@ fn rewrite(journal: &PathBuf, change: impl Fn(u64, &mut String)) {
         let mut json = line.splitn(3, ' ').nth(2).expect("LENGTH CRC JSON").to_owned();
         change(seq, &mut json);
         crc = crc32c(crc, json.as_bytes());
-        out.push_str(&format!("{} {crc:08x} {json}\n", json.len()));
+        out.extend([json.len().to_string(), format!(" {crc:08x} "), json, "\n".to_owned()]);
     }
     fs::write(journal, out).unwrap();
 }

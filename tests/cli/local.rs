@@ -1,54 +1,10 @@
-//! Runs on this machine: confirmed, failed, resumed, undone, abandoned, shown.
+//! Runs on this machine: previewed, confirmed, failed, resumed.
 
 use std::fs;
 
 use expect_test::expect;
 
-use crate::program::{Place, Ran};
-
-const INVENTORY: &str = r#"[cluster]
-name = "prod-1"
-namespace = "cluster-prod-1"
-kubeconfig = "kubeconfig"
-"#;
-
-/// Two files to be made, the second one only once `ROOT/allowed` is there.
-const PLAN: &str = r#"version = 1
-name = "two-files"
-
-[[stage]]
-id = "files"
-on = "workstation"
-
-[[stage.step]]
-id = "first"
-kind = "command"
-with.argv = ["touch", "ROOT/first"]
-with.creates = "ROOT/first"
-
-[[stage.step]]
-id = "second"
-kind = "command"
-with.argv = ["cp", "ROOT/allowed", "ROOT/second"]
-with.creates = "ROOT/second"
-"#;
-
-fn place() -> Place {
-    let place = Place::new();
-    let root = place.path("").canonicalize().unwrap().display().to_string();
-    place.write("plan.toml", PLAN.replace("ROOT", &root)).write("inventory.toml", INVENTORY);
-    place
-}
-
-fn run(place: &Place) -> Ran {
-    place.run("run plan.toml -i inventory.toml --yes=prod-1")
-}
-
-fn failed() -> Place {
-    let place = place();
-    drop(run(&place).exits(10));
-    place
-}
+use crate::two_files::{place, run};
 
 #[test]
 fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
@@ -241,101 +197,6 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
         --- stderr
         error: every run has come to an end
           `certwright runs` lists them
-    "#]]);
-}
-
-#[test]
-fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
-    let place = failed();
-    place.run("runs").is(&expect![[r#"
-        exit 0
-        --- stdout
-        RUN                   STATE   STARTED (UTC)     CLUSTER  PLAN
-        RUN  failed  DATE  prod-1   two-files
-    "#]]);
-    place.run("show --events").is(&expect![[r#"
-        exit 0
-        --- stdout
-        TIME  workstation  files/first   changing   ROOT/first is not there
-        TIME  workstation  files/first   changed    the effect of touch is there
-        TIME  workstation  files/second  changing   ROOT/second is not there
-        TIME  workstation  files/second  FAILED     apply of attempt 1 failed (refused): workstation: cp exited with 1
-                  | cp: cannot stat 'ROOT/allowed': No such file or directory
-        TIME  failed     nothing more was started; it can be resumed
-
-        run       RUN
-        plan      two-files on cluster prod-1
-        digest    DIGEST
-        operator  ops@HOST
-        time      DATE TIME to DATE TIME UTC
-
-        FAILED  workstation: cp exited with 1
-          host      workstation
-          step      files/second (command)
-          attempt   1 of 1, in its apply; class refused
-          command   cp ROOT/allowed ROOT/second
-          status    1
-                    | cp: cannot stat 'ROOT/allowed': No such file or directory
-
-        Hosts
-          workstation  FAILED at files/second, 1 changed
-
-        FAILED  nothing more was started; it can be resumed
-          2 tasks: 1 failed, 1 changed; TOOK
-          run RUN
-
-        Next
-          certwright resume RUN  # goes on from here, once the cause is mended
-          certwright show RUN    # shows this again
-    "#]]);
-    let id = place.run("runs --output json").json()[0]["runs"][0]["run"].as_str().unwrap().to_owned();
-    assert_eq!(place.run(&format!("show {}", &id[id.len() - 4..])).exits(0).code, Some(0));
-}
-
-#[test]
-fn undoing_what_cannot_be_undone_says_so_and_changes_nothing() {
-    let place = failed();
-    place.run("undo").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: run `RUN` changed nothing that can be undone
-          stays as it is: files/first@workstation, files/second@workstation
-    "#]]);
-    place.run("undo --yes=prod-1").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: run `RUN` changed nothing that can be undone
-          stays as it is: files/first@workstation, files/second@workstation
-    "#]]);
-    assert!(place.path("first").exists());
-}
-
-#[test]
-fn an_abandoned_run_is_over() {
-    let place = failed();
-    place.run("abandon").is(&expect![[r#"
-        exit 0
-        --- stdout
-        Run RUN is abandoned: what it changed stays; nothing can be resumed or undone any more.
-    "#]]);
-    place.run("resume").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error: every run has come to an end
-          `certwright runs` lists them
-    "#]]);
-    let id = place.run("runs --output json").json()[0]["runs"][0]["run"].as_str().unwrap().to_owned();
-    place.run(&format!("resume {id}")).is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: cannot resume run `RUN`: it is abandoned
-          `certwright show RUN` shows it
-    "#]]);
-    place.run(&format!("undo {id} --yes=prod-1")).is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: cannot undo run `RUN`: it is abandoned
-          `certwright show RUN` shows it
     "#]]);
 }
 

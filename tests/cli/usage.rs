@@ -75,7 +75,7 @@ fn the_help_of_run_says_how_to_confirm() {
         Options:
           -i, --inventory <FILE>  The inventory: the cluster and its hosts
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts of every stage, and the workstation (may be repeated)
+              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated)
               --yes=<CLUSTER>     The cluster's name, given here instead of typed when asked
           -h, --help              Print help
 
