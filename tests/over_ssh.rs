@@ -3,6 +3,8 @@
 //! The same binary and plan as an operator's, with real ssh, real sudo, real tar, real openssl on real folders. Needs
 //! root, and fails without it.
 
+#![expect(clippy::print_stdout, reason = "suites say how many cases they ran")]
+
 #[path = "support/sshd.rs"]
 #[expect(dead_code, reason = "other suites use the rest of it")]
 mod sshd;

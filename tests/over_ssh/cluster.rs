@@ -21,7 +21,7 @@ pub(crate) const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib
 /// Three machines and a workstation.
 pub(crate) struct Cluster {
     folder: Folder,
-    _machines: Vec<Sshd>,
+    machines: Vec<Sshd>,
 }
 
 /// What certwright left.
@@ -43,13 +43,13 @@ impl Cluster {
         programs(&root.join("bin"));
         let nodes = lab.spec().expect("its spec").nodes;
         let machines: Vec<Sshd> = nodes.iter().map(|node| machine(&root, &node.name)).collect();
-        let cluster = Self { folder, _machines: machines };
+        let cluster = Self { folder, machines };
         cluster.write(
             "inventory.toml",
-            &inventory(&root, &nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), &cluster._machines),
+            &inventory(&root, &nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), &cluster.machines),
         );
         let known: String = cluster
-            ._machines
+            .machines
             .iter()
             .map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts"))
             .collect();
@@ -170,9 +170,12 @@ impl Ran {
 
 fn spec(root: &Path) -> LabSpec {
     let mut spec = LabSpec { pace: PACE, ..LabSpec::default() };
-    let of_workstation = |path: &str| root.join("lab/workstation").join(path).display().to_string();
-    spec.cluster.kubeconfig = of_workstation(&spec.cluster.kubeconfig);
-    spec.cluster.admin_kubeconfig = spec.cluster.admin_kubeconfig.as_deref().map(of_workstation);
+    let workstation = root.join("lab/workstation");
+    for path in
+        [Some(&mut spec.cluster.kubeconfig), spec.cluster.admin_kubeconfig.as_mut()].into_iter().flatten()
+    {
+        *path = workstation.join(&*path).display().to_string();
+    }
     spec
 }
 
@@ -211,12 +214,13 @@ fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {
         cluster.admin_kubeconfig.as_deref().expect("the lab has an admin cluster")
     );
     for (node, machine) in nodes.iter().zip(machines) {
-        text.push_str(&format!(
-            "\n[[host]]\nname = \"{node}\"\naddress = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nidentity = \"{}\"\ngroups = [\"control-plane\"]\n",
-            machine.port(),
-            User::Ops.name(),
-            machine.login_key().display()
-        ));
+        let (port, user, key) = (machine.port(), User::Ops.name(), machine.login_key());
+        let host = format!(
+            "\n[[host]]\nname = \"{node}\"\naddress = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\n\
+             identity = \"{}\"\ngroups = [\"control-plane\"]\n",
+            key.display()
+        );
+        text.push_str(&host);
     }
     text
 }

@@ -247,10 +247,7 @@ impl Step for KubeadmRenew {
         let holdings = Holdings::survey(&node, &self.cert_dir).await?;
         let mut after = self.facts(cx, &holdings);
         after.commands.clear();
-        // A probe that found nothing to do (an earlier attempt's renewal was not acknowledged) promises no change.
-        let renewed = !before.commands.is_empty();
-        let mut wrong =
-            if renewed { proof::differences(&before.certificates, &after.certificates) } else { Vec::new() };
+        let mut wrong = proof::differences(&before.certificates, &after.certificates);
         wrong.extend(self.reasons(cx, &holdings).await?);
         if !wrong.is_empty() {
             let message = format!("{}: {}", cx.host.name(), shorten(&wrong));
@@ -259,10 +256,7 @@ impl Step for KubeadmRenew {
             ));
         }
         let count = after.certificates.len();
-        let summary = match renewed {
-            true => format!("{count} certificates renewed; {}", holdings.summary(now(cx))),
-            false => holdings.summary(now(cx)),
-        };
+        let summary = format!("{count} certificates renewed; {}", holdings.summary(now(cx)));
         Ok(Probe::satisfied(summary).facts(&after))
     }
 
