@@ -92,7 +92,7 @@ fn the_example_of_a_custom_plan_resolves() {
     let inventory = Source { name: "examples/inventory.toml", text: &inventory };
     let resolved = resolve(plan, inventory, &Choices::default(), &SHIPPED)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Color::Plain)));
-    assert_eq!(resolved.tasks.len(), 3 * 4 + 1);
+    assert_eq!(resolved.tasks.len(), 3 * 4 + 2);
 }
 
 #[test]
