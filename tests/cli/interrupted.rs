@@ -171,7 +171,7 @@ fn an_interrupt_of_the_look_before_a_run_changes_nothing_and_leaves_no_run() {
         "{}",
         ran.stderr
     );
-    assert!(!place.path("first").exists());
+    assert!(!place.path("second").exists());
     assert!(place.tree("home/.local/state/certwright/runs").is_empty());
 }
 
