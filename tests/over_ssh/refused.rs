@@ -1,11 +1,32 @@
 //! Hosts that will not have us: nothing is changed, the message says which host and what to do, the exit code is 14.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use crate::cluster::{Cluster, Ran};
+use crate::cluster::Cluster;
 use crate::sshd::User;
 
 const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab";
+const UNKNOWN: &str = "cp-1: its host key is unknown: known_hosts has no ED25519 key for [127.0.0.1]:PORT; \
+     compare its fingerprint on its console (`ssh-keygen -lf \
+     /etc/ssh/ssh_host_ed25519_key.pub`), then run `ssh -p PORT cwops@127.0.0.1` once by hand";
+const CHANGED: &str = "cp-1: its host key has changed: the ED25519 key in ROOT/known_hosts line 1 is another \
+     one, now SHA256:KEY; if the machine was reinstalled, compare the fingerprint on its \
+     console, then run `ssh-keygen -f 'ROOT/known_hosts' -R '[127.0.0.1]:PORT'` and `ssh -p \
+     PORT cwops@127.0.0.1` once by hand; if not, somebody else answers";
+const PASSWORD: &str = "cp-1: sudo refused (sudo: a password is required); certwright needs `cwpass ALL=(root) \
+     NOPASSWD: /bin/sh` without requiretty in the sudoers of this node, or root as login";
+const TERMINAL: &str = "cp-1: sudo refused (sudo: sorry, you must have a tty to run sudo); certwright needs \
+     `cwtty ALL=(root) NOPASSWD: /bin/sh` without requiretty in the sudoers of this node, or \
+     root as login";
+const MISSING: &str = "cp-1: the login as cwops@127.0.0.1 (port PORT) was refused: cwops@127.0.0.1: Permission \
+     denied (publickey).; Warning: Identity file /nonexistent/key not accessible: No such \
+     file or directory.";
+const NO_NAME: &str = "cp-1 could not be reached: ssh: Could not resolve hostname cp-1.invalid: Name or service \
+     not known";
+const READABLE: &str = "cp-1: the login as cwops@127.0.0.1 (port PORT) was refused: cwops@127.0.0.1: Permission \
+     denied (publickey).; Permissions 0644 for 'ROOT/sshd/cp-1/login_key' are too open.; Load \
+     key \"ROOT/sshd/cp-1/login_key\": bad permissions";
 
 #[test]
 fn a_host_that_refuses_us_is_named_with_a_remedy_and_nothing_is_changed() {
@@ -13,46 +34,54 @@ fn a_host_that_refuses_us_is_named_with_a_remedy_and_nothing_is_changed() {
     let before = cluster.certificates();
     let inventory = fs::read_to_string(cluster.path("inventory.toml")).expect("the inventory");
     let known = fs::read_to_string(cluster.path("known_hosts")).expect("known hosts");
+    let key = cluster.path("sshd/cp-1/login_key").display().to_string();
     let mut cases = 0;
-    let mut check = |name: &str, words: &[&str]| {
+    let mut says = |name: &str, expected: &str| {
         let ran = cluster.run(RUN);
-        refuses(&ran, name, words);
+        assert_eq!(ran.code, Some(14), "{name}: {}", ran.whole());
+        let error = ran.stderr.lines().find(|line| line.starts_with("error: "));
+        let error = masked(&cluster, error.unwrap_or_else(|| panic!("{name}: {}", ran.whole())));
+        assert_eq!(
+            error,
+            format!("error: the run would stop at prepare/preflight@cp-1: {expected}"),
+            "{name}"
+        );
         assert_eq!(cluster.certificates(), before, "{name}: a file was changed");
         cases += 1;
     };
 
     let (_first, others) = known.split_once('\n').expect("a line a machine");
     cluster.write("known_hosts", others);
-    check("unknown host key", &["cp-1", "host key", "known_hosts"]);
-
+    says("unknown host key", UNKNOWN);
     cluster.write("known_hosts", &other_key_for_first(&cluster, &known));
-    check("changed host key", &["cp-1", "has changed", "ssh-keygen -f"]);
+    says("changed host key", CHANGED);
     cluster.write("known_hosts", &known);
 
     cluster.write("inventory.toml", &inventory.replacen(User::Ops.name(), User::Pass.name(), 1));
-    check("sudo wants a password", &["cp-1", "sudo", "password", "NOPASSWD"]);
-
+    says("sudo wants a password", PASSWORD);
     cluster.write("inventory.toml", &inventory.replacen(User::Ops.name(), User::Tty.name(), 1));
-    check("sudo wants a terminal", &["cp-1", "sudo", "requiretty"]);
-
-    let key = cluster.path("sshd/cp-1/login_key").display().to_string();
+    says("sudo wants a terminal", TERMINAL);
     cluster.write("inventory.toml", &inventory.replacen(&key, "/nonexistent/key", 1));
-    check("a key file that is missing", &["cp-1", "/nonexistent/key", "the login as cwops@127.0.0.1 (port "]);
-
+    says("a missing key", MISSING);
     cluster.write("inventory.toml", &inventory.replacen("127.0.0.1", "cp-1.invalid", 1));
-    check("a name that does not resolve", &["cp-1", "could not be reached", "resolve"]);
-    println!("{cases} refusals, each with its message, nothing changed");
+    says("a name that does not resolve", NO_NAME);
+
+    cluster.write("inventory.toml", &inventory);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("the key's mode");
+    says("a key that others can read", READABLE);
+    println!("{cases} refusals, each with its exact message, nothing changed");
 }
 
-fn refuses(ran: &Ran, name: &str, words: &[&str]) {
-    assert_eq!(ran.code, Some(14), "{name}: {}", ran.whole());
-    for word in words {
-        assert!(
-            ran.stderr.contains(word) || ran.stdout.contains(word),
-            "{name} says `{word}`: {}",
-            ran.whole()
-        );
+/// The text with this cluster's folder, ports and keys masked.
+fn masked(cluster: &Cluster, text: &str) -> String {
+    let inventory = fs::read_to_string(cluster.path("inventory.toml")).expect("the inventory");
+    let mut text = text.replace(&cluster.path("").display().to_string(), "ROOT/");
+    for port in inventory.lines().filter_map(|line| line.strip_prefix("port = ")) {
+        text = text.replace(port, "PORT");
     }
+    let Some((before, key)) = text.split_once("SHA256:") else { return text };
+    let rest = key.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "+/".contains(c));
+    format!("{before}SHA256:KEY{rest}")
 }
 
 /// The known hosts with the key of the second machine for the first one.
