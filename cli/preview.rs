@@ -240,7 +240,8 @@ fn changes_above(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet
 ///
 /// Host after host, so that the memory is that of the tasks alone.
 fn changes_touching(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet<TaskId>> {
-    let drifted = |task: &TaskId| matches!(looked.get(task), Some(Ok(Seen { verdict: Verdict::Drifted, .. })));
+    let drifted =
+        |task: &TaskId| matches!(looked.get(task), Some(Ok(Seen { verdict: Verdict::Drifted, .. })));
     let failed = |task: &TaskId| matches!(looked.get(task), Some(Err(_)));
     let mut touching = vec![BTreeSet::new(); plan.tasks.len()];
     let changing: Vec<TaskId> = plan.task_ids().filter(|task| drifted(task) || failed(task)).collect();

@@ -40,7 +40,9 @@ async fn a_command_that_reads_writes_nothing_however_much_time_has_passed() {
     };
     let before = state();
     // The kubelets tell every 10 s that they live.
-    for line in ["crictl ps -a -o json", "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes", "date +%s"] {
+    for line in
+        ["crictl ps -a -o json", "kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes", "date +%s"]
+    {
         bench.wait(60).await;
         bench.ok("cp-1", line).await;
         assert_eq!(before, state(), "{line} wrote the lab's state");
