@@ -85,14 +85,14 @@ fn the_shipped_plan_resolves_for_the_example_inventory() {
 
 #[test]
 fn the_example_of_a_custom_plan_resolves() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/rotate-and-restart.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/renew-and-restart-lease-holders.toml");
     let plan = fs::read_to_string(path).expect("the example");
     let (_, inventory) = shipped();
-    let plan = Source { name: "examples/rotate-and-restart.toml", text: &plan };
+    let plan = Source { name: "examples/renew-and-restart-lease-holders.toml", text: &plan };
     let inventory = Source { name: "examples/inventory.toml", text: &inventory };
     let resolved = resolve(plan, inventory, &Choices::default(), &SHIPPED)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Color::Plain)));
-    assert_eq!(resolved.tasks.len(), 3 * 4 + 1);
+    assert_eq!(resolved.tasks.len(), 3 * 4 + 2);
 }
 
 #[test]
