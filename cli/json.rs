@@ -146,6 +146,16 @@ pub(crate) fn state(phase: Phase) -> &'static str {
 /// A dry run for programs.
 pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
     let names = |ids: &[TaskId]| ids.iter().map(|id| plan.task_name(*id)).collect::<Vec<_>>();
+    let see = |finding: &Finding| match finding {
+        Finding::NotSeen { see } => Some(plan.task_name(*see)),
+        Finding::Unchanged { .. }
+        | Finding::WillChange { .. }
+        | Finding::WillRunAfter { .. }
+        | Finding::WillRunIf { .. }
+        | Finding::WillCheck
+        | Finding::NotYetSeen { .. }
+        | Finding::Fails { .. } => None,
+    };
     let tasks: Vec<Value> = preview
         .tasks
         .iter()
@@ -153,7 +163,13 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
                 Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
                 Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
-                Finding::WillRunIf { summary } => ("will-run-if", Some(summary), &[]),
+                Finding::WillRunAfter { summary, outlook, commands } => {
+                    ("will-run-after", Some(outlook.as_ref().unwrap_or(summary)), commands)
+                }
+                Finding::WillRunIf { summary, outlook, commands } => {
+                    ("will-run-if", Some(outlook.as_ref().unwrap_or(summary)), commands)
+                }
+                Finding::NotSeen { .. } => ("not-seen", None, &[]),
                 Finding::WillCheck => ("will-check", None, &[]),
                 Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
                 Finding::Fails { error } => ("fails", Some(&error.message), &[]),
@@ -166,6 +182,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "text": text,
                 "commands": commands,
                 "after": names(&foreseen.after),
+                "see": see(&foreseen.finding),
             })
         })
         .collect();

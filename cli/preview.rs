@@ -1,8 +1,9 @@
 //! What a run would do, found by looking: the dry run.
 //!
-//! Every acting step is probed. What stands below a step that would change something is not guessed at: a
-//! satisfied step there `will run if` that change touches it, and a check is left for the run. Nothing is
-//! changed. Deliberately absent: text (see [`crate::human::preview`]).
+//! Every acting step is probed. A probe judges a step above which nothing will change. What stands below a change
+//! is not guessed at: a drifted step there will run after it, a satisfied one `will run if` the change touches it,
+//! each with its own outlook where its kind has one, and a check is left for the run. A host that does not let us in
+//! says so once. Nothing is changed. Deliberately absent: text (see [`crate::human::preview`]).
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::Hosts;
+use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{StepError, Verdict};
-use certwright_engine::plan::{ErrorClass, Nature, Plan, TaskId, WORKSTATION};
-use certwright_engine::step::{Context, Progress, Registry, Step};
+use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
+use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
 use tokio::task::JoinSet;
 
 /// What a run would do with one task.
@@ -33,10 +34,23 @@ pub(crate) enum Finding {
         /// The exact commands, one a line.
         commands: Vec<String>,
     },
+    /// Not as wanted, below a change: the run would look again after it, and change it then.
+    WillRunAfter {
+        /// What the probe said.
+        summary: String,
+        /// What the kind can tell of the time after the change.
+        outlook: Option<String>,
+        /// The exact commands, one a line.
+        commands: Vec<String>,
+    },
     /// As wanted now, but a change above may alter that.
     WillRunIf {
         /// What the probe said.
         summary: String,
+        /// What the kind can tell of the time after the change.
+        outlook: Option<String>,
+        /// The exact commands that it would be then, one a line.
+        commands: Vec<String>,
     },
     /// A check that only makes sense after the changes above.
     WillCheck,
@@ -44,6 +58,11 @@ pub(crate) enum Finding {
     NotYetSeen {
         /// Why.
         why: String,
+    },
+    /// Its host, or one it asks, does not let us in: told in full at another task.
+    NotSeen {
+        /// The task at which it is told.
+        see: TaskId,
     },
     /// The probe fails, and nothing above would mend it: the run would stop here.
     Fails {
@@ -77,9 +96,11 @@ impl Preview {
             Finding::Fails { error } => Some((foreseen.task, error)),
             Finding::Unchanged { .. }
             | Finding::WillChange { .. }
+            | Finding::WillRunAfter { .. }
             | Finding::WillRunIf { .. }
             | Finding::WillCheck
-            | Finding::NotYetSeen { .. } => None,
+            | Finding::NotYetSeen { .. }
+            | Finding::NotSeen { .. } => None,
         })
     }
 
@@ -87,9 +108,28 @@ impl Preview {
     pub(crate) fn changes(&self) -> usize {
         self.tasks.iter().filter(|f| matches!(f.finding, Finding::WillChange { .. })).count()
     }
+
+    /// How many tasks are not as wanted, below such a change.
+    pub(crate) fn changes_after(&self) -> usize {
+        self.tasks.iter().filter(|f| matches!(f.finding, Finding::WillRunAfter { .. })).count()
+    }
 }
 
-type Looked = Result<(Verdict, String, Vec<String>), StepError>;
+/// What a look at a task told.
+struct Seen {
+    verdict: Verdict,
+    summary: String,
+    commands: Vec<String>,
+    outlook: Option<Outlook>,
+}
+
+type Looked = Result<Seen, StepError>;
+
+/// A host that does not let us in: the first of its tasks, and what it says.
+struct Dark {
+    first: TaskId,
+    error: StepError,
+}
 
 /// Looks at every host: hosts side by side, the steps of one in their order. `run` is the id that names what the
 /// run would make.
@@ -101,34 +141,74 @@ pub(crate) async fn preview(
     clock: &Clock,
 ) -> Preview {
     let looker = Looker { plan, run, registry, hosts, clock };
+    let dark = looker.knock().await;
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
-    let mut seen = looker.look(&plan.task_ids().filter(acting).collect::<Vec<_>>()).await;
+    let lit = |id: &TaskId| !dark.contains_key(&plan.task(*id).host);
+    let mut seen = looker.look(&plan.task_ids().filter(|id| acting(id) && lit(id)).collect::<Vec<_>>()).await;
     let above = changes_above(plan, &seen);
-    let clear = |id: &TaskId| !acting(id) && above[id.0 as usize].is_empty();
+    let touching = changes_touching(plan, &seen);
+    let clear = |id: &TaskId| !acting(id) && lit(id) && above[id.0 as usize].is_empty();
     seen.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
     let tasks = plan
         .task_ids()
-        .map(|task| foresee(plan, task, seen.remove(&task), &above[task.0 as usize]))
+        .map(|task| match in_the_dark(plan, task, seen.get(&task), &dark) {
+            Some(finding) => Foreseen { task, finding, after: Vec::new() },
+            None => foresee(task, seen.remove(&task), &above[task.0 as usize], &touching[task.0 as usize]),
+        })
         .collect();
     Preview { tasks }
 }
 
-fn foresee(plan: &Plan, task: TaskId, looked: Option<Looked>, above: &BTreeSet<TaskId>) -> Foreseen {
-    let touching: Vec<TaskId> = above.iter().copied().filter(|a| touches(plan, *a, task)).collect();
+fn foresee(
+    task: TaskId,
+    looked: Option<Looked>,
+    above: &BTreeSet<TaskId>,
+    touching: &BTreeSet<TaskId>,
+) -> Foreseen {
     let all: Vec<TaskId> = above.iter().copied().collect();
+    let touching: Vec<TaskId> = touching.iter().copied().collect();
     let (finding, after) = match looked {
         None => (Finding::WillCheck, all),
-        Some(Ok((Verdict::Drifted, summary, commands))) => {
-            (Finding::WillChange { summary, commands }, touching)
-        }
-        Some(Ok((Verdict::Satisfied, summary, _))) if touching.is_empty() => {
-            (Finding::Unchanged { summary }, touching)
-        }
-        Some(Ok((Verdict::Satisfied, summary, _))) => (Finding::WillRunIf { summary }, touching),
+        Some(Ok(seen)) => (below(seen, &touching), touching),
         Some(Err(error)) if all.is_empty() => (Finding::Fails { error }, all),
         Some(Err(error)) => (Finding::NotYetSeen { why: error.message }, all),
     };
     Foreseen { task, finding, after }
+}
+
+/// What a look means below these changes.
+fn below(seen: Seen, touching: &[TaskId]) -> Finding {
+    let Seen { verdict, summary, commands, outlook } = seen;
+    let (outlook, later) = match outlook {
+        Some(outlook) => (Some(outlook.summary), Some(outlook.commands)),
+        None => (None, None),
+    };
+    match (verdict, touching) {
+        (Verdict::Satisfied, []) => Finding::Unchanged { summary },
+        (Verdict::Drifted, []) => Finding::WillChange { summary, commands },
+        (Verdict::Satisfied, [_, ..]) => {
+            Finding::WillRunIf { summary, outlook, commands: later.unwrap_or_default() }
+        }
+        (Verdict::Drifted, [_, ..]) => {
+            Finding::WillRunAfter { summary, outlook, commands: later.unwrap_or(commands) }
+        }
+    }
+}
+
+/// What is said of a task whose host, or one it asks, does not let us in.
+fn in_the_dark(
+    plan: &Plan,
+    task: TaskId,
+    looked: Option<&Looked>,
+    dark: &BTreeMap<HostIndex, Dark>,
+) -> Option<Finding> {
+    if let Some(Dark { first, error }) = dark.get(&plan.task(task).host) {
+        let finding = || Finding::Fails { error: error.clone() };
+        return Some(if *first == task { finding() } else { Finding::NotSeen { see: *first } });
+    }
+    let Some(Err(error)) = looked else { return None };
+    let told = |dark: &&Dark| error.message.contains(&dark.error.message);
+    dark.values().find(told).map(|dark| Finding::NotSeen { see: dark.first })
 }
 
 /// Whether a change by `above` can alter what `below` looks at: a step looks at its own host, and one on the
@@ -145,13 +225,42 @@ fn changes_above(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet
         let mut above = BTreeSet::new();
         for before in &task.after {
             match looked.get(before) {
-                Some(Ok((Verdict::Drifted, ..)) | Err(_)) => drop(above.insert(*before)),
-                Some(Ok((Verdict::Satisfied, ..))) | None => above.extend(&all[before.0 as usize]),
+                Some(Ok(Seen { verdict: Verdict::Drifted, .. }) | Err(_)) => drop(above.insert(*before)),
+                Some(Ok(Seen { verdict: Verdict::Satisfied, .. })) | None => {
+                    above.extend(&all[before.0 as usize]);
+                }
             }
         }
         all.push(above);
     }
     all
+}
+
+/// For every task the last tasks above it, one a host, that would change what it looks at.
+///
+/// Host after host, so that the memory is that of the tasks alone.
+fn changes_touching(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet<TaskId>> {
+    let drifted =
+        |task: &TaskId| matches!(looked.get(task), Some(Ok(Seen { verdict: Verdict::Drifted, .. })));
+    let failed = |task: &TaskId| matches!(looked.get(task), Some(Err(_)));
+    let mut touching = vec![BTreeSet::new(); plan.tasks.len()];
+    let changing: Vec<TaskId> = plan.task_ids().filter(|task| drifted(task) || failed(task)).collect();
+    let hosts: BTreeSet<HostIndex> = changing.iter().map(|task| plan.task(*task).host).collect();
+    for host in hosts {
+        let mut last: Vec<Option<TaskId>> = Vec::with_capacity(plan.tasks.len());
+        for task in plan.task_ids() {
+            let of = |before: &TaskId| {
+                let here = plan.task(*before).host == host && (drifted(before) || failed(before));
+                if here { Some(*before) } else { last[before.0 as usize] }
+            };
+            let found = plan.task(task).after.iter().filter_map(of).max();
+            if let Some(above) = found.filter(|above| touches(plan, *above, task)) {
+                touching[task.0 as usize].insert(above);
+            }
+            last.push(found);
+        }
+    }
+    touching
 }
 
 struct Looker<'a> {
@@ -163,6 +272,36 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
+    /// Asks every host for its root folder; those that do not answer are not asked anything more.
+    async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
+        let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
+        for task in self.plan.task_ids() {
+            first.entry(self.plan.task(task).host).or_insert(task);
+        }
+        let mut side_by_side = JoinSet::new();
+        for (index, first) in first {
+            let host = self.context(&self.plan.hosts[index.0 as usize].name).host;
+            side_by_side.spawn(async move {
+                match host.stat("/").await {
+                    Err(
+                        error @ (HostError::NotReached { .. }
+                        | HostError::Identity { .. }
+                        | HostError::Auth { .. }),
+                    ) => Some((index, Dark { first, error: host_error(&error, None) })),
+                    // A probe tells it with what it was about.
+                    Ok(_)
+                    | Err(
+                        HostError::Deadline { .. }
+                        | HostError::Unknown { .. }
+                        | HostError::Busy { .. }
+                        | HostError::Refused { .. },
+                    ) => None,
+                }
+            });
+        }
+        side_by_side.join_all().await.into_iter().flatten().collect()
+    }
+
     /// Probes these tasks: hosts side by side, one probe at a time on each.
     async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
         let mut by_host: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
@@ -211,5 +350,6 @@ async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
         Verdict::Drifted => step.commands(&probe.facts),
         Verdict::Satisfied => Vec::new(),
     };
-    Ok((probe.verdict, probe.summary, commands))
+    let outlook = step.outlook(&probe.facts);
+    Ok(Seen { verdict: probe.verdict, summary: probe.summary, commands, outlook })
 }

@@ -207,6 +207,30 @@ mod tests {
         assert_eq!(error, "there is no plan `renew-everything`: neither a shipped plan nor a file");
     }
 
+    /// A lost line, a busy runtime or a server that is just starting must not end a renewal half-way.
+    #[test]
+    fn every_step_of_the_renewal_outlives_what_passes_by_itself() {
+        use certwright_engine::plan::{Choices, ErrorClass, Nature, Source, resolve};
+        let shipped = Source { name: SHIPPED[0].name, text: SHIPPED[0].text };
+        let text = certwright_steps::lab::LabSpec::default().inventory();
+        let inventory = Source { name: "inventory", text: &text };
+        let registry = certwright_steps::registry();
+        let plan = resolve(shipped, inventory, &Choices::default(), &registry).unwrap();
+        for step in &plan.steps {
+            let name = format!("{}/{}", step.stage, step.id);
+            let mut passing =
+                vec![ErrorClass::Unavailable, ErrorClass::Unknown, ErrorClass::DeadlineExceeded];
+            // What a component, a pod or a server looks like a moment after a restart.
+            if step.nature == Nature::Acting && !matches!(step.kind.as_str(), "backup" | "kubeadm-renew") {
+                passing.push(ErrorClass::Unsatisfied);
+            }
+            for class in passing {
+                assert!(step.retry.on.contains(&class), "{name} ends at a passing {}", class.name());
+            }
+            assert!(step.retry.attempts > 1, "{name} has one attempt");
+        }
+    }
+
     #[test]
     fn a_folder_is_not_a_plan() {
         let error = file(Path::new("/usr")).unwrap_err().to_string();

@@ -70,8 +70,21 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         Finding::WillChange { summary, commands } => {
             ("will change", Tone::Warn, format!("{summary}{no_undo}"), commands)
         }
-        Finding::WillRunIf { summary } => {
-            ("will run if", Tone::Warn, format!("{after} changes what it sees; now: {summary}{no_undo}"), &[])
+        Finding::WillRunAfter { outlook: Some(outlook), commands, .. } => {
+            ("will run", Tone::Warn, format!("after {after} {outlook}{no_undo}"), commands)
+        }
+        Finding::WillRunAfter { summary, outlook: None, commands } => {
+            ("will run", Tone::Warn, format!("after {after}: {summary}{no_undo}"), commands)
+        }
+        Finding::WillRunIf { outlook: Some(outlook), commands, .. } => {
+            ("will run if", Tone::Warn, format!("{after} {outlook}{no_undo}"), commands)
+        }
+        Finding::WillRunIf { summary, outlook: None, commands } => {
+            let text = format!("{after} changes what it sees; now: {summary}{no_undo}");
+            ("will run if", Tone::Warn, text, commands)
+        }
+        Finding::NotSeen { see } => {
+            ("not seen", Tone::Normal, format!("see {}{no_undo}", plan.task_name(*see)), &[])
         }
         Finding::WillCheck => ("will check", Tone::Normal, format!("after {after}"), &[]),
         Finding::NotYetSeen { why } => {
@@ -117,8 +130,12 @@ fn verdict(plan: &Plan, preview: &Preview) -> String {
         let first = preview.failures().next().map(|(id, _)| plan.task_name(id)).unwrap_or_default();
         return format!("A run would stop at {first}: nothing after it would be begun.");
     }
-    match preview.changes() {
-        0 => "Nothing to change.".to_owned(),
-        n => format!("{n} of {} would change something for sure.", count(preview.tasks.len(), "task")),
+    match (preview.changes(), preview.changes_after()) {
+        (0, 0) => "Nothing to change.".to_owned(),
+        (n, 0) => format!("{n} of {} would change something for sure.", count(preview.tasks.len(), "task")),
+        (n, more) => {
+            let all = count(preview.tasks.len(), "task");
+            format!("{n} of {all} would change something for sure, {more} more after that.")
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use certwright_engine::clock::Clock;
+use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Stat};
 use certwright_engine::plan::{Choices, Plan, Source, resolve};
 use certwright_steps::lab::{Lab, LabSpec, Validity};
 use expect_test::expect;
@@ -13,8 +17,72 @@ use crate::source::SHIPPED;
 use crate::terminal::{Paint, Terminal};
 use crate::{hosts, human};
 
-/// The text of a dry run on a lab with certificates in this state; the lab is as it was afterwards.
+/// A host that does not let us in.
+struct Closed {
+    name: String,
+    why: String,
+}
+
+impl Closed {
+    fn error<T>(&self) -> Result<T, HostError> {
+        Err(HostError::NotReached { host: self.name.clone(), why: self.why.clone() })
+    }
+}
+
+#[async_trait::async_trait]
+impl Host for Closed {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn run(&self, _: &Command) -> Result<Output, HostError> {
+        self.error()
+    }
+
+    async fn read(&self, _: &str) -> Result<Option<Vec<u8>>, HostError> {
+        self.error()
+    }
+
+    async fn write(&self, _: &str, _: &[u8], _: u32) -> Result<(), HostError> {
+        self.error()
+    }
+
+    async fn stat(&self, _: &str) -> Result<Option<Stat>, HostError> {
+        self.error()
+    }
+
+    async fn list(&self, _: &str) -> Result<Option<Vec<String>>, HostError> {
+        self.error()
+    }
+
+    async fn settle(&self, _: Duration) -> Result<(), HostError> {
+        self.error()
+    }
+
+    async fn close(&self) {}
+}
+
+/// The same hosts, one of them closed.
+fn with_closed(hosts: &Hosts, closed: &str) -> Hosts {
+    Hosts::new(hosts.all().map(|host| {
+        let spec = hosts.spec(host.name()).unwrap().clone();
+        let why = "connect to 10.200.0.3 port 22: No route to host, and more that is long".to_owned();
+        let host: Arc<dyn Host> = if host.name() == closed {
+            Arc::new(Closed { name: closed.to_owned(), why })
+        } else {
+            Arc::clone(host)
+        };
+        (spec, host)
+    }))
+}
+
 fn looked_at(certificates: Validity) -> String {
+    looked_at_without(certificates, None)
+}
+
+/// The text of a dry run on a lab with certificates in this state, one host of which may be closed; the lab is as it
+/// was afterwards.
+fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
@@ -27,6 +95,7 @@ fn looked_at(certificates: Validity) -> String {
     let seen = block_on(Time::Virtual, async {
         let clock = Clock::virtual_from(lab.now_ms().unwrap());
         let hosts = hosts::of_lab(&plan, &lab, &clock).unwrap();
+        let hosts = closed.map_or(hosts.clone(), |closed| with_closed(&hosts, closed));
         preview(&plan, "RUN", &registry, &hosts, &clock).await
     })
     .unwrap();
@@ -49,16 +118,24 @@ fn what_is_below_a_change_is_not_guessed_at() {
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
-          renew/renew             will change
-              admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client expired 24h ago; and 8 more
+          renew/renew             will run
+              after renew/backup@cp-1: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
+              expired 24h ago; and 8 more
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-1
-          restart/static-pods     will change
-              etcd is not ready: http://127.0.0.1:2381/health says 503; kube-apiserver is not ready:
-              https://127.0.0.1:6443/readyz says 500; kube-scheduler is not ready: https://127.0.0.1:10259/readyz says
-              500
+          restart/static-pods     will run
+              after renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,
+              kube-controller-manager, kube-scheduler
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                60ae2ffd0feea140ac096e6719c76efdb10aa24730b50f518b24e0fee75eda78   # etcd
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                c997b7580a92306dd337cd2b48d2f51c0479c6af68c082dde7c71f062dd8c046   # kube-apiserver
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                c44dca91e20423b22d443d7fbcbf7acfc862763e359607468f1ceed60746830a   # kube-controller-manager
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                3bd4035601b8457f2fd02f1dc67ddb29f276bcc9182185746b1c76e1505588df   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
@@ -68,16 +145,24 @@ fn what_is_below_a_change_is_not_guessed_at() {
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
-          renew/renew             will change
-              admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client expired 24h ago; and 7 more
+          renew/renew             will run
+              after renew/backup@cp-2: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
+              expired 24h ago; and 7 more
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-2
-          restart/static-pods     will change
-              etcd is not ready: http://127.0.0.1:2381/health says 503; kube-apiserver is not ready:
-              https://127.0.0.1:6443/readyz says 500; kube-scheduler is not ready: https://127.0.0.1:10259/readyz says
-              500
+          restart/static-pods     will run
+              after renew/renew@cp-2 has written new files: stops and waits for etcd, kube-apiserver,
+              kube-controller-manager, kube-scheduler
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                853edc7f5999f3291405729d55a79f6767ebed1d134140a2aeccffb5aa92e694   # etcd
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                7e3f1f7653585a1f17358b78f3f27d529eb7af6ad5ba3c9d5e3addfa9059a1c0   # kube-apiserver
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                49d2b76bf8b65726f23ead873628dace82d724bae8dceb72289f04428f8368d6   # kube-controller-manager
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                11e90f49631e787aea806a6bcca83257ee91297456f4ea33704cef9d1b4b3d82   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
@@ -87,16 +172,24 @@ fn what_is_below_a_change_is_not_guessed_at() {
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
-          renew/renew             will change
-              admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client expired 24h ago; and 7 more
+          renew/renew             will run
+              after renew/backup@cp-3: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
+              expired 24h ago; and 7 more
               $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-3
-          restart/static-pods     will change
-              etcd is not ready: http://127.0.0.1:2381/health says 503; kube-apiserver is not ready:
-              https://127.0.0.1:6443/readyz says 500; kube-scheduler is not ready: https://127.0.0.1:10259/readyz says
-              500
+          restart/static-pods     will run
+              after renew/renew@cp-3 has written new files: stops and waits for etcd, kube-apiserver,
+              kube-controller-manager, kube-scheduler
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                f3cdd54c36eb3f55a36c4e6fe5f744476bfffe65b22927660591727240bb7be2   # etcd
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                380defbd201d5e694656674e2e8f61d5893e47303c16391083924b255ba19762   # kube-apiserver
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                d3fbc82725939a142664a08d8baf6679c6b29a0aa1a2c9adc15a7bb267672eb6   # kube-controller-manager
+              $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
+                3a577e79dcb56a0b7795c0cfcd80bcebf0b268d46f90bda2e132301d96f1df89   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
@@ -113,7 +206,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
               certificate has expired (not renewed, or not reloaded)
           consumers/pods          will check     after consumers/etcd-defrag@workstation
 
-        9 of 27 tasks would change something for sure.
+        3 of 27 tasks would change something for sure, 6 more after that.
     "#]].assert_eq(&looked_at(Validity::Expired));
 }
 
@@ -124,4 +217,27 @@ fn where_nothing_is_due_nothing_would_change() {
         assert_eq!(text.matches(&format!("{step}unchanged")).count(), 3, "{step}\n{text}");
     }
     assert!(!text.contains("FAILS"), "{text}");
+}
+
+#[test]
+fn a_host_that_cannot_be_reached_says_so_once() {
+    for certificates in [Validity::Expired, Validity::Valid] {
+        let text = looked_at_without(certificates, Some("cp-2"));
+        assert_eq!(text.matches("could not be reached").count(), 1, "{text}");
+        let short: Vec<&str> = text.lines().filter(|line| line.contains("not seen ")).collect();
+        assert!(short.len() >= 7, "every other task of the host: {text}");
+        for line in short.iter().filter(|line| !line.contains("not seen yet")) {
+            assert!(line.ends_with("see prepare/preflight@cp-2"), "{line}");
+        }
+        assert!(text.contains("A run would stop at prepare/preflight@cp-2"), "{text}");
+    }
+}
+
+#[test]
+fn below_a_change_a_step_that_is_as_wanted_tells_what_it_would_do() {
+    let text = looked_at(Validity::Expiring);
+    let told = "will run if\n      renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,";
+    assert!(text.contains(told), "{text}");
+    let stops = text.matches("stop --timeout 5").count();
+    assert_eq!(stops, 12, "four a node: {text}");
 }

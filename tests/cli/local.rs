@@ -21,10 +21,10 @@ fn a_run_shows_what_it_will_do_does_it_and_a_second_one_changes_nothing() {
         workstation
           files/first   will change    ROOT/first is not there [cannot be undone]
               $ touch ROOT/first
-          files/second  will change    ROOT/second is not there [cannot be undone]
+          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
               $ cp ROOT/allowed ROOT/second
 
-        2 of 2 tasks would change something for sure.
+        1 of 2 tasks would change something for sure, 1 more after that.
 
         Run RUN: two-files on cluster prod-1
 
@@ -77,10 +77,10 @@ fn without_a_terminal_and_without_yes_nothing_is_changed() {
         workstation
           files/first   will change    ROOT/first is not there [cannot be undone]
               $ touch ROOT/first
-          files/second  will change    ROOT/second is not there [cannot be undone]
+          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
               $ cp ROOT/allowed ROOT/second
 
-        2 of 2 tasks would change something for sure.
+        1 of 2 tasks would change something for sure, 1 more after that.
         --- stderr
         error: cluster `prod-1` was not confirmed: standard input is no terminal
           nothing was changed
@@ -97,10 +97,10 @@ fn without_a_terminal_and_without_yes_nothing_is_changed() {
         workstation
           files/first   will change    ROOT/first is not there [cannot be undone]
               $ touch ROOT/first
-          files/second  will change    ROOT/second is not there [cannot be undone]
+          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
               $ cp ROOT/allowed ROOT/second
 
-        2 of 2 tasks would change something for sure.
+        1 of 2 tasks would change something for sure, 1 more after that.
         --- stderr
         error: cluster `prod-1` was not confirmed: the answer was `prod-2`
           nothing was changed
@@ -145,10 +145,10 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
         workstation
           files/first   will change    ROOT/first is not there [cannot be undone]
               $ touch ROOT/first
-          files/second  will change    ROOT/second is not there [cannot be undone]
+          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
               $ cp ROOT/allowed ROOT/second
 
-        2 of 2 tasks would change something for sure.
+        1 of 2 tasks would change something for sure, 1 more after that.
 
         Run RUN: two-files on cluster prod-1
 
@@ -233,10 +233,10 @@ fn a_dry_run_changes_nothing_and_says_what_would_run() {
         workstation
           files/first   will change    ROOT/first is not there [cannot be undone]
               $ touch ROOT/first
-          files/second  will change    ROOT/second is not there [cannot be undone]
+          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
               $ cp ROOT/allowed ROOT/second
 
-        2 of 2 tasks would change something for sure.
+        1 of 2 tasks would change something for sure, 1 more after that.
     "#]]);
     assert!(!place.path("first").exists());
     assert!(place.tree("home").is_empty());

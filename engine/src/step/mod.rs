@@ -63,6 +63,16 @@ impl Done {
     }
 }
 
+/// What apply would do once an earlier step has changed what the probe looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// What must have happened and what apply does then, as the end of a sentence whose subject is the earlier task:
+    /// `has written new files: stops and waits for etcd`.
+    pub summary: String,
+    /// The exact commands, one a line.
+    pub commands: Vec<String>,
+}
+
 /// One step on one host.
 #[async_trait]
 pub trait Step: Send + Sync {
@@ -87,6 +97,11 @@ pub trait Step: Send + Sync {
     /// Restores what the first probe saw; `facts` are that probe's.
     async fn undo(&self, _cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         Ok(Done::new("nothing to restore"))
+    }
+
+    /// What apply would do after a change by an earlier step, for `plan`; None where nothing can be told before.
+    fn outlook(&self, _facts: &Facts) -> Option<Outlook> {
+        None
     }
 
     /// The commands that apply would run, for `plan`: exact, one a line, given this probe's facts.

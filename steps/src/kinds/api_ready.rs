@@ -56,7 +56,8 @@ impl Step for ApiReady {
         if !output.success() {
             return Err(kubectl::step_error(&format!("{}: {server}", cx.host.name()), &command, &output));
         }
-        let nodes = kubectl::parse_nodes(&output).map_err(|error| error.step_error(&command, &output))?;
+        let nodes = kubectl::parse_nodes(&output)
+            .map_err(|error| error.step_error(cx.host.name(), &command, &output))?;
         let ready = nodes.iter().filter(|node| node.ready == Readiness::Ready).count();
         let summary = format!("{server} lists {} nodes, {ready} of them ready", nodes.len());
         Ok(if nodes.is_empty() { Probe::drifted(summary) } else { Probe::satisfied(summary) })

@@ -66,7 +66,8 @@ impl<'a> Node<'a> {
         if !output.success() {
             return Err(crictl::step_error(self.host.name(), &command, &output));
         }
-        crictl::parse_containers(&output).map_err(|error| error.step_error(&command, &output))
+        crictl::parse_containers(&output)
+            .map_err(|error| error.step_error(self.host.name(), &command, &output))
     }
 
     /// What systemd says of the kubelet.

@@ -67,7 +67,8 @@ impl Step for PodsHealthy {
             let object = format!("{}: pods of {}", cx.host.name(), self.namespace);
             return Err(kubectl::step_error(&object, &command, &output));
         }
-        let pods = kubectl::parse_pods(&output).map_err(|error| error.step_error(&command, &output))?;
+        let pods = kubectl::parse_pods(&output)
+            .map_err(|error| error.step_error(cx.host.name(), &command, &output))?;
         let sick: Vec<String> = pods.iter().filter(|pod| !pod.is_healthy()).map(describe).collect();
         Ok(if pods.is_empty() {
             Probe::drifted(format!("there is no pod in {}", self.namespace))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
-use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
+use certwright_engine::step::{Context, Done, Facts, Kind, Outlook, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
 use super::facts::read_facts;
@@ -68,7 +68,9 @@ struct ComponentFacts {
     container: Option<String>,
     /// What is wrong; None when nothing is.
     reason: Option<String>,
-    /// The command that stops it, where it must be stopped.
+    /// Whether its container must be stopped, or only waited for.
+    stale: bool,
+    /// The command that stops its container.
     stop: Option<String>,
 }
 
@@ -81,13 +83,13 @@ impl RestartStaticPods {
     fn facts(&self, node: &Node<'_>, looks: &[Look]) -> RestartFacts {
         let one = |look: &Look| {
             let container = look.container.as_ref().map(|container| container.id.clone());
-            let stop = |id: &String| node.crictl.stop(id, self.grace).display();
-            let (reason, stop) = match &look.state {
-                State::Fresh => (None, None),
-                State::Stale(reason) => (Some(reason.clone()), container.as_ref().map(stop)),
-                State::Coming(reason) => (Some(reason.clone()), None),
+            let stop = container.as_ref().map(|id| node.crictl.stop(id, self.grace).display());
+            let (reason, stale) = match &look.state {
+                State::Fresh => (None, false),
+                State::Stale(reason) => (Some(reason.clone()), true),
+                State::Coming(reason) => (Some(reason.clone()), false),
             };
-            ComponentFacts { name: look.component.name().to_owned(), container, reason, stop }
+            ComponentFacts { name: look.component.name().to_owned(), container, reason, stale, stop }
         };
         RestartFacts { components: looks.iter().map(one).collect() }
     }
@@ -135,6 +137,26 @@ impl Step for RestartStaticPods {
         let Ok(facts) = read_facts::<RestartFacts>(facts) else {
             return Vec::new();
         };
-        facts.components.into_iter().filter_map(|component| component.stop).collect()
+        let within = humantime::format_duration(self.within);
+        let one = |component: ComponentFacts| {
+            let name = component.name;
+            match (component.stop, component.reason) {
+                (Some(stop), Some(_)) if component.stale => Some(format!("{stop}   # {name}")),
+                (Some(_) | None, Some(_)) => {
+                    Some(format!("crictl ps -a -o json   # until {name} is ready, at most {within}"))
+                }
+                (Some(_) | None, None) => None,
+            }
+        };
+        facts.components.into_iter().filter_map(one).collect()
+    }
+
+    fn outlook(&self, facts: &Facts) -> Option<Outlook> {
+        let components = read_facts::<RestartFacts>(facts).ok()?.components;
+        let names: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
+        let summary = format!("has written new files: stops and waits for {}", names.join(", "));
+        let stop = |c: &ComponentFacts| Some(format!("{}   # {}", c.stop.as_ref()?, c.name));
+        let commands = components.iter().filter_map(stop).collect();
+        Some(Outlook { summary, commands })
     }
 }

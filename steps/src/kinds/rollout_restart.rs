@@ -129,7 +129,8 @@ impl RolloutRestart {
             Some(Failure::NotFound) => return Ok(Seen::Absent),
             Some(_) => return Err(kubectl::step_error(&self.object(cx), &command, &output)),
         }
-        let set = kubectl::parse_daemonset(&output).map_err(|error| error.step_error(&command, &output))?;
+        let set = kubectl::parse_daemonset(&output)
+            .map_err(|error| error.step_error(cx.host.name(), &command, &output))?;
         let newest = self.newest(cx).await?;
         Ok(match restarted_at(&set) {
             // kubectl writes whole seconds.

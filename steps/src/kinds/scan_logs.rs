@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use certwright_engine::host::Host;
+use certwright_engine::host::{Command, Host, Output};
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport, WORKSTATION,
 };
@@ -84,7 +84,7 @@ impl ScanLogs {
         let output = run(node.host, &command).await?;
         if !output.success() {
             let object = format!("{}: log of {}", node.host.name(), component.name());
-            return Err(crictl::step_error(&object, &command, &output));
+            return Err(unread(&object, &command, &output));
         }
         let mut hit: Option<Hit> = None;
         for stream in [output.stdout.lossy(), output.stderr.lossy()] {
@@ -143,6 +143,16 @@ impl Step for ScanLogs {
     }
 }
 
+/// A log that could not be read.
+fn unread(object: &str, command: &Command, output: &Output) -> StepError {
+    let mut error = crictl::step_error(object, command, output);
+    if crictl::classify(output) == Some(crictl::Failure::NotFound) {
+        // Replaced since it was listed: the next look finds its successor.
+        error.class = ErrorClass::Unavailable;
+    }
+    error
+}
+
 fn trouble(cx: &Context, hits: &[Hit]) -> StepError {
     let host = cx.host.name();
     let first = &hits[0];
@@ -158,4 +168,20 @@ fn trouble(cx: &Context, hits: &[Hit]) -> StepError {
             status: Some(0),
             last_lines: lines,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::crictl::Crictl;
+    use crate::tools::testing::failed;
+
+    #[test]
+    fn a_container_that_was_replaced_while_it_was_looked_at_is_looked_for_again() {
+        let command = Crictl::new(None).logs("abc", TAIL);
+        let class = |stderr: &str| unread("cp-1: log of etcd", &command, &failed(1, stderr)).class;
+        let gone = "level=fatal msg=\"rpc error: code = NotFound desc = an error occurred when try to find container\"";
+        assert_eq!(class(gone), ErrorClass::Unavailable);
+        assert_eq!(class("unknown flag: --tail"), ErrorClass::Refused);
+    }
 }

@@ -7,10 +7,11 @@
 use std::path::PathBuf;
 
 use super::LabError;
-use super::exec::{Call, Place, exec};
+use super::exec::{Call, Deed, Place, exec};
 use super::files::Files;
 use super::programs::NAMES;
 use super::store::Store;
+use super::world::World;
 
 /// Which lab and which of its hosts a program plays on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +62,13 @@ pub fn program(seat: &Seat, argv: &[String], now_ms: u64) -> Result<Played, LabE
     let files = Files::new(&seat.dir);
     let store = Store::new(&seat.dir);
     let mut locked = store.open()?;
-    let call = Call { host: &seat.host, argv, now: now_ms, place: Place::Machine };
-    let answer = exec(&mut locked.state, &files, call)?;
-    locked.save()?;
+    World { state: &mut locked.state, files: &files }.advance(now_ms)?;
+    let call = Call { host: &seat.host, argv, place: Place::Machine };
+    let (answer, deed) = exec(&mut locked.state, &files, call)?;
+    match deed {
+        Deed::Changed => locked.save()?,
+        Deed::Nothing => locked.pass()?,
+    }
     Ok(Played::Ended {
         status: answer.status,
         stdout: answer.stdout,

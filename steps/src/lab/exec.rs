@@ -1,6 +1,6 @@
 //! One command on one host of the lab: the single implementation behind both doors.
 //!
-//! [`exec`] lets time pass until now, meets the faults that wait for the command, and asks its program. The effect is
+//! [`exec`] meets the faults that wait for the command and asks its program, in a world that is up to now. The effect is
 //! there when it returns; [`Answer::takes`] says how long the caller is kept waiting. What the lab does not have, a
 //! program or a flag, ends with status 125 and words that say so: it never pretends.
 
@@ -31,8 +31,6 @@ pub(super) struct Call<'a> {
     pub(super) host: &'a str,
     /// Program and arguments.
     pub(super) argv: &'a [String],
-    /// When, ms since 1970.
-    pub(super) now: u64,
     /// Where its paths are.
     pub(super) place: Place,
 }
@@ -84,18 +82,40 @@ impl Answer {
     }
 }
 
+/// Whether a command did anything to the lab's processes and objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// It looked.
+    Nothing,
+    /// It changed something.
+    Changed,
+}
+
 /// A program's view of the lab while it runs.
 pub(super) struct Shell<'a> {
-    /// Processes and files.
-    pub(super) world: World<'a>,
+    /// Processes and files; only [`Shell::change`] hands them out to be changed.
+    world: World<'a>,
     /// The command.
     pub(super) call: Call<'a>,
+    /// What it has done so far.
+    deed: Deed,
 }
 
 impl Shell<'_> {
     /// The lab's memory.
     pub(super) fn state(&self) -> &State {
         self.world.state
+    }
+
+    /// Processes and objects, to change them.
+    pub(super) fn change(&mut self) -> World<'_> {
+        self.deed = Deed::Changed;
+        World { state: &mut *self.world.state, files: self.world.files }
+    }
+
+    /// The lab's folders.
+    pub(super) fn files(&self) -> &Files {
+        self.world.files
     }
 
     /// Lab time, ms since 1970.
@@ -148,19 +168,19 @@ pub(super) fn line(argv: &[String]) -> String {
     argv.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a command.
-pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<Answer, LabError> {
-    let mut world = World { state, files };
-    world.advance(call.now)?;
-    let mut shell = Shell { world, call };
+/// Runs a command in a lab that was brought up to now.
+pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(Answer, Deed), LabError> {
+    let mut shell = Shell { world: World { state, files }, call, deed: Deed::Nothing };
     let slow = shell.fault(FaultKind::Slow, |_| true);
     let mut answer = programs::run(&mut shell)?;
     if let Some(fault) = slow {
         let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);
         answer.takes += shell.state().delay(1000 * seconds);
     }
-    // What the command changed has its first consequences now: nothing is to be seen half-done.
-    let now = shell.now();
-    shell.world.advance(now)?;
-    Ok(answer)
+    if shell.deed == Deed::Changed {
+        // What the command changed has its first consequences now: nothing is to be seen half-done.
+        let now = shell.now();
+        shell.world.advance(now)?;
+    }
+    Ok((answer, shell.deed))
 }

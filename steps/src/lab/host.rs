@@ -14,7 +14,7 @@ use certwright_engine::host::{Command, Effect, Host, HostError, Output, Stat, St
 use certwright_engine::text::Untrusted;
 
 use super::LabError;
-use super::exec::{Answer, Call, Place, exec, line};
+use super::exec::{Answer, Call, Deed, Place, exec, line};
 use super::fault::FaultKind;
 use super::files::{Files, absent_is_none};
 use super::store::{Locked, Store};
@@ -66,7 +66,6 @@ impl LabHost {
 
     fn start(&self, command: &Command) -> Result<Started, LabError> {
         let mut locked = self.open()?;
-        let now = locked.state.now;
         let changes = command.effect == Effect::Mutates;
         let program =
             command.argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or_default()).to_owned();
@@ -76,14 +75,18 @@ impl LabHost {
             locked.save()?;
             return Ok(Started::Lost(Duration::from_secs(1)));
         }
-        let call = Call { host: &self.name, argv: &command.argv, now, place: Place::Folder };
-        let answer = exec(&mut locked.state, &self.files, call)?;
+        let call = Call { host: &self.name, argv: &command.argv, place: Place::Folder };
+        let (answer, deed) = exec(&mut locked.state, &self.files, call)?;
         let dropped = locked.state.take_fault(FaultKind::DropAfter, &self.name, &text, is_it).is_some();
         let takes = Duration::from_millis(answer.takes);
         if changes && (dropped || takes > command.deadline) {
-            locked.state.busy.insert(self.name.clone(), now + answer.takes);
+            let until = locked.state.now + answer.takes;
+            locked.state.busy.insert(self.name.clone(), until);
         }
-        locked.save()?;
+        match deed {
+            Deed::Changed => locked.save()?,
+            Deed::Nothing => locked.pass()?,
+        }
         Ok(if dropped { Started::Lost(takes / 2) } else { Started::Answered(answer) })
     }
 
@@ -110,9 +113,9 @@ impl LabHost {
         Ok(if dropped { Err(self.lost()) } else { result })
     }
 
-    /// Time passes and is kept, then files are looked at.
+    /// Time passes, then files are looked at.
     fn look(&self) -> Result<(), HostError> {
-        let look = || self.open()?.save();
+        let look = || if self.store.is_at(self.clock.wall_ms())? { Ok(()) } else { self.open()?.pass() };
         look().map_err(|e| self.broken(&e))
     }
 

@@ -258,6 +258,14 @@ impl State {
         bytes
     }
 
+    /// True when nothing but time made this state of `before`, and would make it again.
+    pub(super) fn is_only_older_than(&self, before: &Self) -> bool {
+        self.issued == before.issued
+            && self.fired == before.fired
+            && self.faults == before.faults
+            && self.busy == before.busy
+    }
+
     /// A delay of real machines as this lab has it: shorter by its pace.
     pub(super) fn delay(&self, ms: u64) -> u64 {
         ms / u64::from(self.spec.pace.max(1))

@@ -2,8 +2,9 @@
 //!
 //! `DIR/.lab/lock` is held for the time of one command, so programs of several processes take turns;
 //! `DIR/.lab/state.json` (0600: it holds a kubeconfig) is replaced atomically, so its file number tells whether what a
-//! process remembers is still what is there. Time that passed without any effect is not written. Deliberately absent:
-//! fsync. A lab need not survive a power cut.
+//! process remembers is still what is there. What time alone does is not written until a command does something: it follows
+//! from the state and the files, and this process remembers it. Deliberately absent: fsync. A lab need not survive a
+//! power cut.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -54,6 +55,12 @@ impl Store {
         Ok(Locked { store: self, before, stamp, state, _lock: lock })
     }
 
+    /// True when this process remembers the state as it is on disk, brought up to `now` or later.
+    pub(super) fn is_at(&self, now: u64) -> Result<bool, LabError> {
+        let stamp = stamp(&self.folder.join("state.json"))?;
+        Ok(self.memory().as_ref().is_some_and(|r| r.stamp == stamp && r.state.now >= now))
+    }
+
     fn memory(&self) -> MutexGuard<'_, Option<Remembered>> {
         // What is remembered is replaced whole, so a panic elsewhere leaves it sound.
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
@@ -72,6 +79,17 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    /// Remembers the state after a command that did nothing, and writes it only where time has done what it could
+    /// not do again: hand out an id, or let a fault happen.
+    pub(super) fn pass(self) -> Result<(), LabError> {
+        if self.state.is_only_older_than(&self.before) {
+            let Self { store, stamp, state, .. } = self;
+            *store.memory() = Some(Remembered { stamp, state: Arc::new(state) });
+            return Ok(());
+        }
+        self.save()
+    }
+
     /// Writes the state where more than its clock has changed.
     pub(super) fn save(self) -> Result<(), LabError> {
         let Self { store, before, mut stamp, mut state, _lock } = self;

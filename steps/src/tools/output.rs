@@ -34,9 +34,9 @@ impl OutputError {
         Self::Shape { what, why }
     }
 
-    /// The step error, with the command and its last lines as evidence.
-    pub fn step_error(&self, command: &Command, output: &Output) -> StepError {
-        refused(ErrorClass::Invalid, self.to_string(), command, output)
+    /// The step error, with the host, the command and its last lines as evidence.
+    pub fn step_error(&self, host: &str, command: &Command, output: &Output) -> StepError {
+        refused(ErrorClass::Invalid, format!("{host}: {self}"), command, output)
     }
 }
 
@@ -57,4 +57,17 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(
     stream: &Untrusted,
 ) -> Result<T, OutputError> {
     serde_json::from_slice(whole(what, stream)?).map_err(|error| OutputError::shape(what, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::testing::printed;
+
+    #[test]
+    fn output_that_is_not_understood_names_its_host() {
+        let error = OutputError::shape("`crictl ps`", "no JSON");
+        let told = error.step_error("cp-2", &Command::reads(["crictl", "ps"]), &printed("?"));
+        assert_eq!(told.message, "cp-2: the output of `crictl ps` is not understood: no JSON");
+    }
 }

@@ -38,7 +38,8 @@ pub(super) async fn clock(cx: &Context, most: Duration) -> Result<Option<Finding
     let (wall, start) = (cx.clock.wall_ms(), cx.clock.mono());
     let command = date::seconds();
     let output = cx.run(&command).await?;
-    let theirs = date::parse_seconds(&output).map_err(|error| error.step_error(&command, &output))?;
+    let theirs =
+        date::parse_seconds(&output).map_err(|error| error.step_error(cx.host.name(), &command, &output))?;
     // Half of the round trip; `date` cuts to the second, so its middle is taken.
     let ours_ms = i128::from(wall) + i128::from(cx.clock.mono().since(start)) / 2;
     let skew_ms = i128::from(theirs) * 1000 + 500 - ours_ms;
@@ -64,7 +65,8 @@ pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding
             let message = format!("{}: the free space of {path} is not known", host.name());
             return Err(refused(ErrorClass::Refused, message, &command, &output));
         }
-        let free = df::parse_available_kib(&output).map_err(|error| error.step_error(&command, &output))?;
+        let free = df::parse_available_kib(&output)
+            .map_err(|error| error.step_error(host.name(), &command, &output))?;
         if free < least_mib.saturating_mul(1024) {
             findings.push(Finding::new(
                 format!("{path} has {} MiB free, {least_mib} MiB are needed", free / 1024),

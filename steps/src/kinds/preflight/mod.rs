@@ -26,7 +26,7 @@ pub(super) const KIND: Kind = Kind {
             Field {
                 name: "programs",
                 ty: FieldType::Strings,
-                default: Some(r#"["kubeadm", "crictl", "openssl", "curl", "tar", "sha256sum"]"#),
+                default: Some(r#"["kubeadm", "crictl", "kubectl", "openssl", "curl", "tar", "sha256sum"]"#),
                 doc: "Programs that must be on the node's PATH.",
             },
             Field {
@@ -92,5 +92,19 @@ impl Step for Preflight {
             return Err(invalid(host.name(), &findings));
         }
         Ok(Probe::satisfied(format!("{} is ready for a renewal", host.name())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubectl_is_looked_for_before_anything_is_changed() {
+        let programs = KIND.schema.fields.iter().find(|field| field.name == "programs").expect("a field");
+        assert!(
+            programs.default.is_some_and(|list| list.contains("\"kubectl\"")),
+            "api-ready runs it on every node"
+        );
     }
 }

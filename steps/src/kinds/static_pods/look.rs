@@ -188,19 +188,68 @@ async fn health(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
             Ok(answer) => answer,
             Err(error) => return Ok(State::Coming(format!("{name} is not ready: {url}: {error}"))),
         };
-        let ready = match known.component {
-            Component::Etcd => answer.is_etcd_healthy(),
-            Component::KubeApiserver | Component::KubeControllerManager | Component::KubeScheduler => {
-                answer.is_ok()
+        match judge(known.component, &known.pod, &answer) {
+            Health::Ready => return Ok(State::Fresh),
+            Health::NotReady => {
+                return Ok(State::Coming(format!("{name} is not ready: {url} says {}", answer.code)));
             }
-        };
-        if ready {
-            return Ok(State::Fresh);
-        }
-        last = State::Coming(format!("{name} is not ready: {url} says {}", answer.code));
-        if answer.code != 404 {
-            break;
+            Health::Silent => {
+                last = State::Coming(format!("{name} is not ready: {url} says {}", answer.code));
+            }
         }
     }
     Ok(last)
+}
+
+/// What one answer of a health endpoint tells.
+#[derive(Debug, PartialEq, Eq)]
+enum Health {
+    Ready,
+    NotReady,
+    /// Nothing: unknown to the component's release, or not among the paths it shows to everybody.
+    Silent,
+}
+
+fn judge(component: Component, pod: &StaticPod, answer: &curl::Answer) -> Health {
+    let ready = match component {
+        Component::Etcd => answer.is_etcd_healthy(),
+        // An API server without anonymous requests asks who we are, and no more can be learnt here.
+        Component::KubeApiserver => {
+            answer.is_ok() || answer.code == 401 && pod.flag("anonymous-auth") == Some("false")
+        }
+        Component::KubeControllerManager | Component::KubeScheduler => answer.is_ok(),
+    };
+    match (ready, answer.code) {
+        (true, _) => Health::Ready,
+        (false, 401 | 403 | 404) => Health::Silent,
+        (false, _) => Health::NotReady,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hardened_api_server_and_a_scheduler_of_old_are_not_waited_for_in_vain() {
+        let hardened = StaticPod {
+            flags: [("anonymous-auth".to_owned(), "false".to_owned())].into_iter().collect(),
+            ..StaticPod::default()
+        };
+        let plain = StaticPod::default();
+        let (api, scheduler) = (Component::KubeApiserver, Component::KubeScheduler);
+        for (component, pod, code, expected) in [
+            (api, &hardened, 401, Health::Ready),
+            (api, &plain, 401, Health::Silent),
+            (api, &hardened, 500, Health::NotReady),
+            // /readyz is not shown to everybody before 1.22: /healthz is asked next.
+            (scheduler, &plain, 403, Health::Silent),
+            (scheduler, &plain, 404, Health::Silent),
+            (scheduler, &plain, 500, Health::NotReady),
+            (scheduler, &plain, 200, Health::Ready),
+        ] {
+            let answer = curl::Answer { code, body: String::new() };
+            assert_eq!(judge(component, pod, &answer), expected, "{component:?} {code}");
+        }
+    }
 }

@@ -132,8 +132,8 @@ impl Restart<'_> {
             Some(Failure::NotFound) => return Ok(true),
             Some(Failure::DeadlineExceeded | Failure::Unavailable | Failure::Other) => return Ok(false),
         }
-        let inspection =
-            crictl::parse_inspection(&output).map_err(|error| error.step_error(&command, &output))?;
+        let inspection = crictl::parse_inspection(&output)
+            .map_err(|error| error.step_error(self.host(), &command, &output))?;
         Ok(inspection.state == ContainerState::Exited)
     }
 

@@ -72,7 +72,7 @@ pub(super) fn ask(shell: &Shell<'_>, kubeconfig: &str, options: &Options<'_>) ->
         return Err(Answer::fail(1, "Unable to connect to the server: EOF\n"));
     };
     check_server(serving, &access, options, &host, now)?;
-    let ca = shell.world.files.text(&node, "/etc/kubernetes/pki/ca.crt").unwrap_or_default();
+    let ca = shell.files().text(&node, "/etc/kubernetes/pki/ca.crt").unwrap_or_default();
     check_client(&ca, &access, now)?;
     if !state.api_is_ready(&node, now) {
         return Err(unready(shell, server.ready_at > now, options));

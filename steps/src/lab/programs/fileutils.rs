@@ -11,7 +11,7 @@ pub(super) fn rm(shell: &Shell<'_>) -> Answer {
     if force != "-f" || end != "--" {
         return gap(shell);
     }
-    let removed = shell.world.files.path(shell.call.host, path).and_then(std::fs::remove_file);
+    let removed = shell.files().path(shell.call.host, path).and_then(std::fs::remove_file);
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Answer::fail(1, format!("rm: cannot remove '{path}': {}\n", words(&error)))
@@ -26,7 +26,7 @@ pub(super) fn readlink(shell: &Shell<'_>) -> Answer {
     if follow != "-f" || end != "--" {
         return gap(shell);
     }
-    resolve(shell.world.files, shell.call.host, path)
+    resolve(shell.files(), shell.call.host, path)
         .map_or_else(|| Answer::fail(1, ""), |target| Answer::ok(format!("{target}\n")))
 }
 
@@ -47,7 +47,7 @@ pub(super) fn chown(shell: &Shell<'_>) -> Answer {
     let [alone, end, owner, path] = shell.args() else { return gap(shell) };
     let ids = owner.split_once(':').and_then(|(u, g)| Some((u.parse().ok()?, g.parse().ok()?)));
     let (Some((uid, gid)), "-h", "--") = (ids, alone.as_str(), end.as_str()) else { return gap(shell) };
-    let place = shell.world.files.path(shell.call.host, path);
+    let place = shell.files().path(shell.call.host, path);
     match place.and_then(|place| std::os::unix::fs::lchown(place, Some(uid), Some(gid))) {
         Ok(()) => Answer::default(),
         Err(error) => Answer::fail(1, format!("chown: changing ownership of '{path}': {}\n", words(&error))),

@@ -53,7 +53,7 @@ fn served(shell: &Shell<'_>, host: &str, port: u16) -> Option<String> {
         2379 => loaded(Component::Etcd, "etcd-server"),
         2380 => loaded(Component::Etcd, "etcd-peer"),
         10250 => {
-            let chain = shell.world.files.text(&node, "/var/lib/kubelet/pki/kubelet.crt")?;
+            let chain = shell.files().text(&node, "/var/lib/kubelet/pki/kubelet.crt")?;
             state.node(&node).kubelet.active.then_some(chain)
         }
         10257 => own(Component::KubeControllerManager),

@@ -138,7 +138,7 @@ fn successor(
     let now = (shell.now() / 1000).cast_signed();
     let dates = Dates { from: now - EARLY, to: now + config.validity };
     let subject = mint::subject_of(old).map_err(LabError::mint)?;
-    let serial = shell.world.state.serial();
+    let serial = shell.change().state.serial();
     let why = |e| format!("failed to renew certificate {}: unable to sign certificate: {e}", leaf.name);
     Ok(mint::leaf(&ca, &subject, dates, serial).map_err(why))
 }
@@ -184,7 +184,7 @@ fn put(shell: &mut Shell<'_>, path: &str, bytes: &[u8], mode: u32) -> Result<(),
         return Err("no space left on device".into());
     }
     let now = shell.now();
-    shell.world.files.write(shell.call.host, path, bytes, mode, now).map_err(|e| {
+    shell.files().write(shell.call.host, path, bytes, mode, now).map_err(|e| {
         // Rust's `Operation not permitted (os error 1)` is Go's `operation not permitted`.
         let text = e.to_string().to_lowercase();
         text.split(" (os error").next().unwrap_or_default().to_owned()

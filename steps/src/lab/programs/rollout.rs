@@ -86,7 +86,7 @@ pub(super) fn restart(shell: &mut Shell<'_>, name: &str, namespace: &str) -> Ans
         }
         Ok(_) => {}
     }
-    if let Some(set) = &mut shell.world.state.objects.defrag {
+    if let Some(set) = &mut shell.change().state.objects.defrag {
         set.generation += 1;
         set.restarted = Some(now);
         set.step_at = None;

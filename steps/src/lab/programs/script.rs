@@ -58,7 +58,7 @@ fn survey_natively(shell: &Shell<'_>, paths: &[String]) -> Answer {
 }
 
 fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
-    let Ok(place) = shell.world.files.path(shell.call.host, path) else {
+    let Ok(place) = shell.files().path(shell.call.host, path) else {
         return survey::FileFacts::missing(path);
     };
     let Ok(meta) = std::fs::metadata(&place) else { return survey::FileFacts::missing(path) };
@@ -83,7 +83,7 @@ fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
 
 #[expect(clippy::disallowed_methods, reason = "a blocking child: tokio's would let virtual time pass")]
 fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
-    let root = shell.world.files.root(shell.call.host);
+    let root = shell.files().root(shell.call.host);
     let mark = Mark::set(&root)?;
     let output = std::process::Command::new("/bin/sh")
         .args(["-c", script, "certwright"])

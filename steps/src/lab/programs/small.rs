@@ -23,7 +23,7 @@ pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
         ("is-active", _) => Answer { status: 3, ..Answer::ok(if quiet { "" } else { "inactive\n" }) },
         ("restart", "kubelet") => {
             let (now, host) = (shell.now(), shell.call.host);
-            shell.world.restart_kubelet(host, now);
+            shell.change().restart_kubelet(host, now);
             Answer::default().takes(shell.state().delay(500))
         }
         ("status", "kubelet") => {
@@ -58,7 +58,7 @@ pub(super) fn df(shell: &Shell<'_>) -> Answer {
         [flags, path] if flags == "-Pk" => path,
         other => return Answer::gap(format_args!("df {}", other.join(" "))),
     };
-    let place = match shell.world.files.path(shell.call.host, path) {
+    let place = match shell.files().path(shell.call.host, path) {
         Ok(place) if place.exists() => place,
         _ => return Answer::fail(1, format!("df: {path}: No such file or directory\n")),
     };

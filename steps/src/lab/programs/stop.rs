@@ -110,7 +110,8 @@ fn stop(shell: &mut Shell<'_>, id: &str, grace: u64) -> u64 {
     let (after, status) = if grace >= by_itself { (by_itself, 0) } else { (grace, 137) };
     let now = shell.now();
     let after = shell.state().delay(after);
-    let entry = shell.world.state.node_mut(shell.call.host).pods.get_mut(&pod).expect("it was found");
+    let host = shell.call.host;
+    let entry = shell.change().state.node_mut(host).pods.get_mut(&pod).expect("it was found");
     entry.stuck |= stuck;
     if let Some(container) = entry.containers.last_mut()
         && container.ends.is_none_or(|(due, _)| due > now + after)
@@ -141,8 +142,9 @@ pub(super) fn sandboxes(shell: &mut Shell<'_>, args: &[String]) -> Result<Answer
         if let Some(container) = shell.state().node(shell.call.host).running(&pod).map(|c| c.id.clone()) {
             stop(shell, &container, 0);
         }
-        let sandbox = shell.world.state.id();
-        let entry = shell.world.state.node_mut(shell.call.host).pods.get_mut(&pod).expect("it was found");
+        let sandbox = shell.change().state.id();
+        let host = shell.call.host;
+        let entry = shell.change().state.node_mut(host).pods.get_mut(&pod).expect("it was found");
         entry.stuck = false;
         entry.sandbox = sandbox;
         entry.sandbox_created = now;

@@ -64,6 +64,20 @@ fn causes_that_were_not_recorded_are_known_by_their_texts() {
         ("Unable to connect to the server: net/http: TLS handshake timeout", Failure::TimedOut),
         ("Error from server: etcdserver: request timed out", Failure::Closed),
         ("Error from server: etcdserver: leader changed", Failure::Closed),
+        (
+            "Error from server (InternalError): an error on the server (\"\") has prevented the request",
+            Failure::Closed,
+        ),
+        ("Error from server (TooManyRequests): the server is currently unable", Failure::Closed),
+        ("Unable to connect to the server: http2: client connection lost", Failure::Closed),
+        (
+            "Unable to connect to the server: write tcp 10.0.0.1:1->10.0.0.2:6443: write: broken pipe",
+            Failure::Closed,
+        ),
+        (
+            "Unable to connect to the server: dial tcp: lookup api.lab: no such host",
+            Failure::ConnectionRefused,
+        ),
         ("error: timed out waiting for the condition", Failure::TimedOut),
         ("Unable to connect to the server: remote error: tls: expired certificate", Failure::Expired),
         (

@@ -44,7 +44,7 @@ pub async fn survey(host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>,
         if !output.success() {
             return Err(refused(ErrorClass::Refused, "the survey of files failed", &command, &output));
         }
-        facts.extend(parse(some, &output).map_err(|error| error.step_error(&command, &output))?);
+        facts.extend(parse(some, &output).map_err(|error| error.step_error(host.name(), &command, &output))?);
     }
     Ok(facts)
 }
