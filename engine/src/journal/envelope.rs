@@ -62,17 +62,30 @@ fn number(text: &str) -> Option<(u64, &str)> {
     canonical.then(|| (n, &text[digits..]))
 }
 
+/// Two decimal digits of every number below 100, one behind the other.
+const PAIRS: [u8; 200] = {
+    let (mut pairs, mut n) = ([b'0'; 200], 0_u8);
+    while n < 100 {
+        pairs[2 * n as usize] += n / 10;
+        pairs[2 * n as usize + 1] += n % 10;
+        n += 1;
+    }
+    pairs
+};
+
 /// Appends `n`; formatting it would cost as much as the checksum of its line.
 pub(super) fn push_decimal(out: &mut Vec<u8>, mut n: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    while n >= 10 {
+        let pair = 2 * (n % 100) as usize;
+        n /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if n > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + u8::try_from(n % 10).expect("a digit");
-        n /= 10;
-        if n == 0 {
-            break;
-        }
+        digits[at] = PAIRS[2 * n as usize + 1];
     }
     out.extend_from_slice(&digits[at..]);
 }

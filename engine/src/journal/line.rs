@@ -87,9 +87,8 @@ pub(super) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &Record, 
     crc
 }
 
-/// Appends `LENGTH CRC `; by hand, since formatting it would cost as much as the checksum itself.
+/// Appends `LENGTH CRC `; by hand, as all that every record has.
 fn push_head(out: &mut Vec<u8>, length: usize, crc: u32) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     envelope::push_decimal(out, length as u64);
     out.push(b' ');
     out.extend((0..8).rev().map(|digit| HEX[(crc >> (4 * digit) & 15) as usize]));
@@ -113,13 +112,23 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, Flaw> {
     Ok(Head { length, crc: hex(&rest[1..9]).ok_or(Flaw::Head)?, size: digits + 10 })
 }
 
+/// The value of every lower-case hexadecimal digit; [`NO_DIGIT`] for any other byte.
+const DIGITS: [u8; 256] = {
+    let (mut digits, mut n) = ([NO_DIGIT; 256], 0_u8);
+    while n < 16 {
+        digits[HEX[n as usize] as usize] = n;
+        n += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0x80;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// Eight lower-case hexadecimal digits.
 fn hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |n, b| match b {
-        b'0'..=b'9' => Some(n << 4 | u32::from(b - b'0')),
-        b'a'..=b'f' => Some(n << 4 | u32::from(b - b'a' + 10)),
-        _ => None,
-    })
+    let values = digits.iter().map(|b| DIGITS[usize::from(*b)]);
+    let (n, seen) = values.fold((0, 0), |(n, seen), value| (n << 4 | u32::from(value), seen | value));
+    (seen & NO_DIGIT == 0).then_some(n)
 }
 
 /// Checks a whole line against its head and the checksum before it, and returns its JSON.
