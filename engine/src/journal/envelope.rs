@@ -78,14 +78,14 @@ pub(super) fn push_decimal(out: &mut Vec<u8>, mut n: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     while n >= 10 {
-        let pair = 2 * (n % 100) as usize;
+        let pair = 2 * usize::try_from(n % 100).expect("less than a hundred");
         n /= 100;
         at -= 2;
         digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
     }
     if n > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = PAIRS[2 * n as usize + 1];
+        digits[at] = b'0' + u8::try_from(n).expect("one digit");
     }
     out.extend_from_slice(&digits[at..]);
 }
