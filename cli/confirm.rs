@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, IsTerminal, Read};
 
+use crate::failure::Failure;
+use crate::runtime;
+use crate::signals::{Stops, unless_stopped};
 use crate::terminal::err;
 
 /// Why nothing was changed.
@@ -24,26 +27,37 @@ pub(crate) enum ConfirmError {
 }
 
 /// Wants the cluster's name: from `--yes=NAME`, else typed.
-pub(crate) fn confirm(cluster: &str, yes: Option<&str>, what: &str) -> Result<(), ConfirmError> {
+pub(crate) fn confirm(
+    cluster: &str,
+    yes: Option<&str>,
+    what: &str,
+    stops: &mut Stops,
+) -> Result<(), Failure> {
     let answer = match yes {
         Some(name) => name.to_owned(),
-        None => ask(cluster, what)?,
+        None => ask(cluster, what, stops)?,
     };
     if answer.trim() == cluster {
         return Ok(());
     }
     let answer = certwright_engine::text::escape(answer.trim());
-    Err(ConfirmError::Other { cluster: cluster.to_owned(), answer })
+    Err(ConfirmError::Other { cluster: cluster.to_owned(), answer }.into())
 }
 
-fn ask(cluster: &str, what: &str) -> Result<String, ConfirmError> {
+fn ask(cluster: &str, what: &str, stops: &mut Stops) -> Result<String, Failure> {
     const LONGEST: u64 = 1024;
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(ConfirmError::NotATerminal { cluster: cluster.to_owned() });
+        return Err(ConfirmError::NotATerminal { cluster: cluster.to_owned() }.into());
     }
     err(&format!("\n{what}\nType the name of the cluster ({cluster}) to go on, anything else to stop: "));
-    let mut answer = String::new();
-    let read = stdin.lock().take(LONGEST).read_line(&mut answer);
-    Ok(if read.is_ok() { answer } else { String::new() })
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // A read of a terminal cannot be called off: the thread ends with the process.
+    drop(std::thread::spawn(move || {
+        let mut answer = String::new();
+        let read = stdin.lock().take(LONGEST).read_line(&mut answer);
+        tell.send(if read.is_ok() { answer } else { String::new() })
+    }));
+    let answer = runtime::block_on_real(unless_stopped(stops, "before the name was given", told))??;
+    Ok(answer.unwrap_or_default())
 }

@@ -11,8 +11,9 @@ use certwright_engine::step::Registry;
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
+use crate::runtime;
+use crate::signals::Stops;
 use crate::view::RunView;
-use crate::{runtime, signals};
 
 /// Everything a drive needs.
 pub(crate) struct Driven<'a> {
@@ -35,9 +36,9 @@ impl Driven<'_> {
         view: RunView,
         first: Input,
         format: Format,
+        stops: Stops,
     ) -> Result<RunView, Failure> {
         let plan = view.plan().clone();
-        let stops = signals::listen().map_err(|error| Failure::system("listen for signals", &error))?;
         let mut tell = Tell(Reporter::start(view, format));
         let env = Env {
             plan: &plan,

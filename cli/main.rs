@@ -39,6 +39,8 @@ mod hosts;
 
 mod driven;
 
+mod beside;
+
 mod session;
 
 mod verbs;

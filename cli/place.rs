@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use certwright_engine::plan::Base;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
 /// The state folder: `--state-dir`, else `$XDG_STATE_HOME/certwright`, else `~/.local/state/certwright`.
 ///
 /// A relative `XDG_STATE_HOME` is ignored, as the XDG specification demands. None without any of them.
@@ -13,6 +18,18 @@ pub(crate) fn state_dir(given: Option<&Path>) -> Option<PathBuf> {
     absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .map(|folder| folder.join("certwright"))
+}
+
+/// Where relative paths of an inventory start.
+pub(crate) fn base() -> Result<Base, Failure> {
+    let folder =
+        std::env::current_dir().map_err(|error| Failure::system("find the current folder", &error))?;
+    let text = |path: PathBuf| path.into_os_string().into_string().ok();
+    let shown = folder.display().to_string();
+    let folder = text(folder)
+        .ok_or_else(|| Failure::new(Exit::Refused, "system", format!("the folder `{shown}` is not UTF-8")))?;
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()).and_then(text);
+    Ok(Base { folder, home })
 }
 
 /// Where sockets of this user may stand: `$XDG_RUNTIME_DIR`.

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report;
 use crate::runtime::{self, Time};
+use crate::signals::Stops;
 use crate::terminal::out;
 use crate::verbs::App;
 use crate::view::RunView;
@@ -136,18 +137,24 @@ impl Session {
     }
 
     /// Drives the run on its own hosts to its end, and reports.
-    pub(crate) fn drive(self, app: &App, first: Input) -> Result<Exit, Failure> {
+    pub(crate) fn drive(self, app: &App, first: Input, stops: Stops) -> Result<Exit, Failure> {
         let lab = match &self.view.header.lab {
             None => None,
             Some(folder) => Some(Lab::open(Path::new(folder))?),
         };
         let next = app.next();
-        let view = self.drive_on(app, first, lab.as_ref())?;
+        let view = self.drive_on(app, first, stops, lab.as_ref())?;
         finish(app, &view, &next)
     }
 
     /// Drives the run to its end; what is known of it then.
-    pub(crate) fn drive_on(self, app: &App, first: Input, lab: Option<&Lab>) -> Result<RunView, Failure> {
+    pub(crate) fn drive_on(
+        self,
+        app: &App,
+        first: Input,
+        stops: Stops,
+        lab: Option<&Lab>,
+    ) -> Result<RunView, Failure> {
         let Self { machine, journal, view, cut, _cluster, .. } = self;
         if app.format == Format::Human {
             out(&opening(&view, cut.as_ref()));
@@ -163,7 +170,7 @@ impl Session {
                 Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
             };
             let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };
-            driven.run(view, first, app.format).await
+            driven.run(view, first, app.format, stops).await
         })?
     }
 }

@@ -3,9 +3,11 @@
 //! Invariant: text comes from the very file whose owner and mode were looked at (one open, then fstat), since
 //! what it says will run as root. Deliberately absent: what the text means.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// A plan that comes with the program.
 #[derive(Debug)]
@@ -85,11 +87,11 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
     let not_trusted =
         |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
     trusted(&real, &facts, What::File).map_err(not_trusted)?;
-    // The folder of the name too: who may write there may put another file, or link, in its place.
     let named = std::path::absolute(path).map_err(|error| unreadable(words(&error)))?;
-    for folder in named.parent().into_iter().chain(real.parent()) {
+    for folder in passed(&named).map_err(|error| unreadable(words(&error)))? {
         let facts = folder.metadata().map_err(|error| unreadable(words(&error)))?;
-        trusted(folder, &facts, What::Folder).map_err(not_trusted)?;
+        let what = if real.parent() == Some(&folder) { What::Folder } else { What::Above };
+        trusted(&folder, &facts, what).map_err(not_trusted)?;
     }
     let mut bytes = Vec::new();
     handle.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(words(&error)))?;
@@ -102,6 +104,42 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
     Ok(Text { name: path.display().to_string(), text })
 }
 
+/// Every folder in which a name is looked up on the way to a file, those of symlinks too: who may write in one of them
+/// may put another file, folder or link in its place.
+fn passed(path: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
+    const SYMLINKS_MAX: u32 = 40;
+    let mut left: Vec<OsString> = names(path);
+    let (mut at, mut folders, mut symlinks) = (PathBuf::from("/"), BTreeSet::new(), 0);
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        folders.insert(at.clone());
+        let next = at.join(name);
+        if !next.symlink_metadata()?.is_symlink() {
+            at = next;
+            continue;
+        }
+        symlinks += 1;
+        if symlinks > SYMLINKS_MAX {
+            return Err(std::io::Error::other("too many symlinks"));
+        }
+        let target = next.read_link()?;
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        left.extend(names(&target));
+    }
+    Ok(folders)
+}
+
+/// The names of a path, the last one first.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    names.rev().map(|part| part.as_os_str().to_owned()).collect()
+}
+
 /// The system's words for an error, without its number.
 fn words(error: &std::io::Error) -> String {
     let text = error.to_string();
@@ -112,6 +150,7 @@ fn words(error: &std::io::Error) -> String {
 enum What {
     File,
     Folder,
+    Above,
 }
 
 /// Refuses what somebody else may change: another owner than us and root, world-writable, or writable by a
@@ -120,8 +159,9 @@ fn trusted(path: &Path, facts: &std::fs::Metadata, what: What) -> Result<(), (St
     const STICKY: u32 = 0o1000;
     let shown = path.display();
     let noun = match what {
-        What::File => "it",
-        What::Folder => "its folder",
+        What::File => "it".to_owned(),
+        What::Folder => "its folder".to_owned(),
+        What::Above => format!("the folder {shown} on the way to it"),
     };
     let us = rustix::process::geteuid().as_raw();
     let mode = facts.mode();
@@ -129,7 +169,7 @@ fn trusted(path: &Path, facts: &std::fs::Metadata, what: What) -> Result<(), (St
         let why = format!("{noun} belongs to user {}, who could change it", facts.uid());
         return Err((why, format!("chown {us} {shown}")));
     }
-    if what == What::Folder && mode & STICKY != 0 {
+    if what != What::File && mode & STICKY != 0 {
         return Ok(());
     }
     if mode & 0o002 != 0 {

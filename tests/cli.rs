@@ -24,6 +24,12 @@ mod local;
 #[path = "cli/ended.rs"]
 mod ended;
 
+#[path = "cli/beside.rs"]
+mod beside;
+
+#[path = "cli/places.rs"]
+mod places;
+
 #[path = "support/openssl.rs"]
 mod openssl;
 

@@ -121,7 +121,9 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
         Event::RunStarted { .. } | Event::StepStarted { .. } | Event::Applied { .. } => None,
         Event::StepUndoStarted { .. } => say("undoing", Tone::Warn, String::new()),
         Event::Probed { verdict: Verdict::Drifted, summary, .. } => {
-            say("changing", Tone::Warn, shortened(summary, LONGEST_SUMMARY))
+            let acts = state.is_some_and(|task| task.phase != Phase::Unfinished);
+            let word = if acts { "changing" } else { "left" };
+            say(word, Tone::Warn, shortened(summary, LONGEST_SUMMARY))
         }
         Event::Probed { verdict: Verdict::Satisfied, summary, .. } => {
             if state.is_some_and(|task| task.acted) {

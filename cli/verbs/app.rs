@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
-use certwright_engine::plan::{Choices, Color, Plan, Source, resolve};
+use certwright_engine::plan::{Choices, Color, Plan, Source, resolve, resolve_at};
 use certwright_engine::step::Registry;
 
 use crate::args::{ChoiceArgs, Cli, Format, Target};
@@ -35,9 +35,15 @@ impl App {
             format: cli.output,
             terminal: Terminal::of_stdout(),
             registry: certwright_steps::registry(),
-            ssh_config: cli.ssh_config.clone(),
+            // ssh takes a relative one for a file in ~/.ssh, and what is not there for empty.
+            ssh_config: cli.ssh_config.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone())),
             state_dir: cli.state_dir.clone(),
         }
+    }
+
+    /// Refuses an ssh_config that is not there, which ssh would take for an empty one, or that others could change.
+    pub(crate) fn check_options(&self) -> Result<(), Failure> {
+        self.ssh_config.as_deref().map_or(Ok(()), |path| Ok(source::file(path).map(drop)?))
     }
 
     /// The state folder; nothing is touched yet.
@@ -62,13 +68,26 @@ impl App {
         Next { options, kept: true, notes: Vec::new() }
     }
 
-    /// A plan resolved against an inventory.
+    /// A plan resolved for real machines; files of this one are absolute in it, so that a resume from another
+    /// folder means the same.
     pub(crate) fn resolve(&self, target: &Target) -> Result<Plan, Failure> {
         let inventory = source::file(&target.inventory)?;
-        self.resolve_texts(&source::plan(&target.plan)?, &inventory, &target.choices)
+        self.resolve_here(&source::plan(&target.plan)?, &inventory, &target.choices)
     }
 
     /// The same from texts.
+    pub(crate) fn resolve_here(
+        &self,
+        plan: &Text,
+        inventory: &Text,
+        args: &ChoiceArgs,
+    ) -> Result<Plan, Failure> {
+        let choices = choices(args)?;
+        resolve_at(&place::base()?, as_source(plan), as_source(inventory), &choices, &self.registry)
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+    }
+
+    /// A plan resolved against an inventory, paths as they are written: for a lab.
     pub(crate) fn resolve_texts(
         &self,
         plan: &Text,

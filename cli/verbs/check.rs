@@ -21,7 +21,7 @@ pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
     };
     let text = source::plan(name)?;
     if let Some(inventory) = &args.inventory {
-        let plan = app.resolve_texts(&text, &source::file(inventory)?, &args.choices)?;
+        let plan = app.resolve_here(&text, &source::file(inventory)?, &args.choices)?;
         match app.format {
             Format::Json => out(&json::document("check", json!({ "plan": plan }))),
             Format::Human => out(&human::check::resolved(&text.name, &plan)),

@@ -38,21 +38,25 @@ pub(crate) fn run() -> Exit {
         Err(error) => return usage(&error),
     };
     let app = App::new(&cli);
-    let result = match &cli.verb {
-        Verb::Check(args) => check::check(&app, args),
-        Verb::Plan(args) => plan::plan(&app, args),
-        Verb::Run(args) => run::run(&app, args),
-        Verb::Resume(args) => resume::resume(&app, args),
-        Verb::Undo(args) => undo::undo(&app, args),
-        Verb::Abandon(args) => abandon::abandon(&app, args),
-        Verb::Show(args) => show::show(&app, args),
-        Verb::Runs(args) => runs::runs(&app, args),
-        Verb::Rehearse(args) => rehearse::rehearse(&app, args),
-    };
+    let result = app.check_options().and_then(|()| act(&app, &cli.verb));
     result.unwrap_or_else(|failure| {
         tell(&failure, app.format);
         failure.exit
     })
+}
+
+fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Check(args) => check::check(app, args),
+        Verb::Plan(args) => plan::plan(app, args),
+        Verb::Run(args) => run::run(app, args),
+        Verb::Resume(args) => resume::resume(app, args),
+        Verb::Undo(args) => undo::undo(app, args),
+        Verb::Abandon(args) => abandon::abandon(app, args),
+        Verb::Show(args) => show::show(app, args),
+        Verb::Runs(args) => runs::runs(app, args),
+        Verb::Rehearse(args) => rehearse::rehearse(app, args),
+    }
 }
 
 fn tell(failure: &Failure, format: Format) {

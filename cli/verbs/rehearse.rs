@@ -22,7 +22,7 @@ use crate::session::{Begin, Session, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::out;
 use crate::view::RunView;
-use crate::{human, json, when};
+use crate::{human, json, signals, when};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -53,8 +53,10 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     if app.format == Format::Human {
         out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
     }
+    let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
-    let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, Some(&lab))?;
+    let view =
+        Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, stops, Some(&lab))?;
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };

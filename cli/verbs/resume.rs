@@ -9,14 +9,16 @@ use crate::failure::Failure;
 use crate::pick::{Default, pick};
 use crate::place;
 use crate::session::Session;
+use crate::signals;
 
 /// Replays the journal and enters the same loop as a new run.
 pub(crate) fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
+    let stops = signals::listen()?;
     let run = pick(&state, args.run.as_deref(), Default::LastUnfinished)?;
     let session = Session::take_up(&state, &run)?;
     if !session.state().can_resume() {
         return Err(Failure::nothing_to(&run, "resume", session.view().outcome));
     }
-    session.drive(app, Input::Resume { operator: place::operator() })
+    session.drive(app, Input::Resume { operator: place::operator() }, stops)
 }

@@ -11,20 +11,24 @@ use crate::failure::Failure;
 use crate::preview::{Preview, preview};
 use crate::session::{Begin, Session};
 use crate::terminal::out;
-use crate::{hosts, human, json, runtime};
+use crate::{beside, hosts, human, json, runtime, signals};
 
 /// Looks, shows, asks, runs.
 pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let plan = app.resolve(&args.target)?;
     let state = app.state()?;
+    let mut stops = signals::listen()?;
     let begin = Begin::new(&state, plan, None)?;
     let plan = begin.plan();
+    beside::refuse_unfinished(app, &state, &plan.cluster.name)?;
     let seen: Preview = runtime::block_on_real(async {
         let hosts = hosts::real(plan, app.ssh_config.as_deref());
-        let seen = preview(plan, begin.run(), &app.registry, &hosts, &Clock::real()).await;
+        let clock = Clock::real();
+        let look = preview(plan, begin.run(), &app.registry, &hosts, &clock);
+        let seen = signals::unless_stopped(&mut stops, "while looking", look).await;
         runtime::close(&hosts).await;
         seen
-    })?;
+    })??;
     match app.format {
         Format::Json => out(&json::document("plan", json::preview(plan, &seen))),
         Format::Human => out(&human::preview::text(plan, &seen, app.terminal)),
@@ -32,9 +36,9 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     if let Some((id, error)) = seen.failures().next() {
         return Err(Failure::would_stop(&plan.task_name(id), error));
     }
-    confirm(&plan.cluster.name, args.yes.as_deref(), "This changes real hosts.")?;
+    confirm(&plan.cluster.name, args.yes.as_deref(), "This changes real hosts.", &mut stops)?;
     if app.format == Format::Human {
         out("\n");
     }
-    Session::begin(app, begin, Clock::system_wall_ms())?.drive(app, Input::Tick)
+    Session::begin(app, begin, Clock::system_wall_ms())?.drive(app, Input::Tick, stops)
 }

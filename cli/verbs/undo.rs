@@ -5,18 +5,21 @@ use certwright_engine::plan::UndoSupport;
 
 use super::App;
 use crate::args::{Format, UndoArgs};
+use crate::beside;
 use crate::confirm::confirm;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pick::{Default, pick};
 use crate::place;
 use crate::session::Session;
+use crate::signals;
 use crate::terminal::out;
 use crate::view::RunView;
 
 /// Shows what will be restored, asks where hosts are real, restores.
 pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
+    let mut stops = signals::listen()?;
     let run = pick(&state, args.run.as_deref(), Default::Last)?;
     let session = Session::take_up(&state, &run)?;
     if !session.state().can_undo() {
@@ -25,6 +28,7 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     if session.view().to_undo().next().is_none() {
         return Err(Failure::nothing_undoable(&run, &stays(session.view())));
     }
+    beside::refuse_below_newer(app, &state, &run, session.view())?;
     if app.format == Format::Human {
         out(&intent(session.view()));
     }
@@ -34,9 +38,10 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
             cluster,
             args.yes.as_deref(),
             "This restores files on real hosts and restarts what reads them.",
+            &mut stops,
         )?;
     }
-    session.drive(app, Input::Undo { operator: place::operator() })
+    session.drive(app, Input::Undo { operator: place::operator() }, stops)
 }
 
 fn intent(view: &RunView) -> String {

@@ -35,6 +35,8 @@ pub(crate) struct RunView {
     pub(crate) outcome: Option<Outcome>,
     /// How hard the operator wants to stop.
     pub(crate) stop: Option<Stop>,
+    /// Whether a task failed for good since the run was last taken up.
+    failed: bool,
     /// Whether the run is restoring what it changed.
     pub(crate) undoing: bool,
     /// How often it was taken up again.
@@ -75,6 +77,7 @@ impl RunView {
             certificates: Certificates::default(),
             outcome: None,
             stop: None,
+            failed: false,
             undoing: false,
             resumes: 0,
             worked_ms: 0,
@@ -137,6 +140,7 @@ impl RunView {
     fn take_up(&mut self) {
         self.outcome = None;
         self.stop = None;
+        self.failed = false;
         for task in &mut self.tasks {
             task.reopen();
         }
@@ -156,22 +160,26 @@ impl RunView {
     fn apply_to_task(&mut self, record: &Record) {
         let Some(id) = record.body.task() else { return };
         let Some(host) = self.header.plan.tasks.get(id.0 as usize).map(|task| task.host) else { return };
+        // Nothing begins to act in a run that stops: the machine's rule.
+        let stops = self.failed || self.stop.is_some();
         let task = &mut self.tasks[id.0 as usize];
         match &record.body {
             Event::StepStarted { attempt, .. } => task.enter(*attempt, Phase::Running(Op::Probe), record),
             Event::Probed { attempt, verdict, facts, summary, .. } => {
                 task.first.get_or_insert_with(|| facts.clone());
                 self.certificates.saw(host, facts);
-                if *verdict == Verdict::Drifted {
+                let acts = *verdict == Verdict::Drifted && !stops;
+                if acts {
                     self.certificates.begin_change(host, facts);
                 }
                 task.summary = Some(summary.clone());
                 let phase = match (verdict, task.acted) {
+                    (Verdict::Drifted, _) if stops => Phase::Unfinished,
                     (Verdict::Drifted, _) => Phase::Running(Op::Apply),
                     (Verdict::Satisfied, false) => Phase::Unchanged,
                     (Verdict::Satisfied, true) => Phase::Running(Op::Verify),
                 };
-                task.acted |= *verdict == Verdict::Drifted;
+                task.acted |= acts;
                 task.enter(*attempt, phase, record);
             }
             Event::Applied { attempt, summary, .. } => {
@@ -191,6 +199,7 @@ impl RunView {
             Event::StepFailed { attempt, op, error, .. } => {
                 task.trouble = Some(Trouble { attempt: *attempt, op: *op, error: error.clone() });
                 task.enter(*attempt, Phase::Failed, record);
+                self.failed = true;
             }
             Event::StepUndoStarted { attempt, .. } => {
                 if let Some(first) = &task.first {

@@ -43,6 +43,23 @@ fn a_run_that_is_taken_up_again_has_no_failure_and_nothing_in_flight() {
 }
 
 #[test]
+fn a_look_that_ends_in_a_run_that_stops_acts_on_nothing() {
+    let stops: [fn(&mut Story); 2] = [
+        |story| _ = story.push(Event::Interrupted { stop: Stop::Drain }),
+        |story| _ = story.starts(0, 1).fails(0, 1),
+    ];
+    for stop in stops {
+        let mut story = Story::begin();
+        story.starts(1, 1);
+        stop(&mut story);
+        story.probed(1, 1, Verdict::Drifted, ends(OLD));
+        let view = story.view();
+        assert_eq!((view.tasks[1].phase, view.tasks[1].acted), (Phase::Unfinished, false));
+        assert_eq!(view.to_undo().count(), 0);
+    }
+}
+
+#[test]
 fn a_cancel_leaves_an_apply_that_must_finish_and_drops_a_probe() {
     let mut story = Story::begin();
     story.starts(0, 1).starts(1, 1).probed(1, 1, Verdict::Drifted, ends(OLD));

@@ -156,6 +156,49 @@ fn the_second_interrupt_drops_a_look_at_once() {
     assert_eq!(code, Some(13), "{said}");
 }
 
+#[test]
+fn an_interrupt_of_the_look_before_a_run_changes_nothing_and_leaves_no_run() {
+    let place = place(LOOKS);
+    let run = Running::start(&place);
+    // Opens once the look reads from it; nothing is ever written.
+    let pipe = fs::File::options().write(true).open(place.path("pipe")).unwrap();
+    run.signal(Signal::INT);
+    let output = run.child.wait_with_output().unwrap();
+    drop(pipe);
+    let ran = place.ran(output).exits(14);
+    assert!(
+        ran.stderr.contains("stopped by a signal while looking\n  nothing was changed"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!place.path("second").exists());
+    assert!(place.tree("home/.local/state/certwright/runs").is_empty());
+}
+
+#[test]
+fn an_interrupt_at_the_question_changes_nothing_and_leaves_no_run() {
+    let place = crate::two_files::place();
+    let program = env!("CARGO_BIN_EXE_certwright");
+    place.write("ask", format!("trap : INT\n{program} run plan.toml -i inventory.toml; echo exit $?\n"));
+    let mut command = place.under("script", "-qec");
+    command.args(["sh ask", "/dev/null"]).env("TERM", "dumb").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut script = command.spawn().expect("script starts");
+    let (mut keys, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    while !said.ends_with(b"anything else to stop: ") {
+        assert_eq!(screen.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
+    // What Ctrl-C is on a terminal.
+    std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    let _ended = script.wait().unwrap();
+    assert!(rest.contains("stopped by a signal before the name was given"), "{rest}");
+    assert!(rest.contains("exit 14"), "{rest}");
+    assert!(place.tree("home/.local/state/certwright/runs").is_empty());
+}
+
 /// A rehearsal to whose durable writes strace adds a signal or an error; every one of them is traced.
 fn injected(place: &Place, inject: &str, args: &str) -> Ran {
     let program = env!("CARGO_BIN_EXE_certwright");

@@ -102,7 +102,7 @@ fn a_write_that_was_cut_off_is_cut_and_the_resume_says_so() {
         exit 0
         --- stdout
         Run RUN: fails on cluster prod-1, begun DATE UTC; so far 1 unfinished
-        Its journal ended in an interrupted write (line 5 is cut off): 533 bytes were cut off, kept as journal.tail-1
+        Its journal ended in an interrupted write (line 5 is cut off): SIZE were cut off, kept as journal.tail-1
 
         TIME  resumed    by ops@HOST
         TIME  workstation  files/copy  changing   ROOT/made is not there

@@ -11,6 +11,9 @@ const MASKS: &[(&str, &str)] = &[
     ("99:99:99", "TIME"),
     ("9 min 99 s", "TOOK"),
     ("9.9 s", "TOOK"),
+    // Records hold paths and the machine's name.
+    ("9999 bytes", "SIZE"),
+    ("999 bytes", "SIZE"),
 ];
 
 /// The text with everything masked that is not the same every time.

@@ -140,3 +140,22 @@ fn a_folder_that_holds_something_else_is_never_made_a_lab() {
     "#]]);
     assert_eq!(place.tree("precious").len(), 1);
 }
+
+#[test]
+fn every_example_plan_can_be_rehearsed_to_its_end() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let mut rehearsed = 0;
+    for entry in fs::read_dir(examples).expect("the examples") {
+        let path = entry.expect("an example").path();
+        if path.file_name().is_some_and(|name| name == "inventory.toml") {
+            continue;
+        }
+        let place = Place::new();
+        place.write("plan.toml", fs::read(&path).expect("an example"));
+        let said = place.run("rehearse plan.toml").exits(0).stdout;
+        assert!(said.contains("met and survived"), "{}: {said}", path.display());
+        rehearsed += 1;
+    }
+    assert!(rehearsed > 0);
+    println!("{rehearsed} example plans rehearsed");
+}

@@ -37,7 +37,7 @@ fn a_host_that_refuses_us_is_named_with_a_remedy_and_nothing_is_changed() {
 
     let key = cluster.path("sshd/cp-1/login_key").display().to_string();
     cluster.write("inventory.toml", &inventory.replacen(&key, "/nonexistent/key", 1));
-    check("a key file that is missing", &["cp-1", "/nonexistent/key"]);
+    check("a key file that is missing", &["cp-1", "/nonexistent/key", "the login as cwops@127.0.0.1 (port "]);
 
     cluster.write("inventory.toml", &inventory.replacen("127.0.0.1", "cp-1.invalid", 1));
     check("a name that does not resolve", &["cp-1", "could not be reached", "resolve"]);

@@ -55,7 +55,7 @@ impl<'a> Flights<'a> {
     }
 
     fn start_attempt(&self, machine: &Machine, want: Want, now: Mono) -> Flight {
-        self.start(machine, want, now.plus(self.bench.timeout_ms(want.task)), now)
+        self.start(machine, want, now.plus(self.bench.limit_ms(want)), now)
     }
 
     fn start(&self, machine: &Machine, want: Want, deadline: Mono, now: Mono) -> Flight {

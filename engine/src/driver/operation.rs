@@ -21,6 +21,11 @@ use crate::text::escape;
 /// An operation under way; it owns all it needs.
 pub(super) type Operation<'a> = Pin<Box<dyn Future<Output = Ended> + 'a>>;
 
+/// What an undo may take at least, ms. A step's timeout is made for an attempt forwards; its undo may be of another
+/// size (restored files *and* four restarts under the kubelet's back-off), and one that is cut off leaves a host
+/// between two states.
+const UNDO_AT_LEAST_MS: u64 = 60 * 60 * 1000;
+
 /// How an operation ended.
 pub(super) struct Ended {
     pub(super) want: Want,
@@ -67,9 +72,9 @@ impl<'a> Bench<'a> {
         &self.clock
     }
 
-    /// Wall clock that one attempt of a task may take, ms.
-    pub(super) fn timeout_ms(&self, task: TaskId) -> u64 {
-        self.plan.step(task).timeout_ms
+    /// Wall clock that the attempt of `want` may take in all, ms.
+    pub(super) fn limit_ms(&self, want: Want) -> u64 {
+        limit_ms(self.plan, want)
     }
 
     /// Makes an operation; `left_ms` is what the attempt has left of its timeout.
@@ -80,10 +85,13 @@ impl<'a> Bench<'a> {
         let settle = self.to_settle(machine, want);
         let cx = self.context(want.task, task.host);
         let left = Duration::from_millis(left_ms);
+        // Less than the limit, so that it is the host that says what still runs there, not our own clock.
+        let settled_within = Duration::from_millis(left_ms.min(self.plan.step(want.task).timeout_ms) / 4 * 3);
         let clock = self.clock.clone();
         let broken_off = BrokenOff { plan: self.plan, want };
         Box::pin(async move {
-            let body = AssertUnwindSafe(perform(step, want.op, cx, facts, settle, left)).catch_unwind();
+            let body =
+                AssertUnwindSafe(perform(step, want.op, cx, facts, settle, settled_within)).catch_unwind();
             let result = tokio::select! {
                 biased;
                 result = body => result.unwrap_or_else(|panic| Err(broken_off.by_panic(panic.as_ref()))),
@@ -127,6 +135,14 @@ impl<'a> Bench<'a> {
     }
 }
 
+fn limit_ms(plan: &Plan, want: Want) -> u64 {
+    let timeout_ms = plan.step(want.task).timeout_ms;
+    match want.op {
+        Op::Probe | Op::Apply | Op::Verify => timeout_ms,
+        Op::Undo => timeout_ms.max(UNDO_AT_LEAST_MS),
+    }
+}
+
 async fn perform(
     step: Arc<dyn Step>,
     op: Op,
@@ -162,8 +178,7 @@ struct BrokenOff<'a> {
 
 impl BrokenOff<'_> {
     fn by_timeout(&self) -> StepError {
-        let timeout_ms = self.plan.step(self.want.task).timeout_ms;
-        let limit = humantime::format_duration(Duration::from_millis(timeout_ms));
+        let limit = humantime::format_duration(Duration::from_millis(limit_ms(self.plan, self.want)));
         let (task, op) = (self.plan.task_name(self.want.task), name(self.want.op));
         let message = format!("attempt at `{task}` exceeded its timeout of {limit} in its {op}");
         StepError::new(ErrorClass::DeadlineExceeded, message)

@@ -1,6 +1,6 @@
 //! The write-ahead journal: the only writer of run state.
 //!
-//! A state folder holds `runs/<id>/{journal, lock, output/}` and `clusters/<name>.lock`. A journal is a file of
+//! A state folder holds `runs/<id>/{journal, lock}` and `clusters/<name>.lock`. A journal is a file of
 //! lines, one a [`Record`](crate::machine::Record); what was appended together is a *batch*: written at once,
 //! synced at once, and after a crash there as a whole or not at all.
 //!

@@ -1,4 +1,4 @@
-//! The state folder: `runs/<id>/{journal, lock, output/}` and `clusters/<name>.lock`.
+//! The state folder: `runs/<id>/{journal, lock}` and `clusters/<name>.lock`.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
@@ -67,7 +67,6 @@ impl StateDir {
             _ => JournalError::io("create folder", &folder)(e),
         })?;
         let lock = RunLock::take(&folder.join("lock"), &run)?;
-        trust::make_folder(&folder.join("output"))?;
         let (new, path) = (folder.join("journal.new"), folder.join("journal"));
         let file = trust::create_file(&new)?;
         let (journal, record) = Journal::begin(Box::new(file), &new, header, stamp)?;

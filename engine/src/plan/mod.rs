@@ -37,6 +37,7 @@ mod rolling;
 mod stage;
 mod step;
 
+mod base;
 mod choices;
 mod inventory;
 
@@ -45,6 +46,7 @@ mod info;
 mod lower;
 mod resolve;
 
+pub use base::Base;
 pub use choices::Choices;
 pub use code::{Code, TABLE};
 pub use diagnostic::{Color, Diagnostic, Diagnostics, Source};
@@ -52,6 +54,6 @@ pub use info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
 pub use model::{
     Cluster, HostIndex, HostSpec, Plan, SshSettings, StepIndex, StepSpec, Task, TaskId, WORKSTATION,
 };
-pub use resolve::{check, resolve};
+pub use resolve::{check, resolve, resolve_at};
 pub use retry::{Backoff, ErrorClass, Retry};
 pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};

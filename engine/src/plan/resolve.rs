@@ -1,5 +1,6 @@
 //! `check` and `resolve`: text in, a plan or every mistake out.
 
+use super::base::Base;
 use super::choices::{Choices, Limit};
 use super::diagnostic::{Diagnostics, Source};
 use super::digest::digest;
@@ -31,8 +32,32 @@ pub fn resolve(
     choices: &Choices,
     schemas: &dyn Schemas,
 ) -> Result<Plan, Diagnostics> {
+    resolve_all(plan, inventory, choices, None, schemas)
+}
+
+/// The same for machines that are there: the files of the workstation that the inventory names become absolute.
+pub fn resolve_at(
+    base: &Base,
+    plan: Source,
+    inventory: Source,
+    choices: &Choices,
+    schemas: &dyn Schemas,
+) -> Result<Plan, Diagnostics> {
+    resolve_all(plan, inventory, choices, Some(base), schemas)
+}
+
+fn resolve_all(
+    plan: Source,
+    inventory: Source,
+    choices: &Choices,
+    base: Option<&Base>,
+    schemas: &dyn Schemas,
+) -> Result<Plan, Diagnostics> {
     let mut in_inventory = Findings::new(inventory);
-    let machines = Inventory::read(&mut in_inventory);
+    let mut machines = Inventory::read(&mut in_inventory);
+    if let (Some(base), Some(machines)) = (base, &mut machines) {
+        base.fix(machines);
+    }
 
     let texts: Vec<String> = choices.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut settings = Settings::new(&choices.set, &texts);

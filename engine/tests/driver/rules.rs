@@ -24,6 +24,7 @@ use crate::world::World;
 struct Timed {
     probe: Duration,
     apply: Duration,
+    undo: Duration,
     failing_probes: AtomicU64,
     panics: bool,
     summary: String,
@@ -36,6 +37,7 @@ impl Timed {
         Self {
             probe: ms("probe-ms"),
             apply: ms("apply-ms"),
+            undo: ms("undo-ms"),
             failing_probes: AtomicU64::new(number(with, "failing-probes")),
             panics: number(with, "panics") > 0,
             summary: "x".repeat(usize::try_from(number(with, "summary")).unwrap()),
@@ -68,6 +70,11 @@ impl Step for Timed {
         self.is_done.store(true, Ordering::Relaxed);
         Ok(Done::new("done"))
     }
+
+    async fn undo(&self, _: &Context, _: &Facts) -> Result<Done, StepError> {
+        tokio::time::sleep(self.undo).await;
+        Ok(Done::new("restored"))
+    }
 }
 
 fn timed_registry() -> Registry {
@@ -88,7 +95,12 @@ fn timed_registry() -> Registry {
         build: |with| panic!("injected: no `{}`", with.str("missing")),
         ..kind("strict", CancelPolicy::Abort)
     };
-    Registry::new([kind("finish", CancelPolicy::Finish), kind("abort", CancelPolicy::Abort), strict])
+    Registry::new([
+        kind("finish", CancelPolicy::Finish),
+        kind("abort", CancelPolicy::Abort),
+        kind("restores", CancelPolicy::Finish),
+        strict,
+    ])
 }
 
 /// A step of a timed kind with these parameters.
@@ -171,6 +183,49 @@ fn the_timeout_bounds_probe_apply_and_verify_together_and_names_task_and_limit()
             ran.failure().message,
             "attempt at `stage/s0@h0` exceeded its timeout of 1s in its verify"
         );
+    });
+}
+
+#[test]
+fn an_undo_has_time_of_its_own_and_is_bounded_too() {
+    virtually(async {
+        let cases = [(30 * 60_000, Outcome::Undone, 30), (u64::from(u32::MAX), Outcome::Stuck, 60)];
+        for (takes_ms, outcome, minutes) in cases {
+            let mut slow = timed(0, "restores", &[("undo-ms", takes_ms)]);
+            (slow.timeout_ms, slow.undo) = (3 * 60_000, UndoSupport::Supported);
+            let (plan, registry) = (plan(1, vec![slow]), timed_registry());
+            let world = World::new(&plan, 0, Random(1));
+            let mut life = Life::new(&plan, &Clock::virtual_from(0));
+            let done = go_on(&mut life, &plan, &registry, &world, Input::Tick, &[]).await;
+            assert_eq!(done.result.unwrap(), Outcome::Changed);
+            let undo = Input::Undo { operator: operator() };
+            let ran = go_on(&mut life, &plan, &registry, &world, undo, &[]).await;
+            assert_eq!(ran.result.as_ref().unwrap(), &outcome);
+            assert_eq!(ran.took, Duration::from_secs(minutes * 60));
+            let failed = ran.events().find_map(|event| match event {
+                Event::UndoFailed { error, .. } => Some(error.message.clone()),
+                _ => None,
+            });
+            let message = "attempt at `stage/s0@h0` exceeded its timeout of 1h in its undo";
+            assert_eq!(failed.as_deref(), (outcome == Outcome::Stuck).then_some(message));
+        }
+    });
+}
+
+#[test]
+fn a_host_that_does_not_settle_says_what_runs_there_before_the_attempt_times_out() {
+    virtually(async {
+        let mut plan = plan(1, vec![StepSpec { timeout_ms: 1_000, ..step(0, "set") }]);
+        let retry = &mut plan.steps[0].retry;
+        (retry.attempts, retry.on) = (2, vec![ErrorClass::DeadlineExceeded]);
+        let world = World::new(&plan, 0, Random(6));
+        world.state().values.clear();
+        // It hangs for longer than both attempts last.
+        world.state().script = vec!["stuck"];
+        let mut life = Life::new(&plan, &Clock::virtual_from(0));
+        let ran = go_on(&mut life, &plan, &registry(), &world, Input::Tick, &[]).await;
+        assert_eq!(ran.result.as_ref().unwrap(), &Outcome::Failed);
+        assert_eq!(ran.failure().message, "h0: no result within 750ms", "the host's own words");
     });
 }
 

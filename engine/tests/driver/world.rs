@@ -241,6 +241,7 @@ impl FakeHost {
         let (effect, late) = match fault {
             "none" | "lost-after" => (effect(), 0),
             "late" | "hang" => (effect().filter(|_| late % 3 > 0), late),
+            "stuck" => (None, 600_000),
             _ => (None, 0),
         };
         let ends_ms = state.now_ms() + takes + late;

@@ -57,7 +57,6 @@ fn everything_a_run_leaves_is_readable_by_its_owner_alone() {
         format!("{r}/journal.cuts"),
         format!("{r}/journal.tail-1"),
         format!("{r}/lock"),
-        format!("{r}/output"),
     ];
     assert_eq!(seen, expected);
 }

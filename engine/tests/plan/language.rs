@@ -5,7 +5,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use certwright_engine::plan::{Choices, Color, ErrorClass, Source, TABLE, TaskId, check, limits, resolve};
+use certwright_engine::plan::{
+    Base, Choices, Color, ErrorClass, Source, TABLE, TaskId, check, limits, resolve, resolve_at,
+};
 
 use crate::cases::{Outcome, cases, plan_text};
 use crate::schemas::{KINDS, SHIPPED};
@@ -85,14 +87,14 @@ fn the_shipped_plan_resolves_for_the_example_inventory() {
 
 #[test]
 fn the_example_of_a_custom_plan_resolves() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/rotate-and-restart.toml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/renew-and-restart-lease-holders.toml");
     let plan = fs::read_to_string(path).expect("the example");
     let (_, inventory) = shipped();
-    let plan = Source { name: "examples/rotate-and-restart.toml", text: &plan };
+    let plan = Source { name: "examples/renew-and-restart-lease-holders.toml", text: &plan };
     let inventory = Source { name: "examples/inventory.toml", text: &inventory };
     let resolved = resolve(plan, inventory, &Choices::default(), &SHIPPED)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Color::Plain)));
-    assert_eq!(resolved.tasks.len(), 3 * 4 + 1);
+    assert_eq!(resolved.tasks.len(), 3 * 4 + 2);
 }
 
 #[test]
@@ -109,6 +111,27 @@ fn a_set_value_reaches_every_step_that_refers_to_it_and_changes_the_digest() {
         assert_eq!((step.with.integer("before"), step.with.bool("force")), (60 * 86_400_000, true), "{kind}");
     }
     assert_ne!(set.digest, unset.digest);
+}
+
+#[test]
+fn files_of_the_workstation_become_absolute_where_a_run_will_remember_them() {
+    let text = "[cluster]\nname = \"c\"\nnamespace = \"n\"\nkubeconfig = \"k/c\"\nadmin-kubeconfig = \"~/admin\"\n\
+        [ssh]\nidentity = \"id\"\n[[host]]\nname = \"cp-1\"\naddress = \"10.0.0.1\"\n\
+        groups = [\"control-plane\"]\n[[host]]\nname = \"cp-2\"\naddress = \"10.0.0.2\"\n\
+        groups = [\"control-plane\"]\nidentity = \"~/id\"\n";
+    let (plan, _) = shipped();
+    let plan = Source { name: "plan", text: &plan };
+    let inventory = Source { name: "inventory", text };
+    let choices = Choices::default();
+    let base = Base { folder: "/work".into(), home: Some("/home/ops".into()) };
+    let fixed = resolve_at(&base, plan, inventory, &choices, &SHIPPED).expect("resolves");
+    assert_eq!(fixed.cluster.kubeconfig, "/work/k/c");
+    assert_eq!(fixed.cluster.admin_kubeconfig.as_deref(), Some("/home/ops/admin"));
+    let identities: Vec<_> = fixed.hosts.iter().filter_map(|host| host.ssh.identity.as_deref()).collect();
+    assert_eq!(identities, ["/work/id", "~/id"], "ssh knows the home itself");
+    let written = resolve(plan, inventory, &choices, &SHIPPED).expect("resolves");
+    assert_eq!(written.cluster.kubeconfig, "k/c");
+    assert_eq!(written.digest, fixed.digest);
 }
 
 #[test]

@@ -63,7 +63,7 @@ async fn a_refused_key_is_told_as_such() {
     spec.ssh.identity = Some(other.display().to_string());
     let error = error_of(&SshHost::new(&spec, node.options())).await;
     assert!(matches!(error, HostError::Auth { .. }), "{error}");
-    let start = format!("cp-1: the login as -p {} cwops@127.0.0.1 was refused: ", node.sshd.port());
+    let start = format!("cp-1: the login as cwops@127.0.0.1 (port {}) was refused: ", node.sshd.port());
     assert!(error.to_string().starts_with(&start), "{error}");
     assert!(
         node.sshd.log().contains("Connection closed by authenticating user cwops"),

@@ -12,7 +12,7 @@ use openssh::Stdio;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::classify;
-use super::master::{Master, login};
+use super::master::Master;
 use crate::host::HostError;
 use crate::host::exchange::Exchange;
 use crate::plan::HostSpec;
@@ -166,7 +166,10 @@ fn refusal(spec: &HostSpec, noise: &Untrusted, status: i32) -> String {
         );
     }
     let words = classify::gist(noise);
-    format!("the login shell of {} does not run /bin/sh (status {status}; {words})", login(spec))
+    format!(
+        "the login shell of {} does not run /bin/sh (status {status}; {words})",
+        classify::Login::of(spec).shown
+    )
 }
 
 #[cfg(test)]

@@ -5,17 +5,40 @@
 //! the refusals are looked for first.
 
 use crate::host::HostError;
+use crate::plan::HostSpec;
 use crate::text::{Untrusted, escape};
 
+/// Who logs in where.
+pub(super) struct Login {
+    /// For people.
+    pub(super) shown: String,
+    /// As a person would type it after `ssh`.
+    pub(super) typed: String,
+}
+
+impl Login {
+    /// What the inventory says of a host; what it leaves out is ssh_config's.
+    pub(super) fn of(spec: &HostSpec) -> Self {
+        let user = spec.ssh.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
+        let plain = format!("{user}{}", spec.address.as_deref().unwrap_or(&spec.name));
+        match spec.ssh.port {
+            None => Self { shown: plain.clone(), typed: plain },
+            Some(port) => {
+                Self { shown: format!("{plain} (port {port})"), typed: format!("-p {port} {plain}") }
+            }
+        }
+    }
+}
+
 /// The error for a master that ended, or was given up, before a connection stood.
-pub(super) fn failed(host: &str, login: &str, words: &[u8]) -> HostError {
+pub(super) fn failed(host: &str, login: &Login, words: &[u8]) -> HostError {
     let words = Untrusted::new(words.to_vec());
     let text = words.lossy();
     let host = host.to_owned();
-    if let Some(why) = identity(&text, login) {
+    if let Some(why) = identity(&text, &login.typed) {
         return HostError::Identity { host, why: escape(&why) };
     }
-    if let Some(why) = auth(&text, login) {
+    if let Some(why) = auth(&text, &login.shown) {
         return HostError::Auth { host, why: escape(&why) };
     }
     HostError::NotReached { host, why: gist(&words) }
@@ -86,10 +109,11 @@ fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::ErrorClass;
+    use crate::plan::{ErrorClass, SshSettings};
 
     fn check(words: &str, class: ErrorClass, parts: &[&str]) {
-        let error = failed("cp-1", "ops@10.200.0.2", words.as_bytes());
+        let login = Login { shown: "ops@10.200.0.2".into(), typed: "ops@10.200.0.2".into() };
+        let error = failed("cp-1", &login, words.as_bytes());
         assert_eq!(error.class(), class, "{error}");
         for part in parts {
             assert!(error.to_string().contains(part), "`{part}` is missing in: {error}");
@@ -132,6 +156,20 @@ mod tests {
         let words = "Warning: Identity file /root/.ssh/id_gone not accessible: No such file or directory.\n\
             ops@10.200.0.2: Permission denied (publickey,password).\r\n";
         check(words, ErrorClass::Denied, &["Permission denied (publickey", "id_gone not accessible"]);
+    }
+
+    #[test]
+    fn another_port_is_named_to_people_as_such_and_given_to_ssh_as_an_option() {
+        let ssh = SshSettings { user: Some("ops".into()), port: Some(2222), identity: None };
+        let address = Some("10.200.0.2".to_owned());
+        let login = Login::of(&HostSpec { name: "cp-1".into(), address, groups: Vec::new(), ssh });
+        let refused =
+            failed("cp-1", &login, b"ops@10.200.0.2: Permission denied (publickey).\r\n").to_string();
+        assert!(refused.contains("the login as ops@10.200.0.2 (port 2222) was refused: "), "{refused}");
+        let words =
+            b"No ED25519 host key is known for [10.200.0.2]:2222 and you have requested strict checking.\r\n";
+        let unknown = failed("cp-1", &login, words).to_string();
+        assert!(unknown.contains("`ssh -p 2222 ops@10.200.0.2` once by hand"), "{unknown}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Master {
             Ok(true) => Ok(Self { session: Session::resume_mux(socket.into_boxed_path(), None), process }),
             Ok(false) => {
                 let words = process.words.borrow().clone();
-                Err(classify::failed(&spec.name, &login(spec), &words))
+                Err(classify::failed(&spec.name, &classify::Login::of(spec), &words))
             }
             Err(_elapsed) => {
                 let words = Untrusted::new(process.words.borrow().clone());
@@ -195,13 +195,6 @@ fn argv(spec: &HostSpec, file: &Path, socket: &Path) -> Vec<std::ffi::OsString> 
 /// What ssh is told to connect to.
 pub(super) fn address(spec: &HostSpec) -> &str {
     spec.address.as_deref().unwrap_or(&spec.name)
-}
-
-/// The login as a person would type it after `ssh`.
-pub(super) fn login(spec: &HostSpec) -> String {
-    let port = spec.ssh.port.map_or(String::new(), |port| format!("-p {port} "));
-    let user = spec.ssh.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
-    format!("{port}{user}{}", address(spec))
 }
 
 fn socket_in(folder: &Path) -> PathBuf {
