@@ -13,7 +13,7 @@ use super::zeros;
 /// found by how their JSON begins and not by line feeds, for a line feed can be what is damaged.
 pub(super) fn later_batch_follows(rest: &[u8], damaged: u64) -> bool {
     let rest = zeros::trim_end(rest);
-    let starts = rest.windows(JSON_START.len()).enumerate().filter(|(_, w)| *w == JSON_START);
+    let starts = rest.windows(JSON_START.len()).enumerate().filter(|(_, w)| *w == JSON_START.as_bytes());
     starts.filter_map(|(at, _)| legible(rest, at)).any(|(first, place)| !first && place.batch > damaged)
 }
 

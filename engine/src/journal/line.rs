@@ -5,8 +5,9 @@
 //! its place only. JSON is the record and `left`, the number of records that follow it in its batch. JSON has
 //! no line feed in it, so a journal can be read with a pager.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::envelope::{self, Envelope};
 use crate::clock::Mono;
 use crate::machine::{Event, Record};
 
@@ -15,18 +16,9 @@ const MAX_LENGTH: usize = 1 << 30;
 /// Bytes of the longest head: LENGTH of ten digits, two blanks, CRC.
 pub(super) const MAX_HEAD: usize = 20;
 /// Every JSON begins with it; as text inside a JSON string its quotes would be escaped.
-pub(super) const JSON_START: &[u8] = b"{\"seq\":";
+pub(super) const JSON_START: &str = "{\"seq\":";
 
-#[derive(Serialize)]
-struct WrittenJson<'a> {
-    seq: u64,
-    batch: u64,
-    left: u64,
-    wall_ms: u64,
-    mono: Mono,
-    body: &'a Event,
-}
-
+/// A record in any spelling.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReadJson {
@@ -86,10 +78,8 @@ pub(super) enum Flaw {
 /// Appends the line of `record` to `out` and returns its checksum.
 pub(super) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &Record, left: u64, seed: u32) -> u32 {
     scratch.clear();
-    let Record { seq, batch, wall_ms, mono, body } = record;
-    let json = WrittenJson { seq: *seq, batch: *batch, left, wall_ms: *wall_ms, mono: *mono, body };
-    serde_json::to_writer(&mut *scratch, &json).expect("a record serializes to JSON");
-    assert!(scratch.len() <= MAX_LENGTH, "record {seq} is longer than {MAX_LENGTH} bytes");
+    envelope::write(scratch, record, left);
+    assert!(scratch.len() <= MAX_LENGTH, "record {} is longer than {MAX_LENGTH} bytes", record.seq);
     let crc = crc32c::crc32c_append(seed, scratch);
     push_head(out, scratch.len(), crc);
     out.extend_from_slice(scratch);
@@ -97,17 +87,9 @@ pub(super) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &Record, 
     crc
 }
 
-/// Appends `LENGTH CRC `; by hand, since formatting it would cost as much as the checksum itself.
+/// Appends `LENGTH CRC `; by hand, as all that every record has.
 fn push_head(out: &mut Vec<u8>, length: usize, crc: u32) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut place = 1;
-    while length / place >= 10 {
-        place *= 10;
-    }
-    while place > 0 {
-        out.push(HEX[length / place % 10]);
-        place /= 10;
-    }
+    envelope::push_decimal(out, length as u64);
     out.push(b' ');
     out.extend((0..8).rev().map(|digit| HEX[(crc >> (4 * digit) & 15) as usize]));
     out.push(b' ');
@@ -130,13 +112,23 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, Flaw> {
     Ok(Head { length, crc: hex(&rest[1..9]).ok_or(Flaw::Head)?, size: digits + 10 })
 }
 
+/// The value of every lower-case hexadecimal digit; [`NO_DIGIT`] for any other byte.
+const DIGITS: [u8; 256] = {
+    let (mut digits, mut n) = ([NO_DIGIT; 256], 0_u8);
+    while n < 16 {
+        digits[HEX[n as usize] as usize] = n;
+        n += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0x80;
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// Eight lower-case hexadecimal digits.
 fn hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |n, b| match b {
-        b'0'..=b'9' => Some(n << 4 | u32::from(b - b'0')),
-        b'a'..=b'f' => Some(n << 4 | u32::from(b - b'a' + 10)),
-        _ => None,
-    })
+    let values = digits.iter().map(|b| DIGITS[usize::from(*b)]);
+    let (n, seen) = values.fold((0, 0), |(n, seen), value| (n << 4 | u32::from(value), seen | value));
+    (seen & NO_DIGIT == 0).then_some(n)
 }
 
 /// Checks a whole line against its head and the checksum before it, and returns its JSON.
@@ -154,7 +146,14 @@ pub(super) fn json(line: &[u8], head: Head, seed: u32) -> Result<&[u8], Flaw> {
 
 /// The record of a JSON and the number of records left in its batch; None when this version cannot read it.
 pub(super) fn decode(json: &[u8]) -> Option<(Record, u64)> {
-    let ReadJson { seq, batch, left, wall_ms, mono, body } = serde_json::from_slice(json).ok()?;
+    // Once for all the strings in it, most of which are short.
+    let json = std::str::from_utf8(json).ok()?;
+    if let Some(Envelope { place: Place { seq, batch, left, wall_ms }, mono, body }) = envelope::read(json) {
+        // All fields are there, so whatever else `body` held would be refused by serde too.
+        let body = serde_json::from_str(body).ok()?;
+        return Some((Record { seq, batch, wall_ms, mono, body }, left));
+    }
+    let ReadJson { seq, batch, left, wall_ms, mono, body } = serde_json::from_str(json).ok()?;
     Some((Record { seq, batch, wall_ms, mono, body }, left))
 }
 
@@ -177,7 +176,7 @@ mod tests {
             r#"{"seq":7,"batch":3,"left":2,"wall_ms":5,"mono":9,"body":{"resumed":{"operator":"a\nb@w"}}}"#;
         assert_eq!(String::from_utf8(out.clone()).unwrap(), format!("{} {crc:08x} {json}\n", json.len()));
         assert_eq!(crc, crc32c::crc32c_append(0xdead_beef, json.as_bytes()));
-        assert!(json.as_bytes().starts_with(JSON_START));
+        assert!(json.starts_with(JSON_START));
 
         let head = head(&out).unwrap();
         assert_eq!(decode(super::json(&out, head, 0xdead_beef).unwrap()), Some((record, 2)));

@@ -25,6 +25,8 @@ mod trust;
 
 mod zeros;
 
+mod envelope;
+
 mod line;
 
 mod scan;

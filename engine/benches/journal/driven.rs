@@ -1,0 +1,125 @@
+//! Tasks that do nothing, through driver, machine and a durable journal.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certwright_engine::clock::Clock;
+use certwright_engine::driver::{Env, Reporter, drive};
+use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Stat};
+use certwright_engine::journal::StateDir;
+use certwright_engine::machine::{Input, Machine, Outcome, Record, Shape};
+use certwright_engine::plan::{CancelPolicy, HostSpec, KindSchema, Nature, Plan, TaskId, UndoSupport};
+use certwright_engine::step::{Context, Kind, Probe, Registry, Step, StepError};
+use tokio::sync::mpsc;
+
+use crate::measure::{Cost, Costs, bare, measure, report};
+use crate::tasks::{HOSTS, growth, plan};
+use crate::{ROUNDS, batches, start};
+
+/// 100,000 tasks and 10,000, and what one of each costs.
+pub(crate) fn tasks(folder: &Path) {
+    growth("driven no-op tasks", &run(folder, 100), &run(folder, 10));
+}
+
+fn run(folder: &Path, steps: u32) -> Costs {
+    let plan = plan(steps);
+    let shape = Arc::new(Shape::from_plan(&plan, 1, HOSTS as usize).unwrap());
+    let (mut ours, mut theirs, mut bytes, mut syncs) = (Costs::default(), Costs::default(), 0, 0);
+    for round in 0..ROUNDS {
+        let state = StateDir::new(folder.join(format!("driven-{steps}-{round}")));
+        ours.push(drive_once(&state, &plan, &shape));
+        let batches = batches(&state);
+        (bytes, syncs) = (batches.iter().map(Vec::len).sum(), batches.len());
+        theirs.push(bare(&folder.join(format!("bare-driven-{steps}-{round}")), &batches));
+        std::fs::remove_dir_all(state.root()).unwrap();
+    }
+    report(&format!("{} driven no-op tasks, {syncs} syncs", plan.tasks.len()), bytes, &ours, &theirs);
+    ours
+}
+
+fn drive_once(state: &StateDir, plan: &Plan, shape: &Arc<Shape>) -> Cost {
+    let (mut journal, first) = start(state, plan.clone());
+    let mut machine = Machine::new(Arc::clone(shape));
+    machine.apply(&first).unwrap();
+    let registry = Registry::new([noop()]);
+    let host = |spec: &HostSpec| (spec.clone(), Arc::new(NoHost) as Arc<dyn Host>);
+    let hosts = Hosts::new(plan.hosts.iter().map(host));
+    let (_sender, stops) = mpsc::unbounded_channel();
+    let clock = Clock::real();
+    let env = Env { plan, registry: &registry, hosts, clock, reporter: &mut Silent, stops };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut outcome = None;
+    let took = measure(|| {
+        outcome = Some(runtime.block_on(drive(&mut machine, &mut journal, Input::Tick, env)).unwrap());
+    });
+    assert_eq!(outcome, Some(Outcome::Unchanged));
+    took
+}
+
+struct Noop;
+
+#[async_trait]
+impl Step for Noop {
+    async fn probe(&self, _: &Context) -> Result<Probe, StepError> {
+        Ok(Probe::satisfied("as wanted"))
+    }
+}
+
+fn noop() -> Kind {
+    let schema = KindSchema {
+        name: "noop",
+        doc: "a benchmark's",
+        fields: &[],
+        nature: Nature::Checking,
+        cancel: CancelPolicy::Abort,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60_000,
+        check: |_| Ok(()),
+    };
+    Kind { schema, build: |_| Box::new(Noop) }
+}
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn record(&mut self, _: &Plan, _: &Record) {}
+
+    fn progress(&mut self, _: TaskId, _: &str) {}
+}
+
+struct NoHost;
+
+#[async_trait]
+impl Host for NoHost {
+    fn name(&self) -> &'static str {
+        "h"
+    }
+
+    async fn run(&self, _: &Command) -> Result<Output, HostError> {
+        unreachable!("nothing is done")
+    }
+
+    async fn read(&self, _: &str) -> Result<Option<Vec<u8>>, HostError> {
+        unreachable!("nothing is done")
+    }
+
+    async fn write(&self, _: &str, _: &[u8], _: u32) -> Result<(), HostError> {
+        unreachable!("nothing is done")
+    }
+
+    async fn stat(&self, _: &str) -> Result<Option<Stat>, HostError> {
+        unreachable!("nothing is done")
+    }
+
+    async fn list(&self, _: &str) -> Result<Option<Vec<String>>, HostError> {
+        unreachable!("nothing is done")
+    }
+
+    async fn settle(&self, _: Duration) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}
