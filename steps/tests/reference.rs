@@ -1,6 +1,7 @@
-//! `docs/step-kinds.md` says what the schemas say.
+//! `docs/step-kinds.md` and `docs/plan-language.md` are true.
 //!
-//! It is made from them: `UPDATE_EXPECT=1` writes it anew.
+//! The first is made from the schemas: `UPDATE_EXPECT=1` writes it anew. The second is written by hand; its
+//! examples are run here, and what it says of retries and limits is compared with the code.
 
 #![expect(clippy::print_stdout, reason = "every suite prints how many cases it ran")]
 
@@ -8,7 +9,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, UndoSupport};
+use certwright_engine::plan::{
+    CancelPolicy, Choices, Color, ErrorClass, Field, FieldType, KindSchema, Nature, Source, UndoSupport,
+    limits, resolve,
+};
 
 const HEAD: &str = "\
 # Step kinds
@@ -19,8 +23,8 @@ What `kind` of a step may be, and the keys of its `with`. The language around th
 [plan-language.md](plan-language.md); `certwright check` without a plan lists the same kinds.
 
 A kind that *acts* looks first, changes only what is not as wanted, and proves the result afterwards. A kind that
-*checks* changes nothing: what it finds wrong is an error of class `unsatisfied`, and waiting for the right state is
-a retry on that class.
+*checks* changes nothing: what is not as it should be is an error of class `unsatisfied`, or `invalid` where waiting
+cannot mend it. Waiting for the right state is a retry on `unsatisfied`.
 ";
 
 #[test]
@@ -31,6 +35,78 @@ fn the_reference_of_the_kinds_says_what_their_schemas_say() {
     expect_test::expect_file![path].assert_eq(&reference(&kinds));
     println!("{} kinds", kinds.len());
     assert!(!kinds.is_empty());
+}
+
+const LANGUAGE: &str = include_str!("../../docs/plan-language.md");
+
+/// The fenced blocks of a language in [`LANGUAGE`].
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    LANGUAGE.split(&fence).skip(1).map(|rest| rest.split("```").next().expect("a block has an end")).collect()
+}
+
+#[test]
+fn the_examples_of_the_plan_language_are_true() {
+    let [plan, inventory] = blocks("toml")[..] else { panic!("a plan and an inventory") };
+    let [mistake] = blocks("text")[..] else { panic!("one mistake") };
+    let (registry, choices) = (certwright_steps::registry(), Choices::default());
+    let inventory = Source { name: "prod-1.toml", text: inventory };
+    let source = |text| Source { name: "my-plan.toml", text };
+    let resolved = resolve(source(plan), inventory, &choices, &registry)
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Color::Plain)));
+    assert_eq!(resolved.tasks.len(), 2 * 3 + 1);
+    let wrong = plan.replacen("{{ renew-before }}", "{{ renew-befor }}", 1);
+    let mistakes = resolve(source(&wrong), inventory, &choices, &registry).expect_err("a wrong reference");
+    assert_eq!(mistakes.render(Color::Plain), mistake);
+}
+
+#[test]
+fn the_plan_language_names_every_class_default_and_limit() {
+    for class in ErrorClass::ALL {
+        assert!(LANGUAGE.contains(&format!("\n| `{}` |", class.name())), "{}", class.name());
+    }
+    // Of a `retry` that says only how often, the rest is as the table says.
+    let [plan, inventory] = blocks("toml")[..] else { panic!("a plan and an inventory") };
+    let plan = plan.replacen(
+        "retry = { attempts = 5, on = [\"deadline-exceeded\", \"unavailable\", \"unknown\"], within = \"10m\" }",
+        "retry = { attempts = 5 }",
+        1,
+    );
+    let (plan, inventory) =
+        (Source { name: "plan", text: &plan }, Source { name: "inventory", text: inventory });
+    let plan =
+        resolve(plan, inventory, &Choices::default(), &certwright_steps::registry()).expect("it is right");
+    let retry = &plan.steps.iter().find(|step| step.kind == "kubeadm-renew").expect("it is there").retry;
+    let on: Vec<&str> = retry.on.iter().map(|class| class.name()).collect();
+    let backoff = serde_json::to_string(&retry.backoff).expect("a word");
+    let rows = [
+        format!("| `on` | `{}` |", serde_json::to_string(&on).expect("words").replace(",", ", ")),
+        format!("| `delay` | `\"{}\"` |", human(retry.delay_ms)),
+        format!("| `max-delay` | `\"{}\"`, ", human(retry.max_delay_ms)),
+        format!("| `backoff` | `{backoff}` |"),
+        format!("| `jitter` | `{}` |", retry.jitter),
+        format!("| hosts | {} |", thousands(limits::HOSTS)),
+        format!("| params | {} |", thousands(limits::PARAMS)),
+        format!("| stages; steps over all stages | {} each |", thousands(limits::STAGES)),
+        format!("| steps × hosts | {} |", thousands(limits::TASKS)),
+        format!("| who waits for whom, over all steps × hosts | {} |", thousands(limits::EDGES)),
+        format!("at most {} characters", limits::ID_CHARS),
+        format!("at most {} characters", thousands(limits::DOC_CHARS)),
+        format!("The first {} are shown", limits::MISTAKES),
+    ];
+    for row in rows {
+        assert!(LANGUAGE.contains(&row), "no `{row}`");
+    }
+    assert_eq!((limits::STAGES, limits::FILE_BYTES), (limits::STEPS, 1 << 20));
+    assert_eq!((retry.within_ms, retry.attempts), (None, 5));
+}
+
+/// A number as people write it.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits")).collect();
+    groups.join(",")
 }
 
 fn reference(kinds: &[&KindSchema]) -> String {
@@ -93,8 +169,8 @@ fn nature(nature: Nature) -> &'static str {
 fn undo(kind: &KindSchema) -> &'static str {
     match (kind.undo, kind.nature) {
         (UndoSupport::Supported, _) => "restores what was there before",
-        (UndoSupport::Nothing, Nature::Checking) => "nothing to do, as it changes nothing",
-        (UndoSupport::Nothing, Nature::Acting) => "leaves its effect, as there is nothing to restore",
+        (UndoSupport::Nothing, Nature::Checking) => "nothing to restore, as it changes nothing",
+        (UndoSupport::Nothing, Nature::Acting) => "its effect stays, as it has nothing of its own to restore",
         (UndoSupport::Unsupported, _) => "not possible; a run says so before it starts",
     }
 }
