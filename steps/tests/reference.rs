@@ -80,7 +80,7 @@ fn the_plan_language_names_every_class_default_and_limit() {
     let on: Vec<&str> = retry.on.iter().map(|class| class.name()).collect();
     let backoff = serde_json::to_string(&retry.backoff).expect("a word");
     let rows = [
-        format!("| `on` | `{}` |", serde_json::to_string(&on).expect("words").replace(",", ", ")),
+        format!("| `on` | `{}` |", serde_json::to_string(&on).expect("words").replace(',', ", ")),
         format!("| `delay` | `\"{}\"` |", human(retry.delay_ms)),
         format!("| `max-delay` | `\"{}\"`, ", human(retry.max_delay_ms)),
         format!("| `backoff` | `{backoff}` |"),
