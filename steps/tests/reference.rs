@@ -54,7 +54,7 @@ fn the_examples_of_the_plan_language_are_true() {
     let source = |text| Source { name: "my-plan.toml", text };
     let resolved = resolve(source(plan), inventory, &choices, &registry)
         .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(Color::Plain)));
-    assert_eq!(resolved.tasks.len(), 2 * 3 + 1);
+    assert_eq!(resolved.tasks.len(), 2 * 3 + 2);
     let wrong = plan.replacen("{{ renew-before }}", "{{ renew-befor }}", 1);
     let mistakes = resolve(source(&wrong), inventory, &choices, &registry).expect_err("a wrong reference");
     assert_eq!(mistakes.render(Color::Plain), mistake);
