@@ -187,6 +187,13 @@ async fn nothing_is_stopped_on_a_node_whose_kubelet_would_not_bring_it_back() {
 async fn a_slow_node_costs_time_and_nothing_else() {
     let scenario = restart();
     survives(&Stage::new(&scenario).await, "slow=5@cp-1", 1).await;
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    bench.fault("slow=600@cp-1");
+    let error = bench.attempt().await.expect_err("no result in time");
+    bench.assert_fired();
+    assert_says(&error, ErrorClass::DeadlineExceeded, "cp-1: no result within");
+    assert!(error.remedy.expect("a remedy").contains("overloaded"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,6 +206,10 @@ async fn a_full_disk_stops_a_backup_and_leaves_nothing_that_counts_as_one() {
     let error = bench.attempt().await.expect_err("no space");
     bench.assert_fired();
     assert_says(&error, ErrorClass::Refused, "No space left on device");
+    assert!(error.remedy.expect("a remedy").starts_with("free space"));
+    let shown = error.evidence.expect("evidence").command;
+    assert!(shown.starts_with("<backup script of certwright> /var/lib/certwright/backups/"), "{shown}");
+    assert!(shown.ends_with(".tar /etc/kubernetes /var/lib/kubelet/pki"), "{shown}");
     assert_eq!(good("probe", bench.probe().await).verdict, Verdict::Drifted);
     good("the next attempt", bench.attempt().await);
 }

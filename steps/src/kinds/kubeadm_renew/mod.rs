@@ -128,10 +128,7 @@ impl KubeadmRenew {
         RenewFacts {
             certificates: holdings.facts(),
             files: holdings.written(),
-            commands: vec![
-                format!("{}   # unless it exists", archives::shown(&backup, "backup")),
-                self.command().display(),
-            ],
+            commands: vec![format!("{}   # unless it exists", backup.display()), self.command().display()],
         }
     }
 
