@@ -63,6 +63,11 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
     }
 }
 
+/// A count and its noun: `1 node`, `3 nodes`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The bytes of a stream that was kept whole.
 pub(crate) fn whole<'a>(what: &'static str, stream: &'a Untrusted) -> Result<&'a [u8], OutputError> {
     if stream.is_cut() { Err(OutputError::Cut { what }) } else { Ok(stream.bytes()) }
