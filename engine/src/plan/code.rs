@@ -21,6 +21,8 @@ pub enum Code {
     Version,
     /// Text that is empty or holds characters that no value needs.
     BadText,
+    /// A plan where an inventory is wanted, or the other way round.
+    WrongFile,
     /// A name that breaks the rule for its kind of name.
     BadName,
     /// The same name, address or word twice.
@@ -68,7 +70,7 @@ pub enum Code {
 }
 
 /// All codes in the order of [`Code`]: code, id, what to do about it in one sentence.
-pub const TABLE: [(Code, &str, &str); 29] = [
+pub const TABLE: [(Code, &str, &str); 30] = [
     (Code::TooLarge, "P001", "plans and inventories are small files: look whether this is the right one"),
     (Code::Syntax, "P002", "mend the TOML; nothing else of this file was looked at"),
     (Code::UnknownKey, "P003", "correct or remove the key: nothing is ever ignored"),
@@ -76,6 +78,7 @@ pub const TABLE: [(Code, &str, &str); 29] = [
     (Code::WrongType, "P005", "write a value of the type that is asked for"),
     (Code::Version, "P006", "use a certwright that reads this version, or correct `version`"),
     (Code::BadText, "P007", "write text that is not empty, without control characters"),
+    (Code::WrongFile, "P008", "give the plan as PLAN and the inventory with --inventory"),
     (
         Code::BadName,
         "P010",

@@ -33,13 +33,16 @@ pub(super) fn parse(
     let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if duration.subsec_nanos() % 1_000_000 != 0 {
         let message = format!("{what} is finer than a millisecond");
-        findings.report(Found::new(Code::OutOfBounds, span, message));
+        let found = Found::new(Code::OutOfBounds, span, message);
+        findings.report(found.help(format!("write whole milliseconds: \"{}\"", human(ms.max(1)))));
         return None;
     }
     if !bounds.contains(&ms) {
         let message = format!("{what} is {}", human(ms));
         let label = format!("must be from {} to {}", human(*bounds.start()), human(*bounds.end()));
-        findings.report(Found::new(Code::OutOfBounds, span, message).label(label));
+        let nearest = if ms < *bounds.start() { bounds.start() } else { bounds.end() };
+        let found = Found::new(Code::OutOfBounds, span, message).label(label);
+        findings.report(found.help(format!("the nearest that is possible is \"{}\"", human(*nearest))));
         return None;
     }
     Some(ms)

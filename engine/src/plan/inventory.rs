@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::findings::{Findings, Found, Span, quote};
 use super::name::NameRule;
 use super::section::{Node, Section, parse, texts, type_finding};
+use super::swapped::Role;
 use super::{Cluster, Code, HostIndex, HostSpec, SshSettings, WORKSTATION, limits};
 
 /// An inventory as far as it could be read.
@@ -31,9 +32,12 @@ pub(super) enum Groups {
 }
 
 impl Inventory {
-    /// Reads an inventory; None when it is not TOML.
+    /// Reads an inventory; None when it is not TOML or a plan.
     pub(super) fn read(findings: &mut Findings) -> Option<Self> {
         let root = parse(findings)?;
+        if Role::Inventory.is_swapped(&root, findings) {
+            return None;
+        }
         let mut section = Section::new("the inventory", root.get_ref(), 0..0);
         let cluster = section.require("cluster", findings).and_then(|node| read_cluster(node, findings));
         let ssh = section.get("ssh").and_then(|node| {
@@ -158,7 +162,8 @@ fn read_port(node: &Node, what: &str, findings: &mut Findings) -> Option<u16> {
     let port = u16::from_str_radix(number.as_str(), number.radix()).ok().filter(|port| *port > 0);
     if port.is_none() {
         let found = Found::new(Code::OutOfBounds, node.span(), format!("{what} is out of bounds"));
-        findings.report(found.label("must be from 1 to 65535"));
+        let found = found.label("must be from 1 to 65535");
+        findings.report(found.help("leave `port` out where ssh_config or 22 is right"));
     }
     port
 }

@@ -36,6 +36,7 @@ mod policy;
 mod rolling;
 mod stage;
 mod step;
+mod swapped;
 
 mod base;
 mod choices;

@@ -57,7 +57,10 @@ fn attempts(section: &mut Section, findings: &mut Findings) -> Option<u32> {
     let fitting = parsed.filter(|n| (1..=limits::ATTEMPTS).contains(n));
     if fitting.is_none() {
         let found = Found::new(Code::OutOfBounds, node.span(), format!("{what} is out of bounds"));
-        findings.report(found.label(format!("must be from 1 to {}", limits::ATTEMPTS)));
+        let found = found.label(format!("must be from 1 to {}", limits::ATTEMPTS));
+        findings.report(
+            found.help("the first attempt counts, so 1 is the least; to bound them by time, use `within`"),
+        );
     }
     fitting.and_then(|n| u32::try_from(n).ok())
 }
@@ -116,7 +119,8 @@ fn delays(section: &mut Section, retry: &mut Retry, findings: &mut Findings) {
             let what = section.name_of("max-delay");
             let message =
                 format!("{what} is shorter than its `delay` of {}", duration::human(retry.delay_ms));
-            findings.report(Found::new(Code::Contradiction, max.span(), message));
+            let found = Found::new(Code::Contradiction, max.span(), message);
+            findings.report(found.help("make `max-delay` at least as long as `delay`, or `delay` shorter"));
         }
         Some(max) => retry.max_delay_ms = *max.get_ref(),
         None => retry.max_delay_ms = retry.max_delay_ms.max(retry.delay_ms),
@@ -127,7 +131,9 @@ fn delays(section: &mut Section, retry: &mut Retry, findings: &mut Findings) {
             let message =
                 format!("{what} is shorter than its `delay` of {}", duration::human(retry.delay_ms));
             let found = Found::new(Code::Contradiction, within.span(), message);
-            findings.report(found.label("no second attempt would ever start"));
+            let found = found.label("no second attempt would ever start");
+            findings
+                .report(found.help("make `within` longer than all the delays together, or `delay` shorter"));
         }
         retry.within_ms = Some(within.into_inner());
     }

@@ -190,7 +190,7 @@ pub(super) fn texts(node: &Node, what: &str, findings: &mut Findings) -> Option<
     let DeValue::Array(array) = node.get_ref() else {
         let mut found = type_finding(what, "a list of texts", node);
         if let DeValue::String(text) = node.get_ref() {
-            found = found.help(format!("write it as a list: [{text:?}]"));
+            found = found.help(as_list(text, Blanks::Separate));
         }
         findings.report(found);
         return None;
@@ -198,6 +198,32 @@ pub(super) fn texts(node: &Node, what: &str, findings: &mut Findings) -> Option<
     let one = format!("an element of {what}");
     let read: Vec<_> = array.iter().filter_map(|element| text(element, &one, findings)).collect();
     (read.len() == array.len()).then_some(read)
+}
+
+/// What a blank within a text is where a list of texts is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blanks {
+    /// What separates the elements: they are names, and hold none.
+    Separate,
+    /// That, most likely (the arguments of a program), but perhaps a part of the text.
+    MaySeparate,
+}
+
+/// How to write a text as a list.
+pub(super) fn as_list(text: &str, blanks: Blanks) -> String {
+    const SHOWN: usize = 80;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    // A shell would have read quotes and backslashes: where the arguments end is then not ours to say.
+    if text.len() > SHOWN || words.is_empty() || text.contains(['"', '\'', '\\']) || text.contains("{{") {
+        return "write it as a list, each element a text of its own: [\"a\", \"b c\"]".to_owned();
+    }
+    match (words.len(), blanks) {
+        (1, _) => format!("write it as a list: [{text:?}]"),
+        (_, Blanks::Separate) => format!("write it as a list: {words:?}"),
+        (_, Blanks::MaySeparate) => {
+            format!("write it as a list: {words:?}, or [{text:?}] where that is one text")
+        }
+    }
 }
 
 /// Reports a value of the wrong type.

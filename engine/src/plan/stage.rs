@@ -10,6 +10,7 @@ use super::rolling::Rolling;
 use super::scope::Scope;
 use super::section::{Node, Section, parse, type_finding};
 use super::step::{Known, Step};
+use super::swapped::Role;
 use super::{Cluster, Code, Schemas, limits};
 
 /// The version of the plan language that this certwright reads.
@@ -41,7 +42,7 @@ pub(super) struct Stage<'s> {
 }
 
 impl<'s> PlanFile<'s> {
-    /// Reads a plan with the values of its params; None when it is not TOML or not of this version.
+    /// Reads a plan with the values of its params; None when it is not TOML, not a plan or not of this version.
     ///
     /// `cluster` is None where there is no inventory, or none that could be read.
     pub(super) fn read(
@@ -52,6 +53,9 @@ impl<'s> PlanFile<'s> {
         required: Required,
     ) -> Option<Self> {
         let root = parse(findings)?;
+        if Role::Plan.is_swapped(&root, findings) {
+            return None;
+        }
         let mut plan = Section::new("the plan", root.get_ref(), 0..0);
         if !read_version(&mut plan, findings) {
             return None;

@@ -115,10 +115,28 @@ fn read_with(
     section.close(findings);
     let params = Params(params?);
     if let Err(rule) = (schema.check)(&params) {
-        let message = format!("{} cannot be: {}", step.what, escape(&rule));
-        findings.report(Found::new(Code::Contradiction, node.span(), message));
+        findings.report(broken_rule(&rule, schema, node, step));
     }
     Some(params)
+}
+
+/// The finding of a rule of a kind that `with` breaks: at the first key that the rule names and `with` has.
+fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, step: &Section) -> Found {
+    let named: Vec<&Field> = rule
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|name| schema.fields.iter().find(|field| field.name == name))
+        .collect();
+    let written = named.iter().find_map(|field| with.get_ref().get(field.name));
+    let span = written.map_or_else(|| step.span.clone(), Spanned::span);
+    let message = format!("{} cannot be: {}", step.what, escape(rule));
+    let found = Found::new(Code::Contradiction, span, message);
+    let docs: Vec<String> = named
+        .iter()
+        .map(|field| format!("{}: {}", quote(&format!("with.{}", field.name)), field.doc))
+        .collect();
+    if docs.is_empty() { found.help(Code::Contradiction.remedy()) } else { found.help(docs.join(" ")) }
 }
 
 /// The value of a field that `with` does not have.

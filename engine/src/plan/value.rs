@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::findings::{Findings, Found, Span, quote, quote_all};
 use super::scope::{Scope, Written};
-use super::section::{Node, check_characters, check_text, type_finding};
+use super::section::{Blanks, Node, as_list, check_characters, check_text, type_finding};
 use super::types::{accepts, element_type, expected, words_of};
 use super::{Code, FieldType, duration};
 
@@ -76,22 +76,30 @@ impl Reader<'_, '_> {
             Some((_, Written::Mixed(name))) => {
                 let message = format!("{what} has text around `{{{{ {name} }}}}`");
                 let found = Found::new(Code::ReferencePlace, node.span(), message);
-                self.findings.report(found.label("a reference must be the whole value"));
+                let found = found.label("a reference must be the whole value");
+                let help =
+                    "declare a param that holds the whole text, and write `\"{{ that-param }}\"` alone";
+                self.findings.report(found.help(help));
                 return Read::Wrong;
             }
-            None if super::scope::whole(text).is_some() => {
-                let message = format!("{what} refers to another value");
-                let found = Found::new(Code::ReferencePlace, node.span(), message);
-                self.findings.report(found.label("references are possible in `with` only"));
-                return Read::Wrong;
+            Some((_, Written::Text)) => {}
+            None => {
+                if let Some(name) = super::scope::whole(text) {
+                    let message = format!("{what} refers to another value");
+                    let found = Found::new(Code::ReferencePlace, node.span(), message);
+                    let found = found.label("references are possible in `with` only");
+                    let help = "write the value itself, or refer to {} in the steps that need it";
+                    self.findings.report(found.help(help.replace("{}", &quote(name))));
+                    return Read::Wrong;
+                }
             }
-            Some((_, Written::Text)) | None => {}
         }
         match ty {
             FieldType::Bool | FieldType::Integer => self.wrong_type(ty, node, what),
             FieldType::Strings | FieldType::Paths | FieldType::SomeOf(_) => {
                 let found = type_finding(what, &expected(ty), node);
-                self.findings.report(found.help(format!("write it as a list: [{text:?}]")));
+                let blanks = if ty == FieldType::Strings { Blanks::MaySeparate } else { Blanks::Separate };
+                self.findings.report(found.help(as_list(text, blanks)));
                 Read::Wrong
             }
             FieldType::String
@@ -229,7 +237,8 @@ fn integer(number: Option<u64>, span: Span, what: &str, findings: &mut Findings)
     let fitting = number.filter(|n| *n <= LARGEST);
     if fitting.is_none() {
         let found = Found::new(Code::OutOfBounds, span, format!("{what} is out of bounds"));
-        findings.report(found.label(format!("must be from 0 to {LARGEST}")));
+        let found = found.label(format!("must be from 0 to {LARGEST}"));
+        findings.report(found.help("write a whole number without a sign, such as 0 or 10"));
     }
     fitting.map(Value::from)
 }

@@ -74,6 +74,7 @@ pub(crate) const KINDS: Kinds = Kinds(&[
 fn one_of_two(params: &Params) -> Result<(), String> {
     match (params.opt_str("left"), params.strings("right").is_empty()) {
         (None, true) => Err("at least one of `left` and `right` is needed".to_owned()),
+        (Some("wrong"), _) => Err("`left` is not as `right` wants it".to_owned()),
         (Some(_), _) | (None, false) => Ok(()),
     }
 }
