@@ -116,12 +116,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-1
           prepare/preflight       unchanged      cp-1 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-1: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 8 more
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-1
@@ -143,12 +143,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-2
           prepare/preflight       unchanged      cp-2 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-2: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 7 more
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-2
@@ -170,12 +170,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-3
           prepare/preflight       unchanged      cp-3 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-3: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 7 more
-              $ /bin/sh -c '<backup script of certwright>' certwright '' /var/lib/certwright/backups/RUN.tar
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
                 /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-3

@@ -14,6 +14,9 @@ pub enum Effect {
     Mutates,
 }
 
+/// How many words stand before the arguments of a script of ours: `/bin/sh -c SCRIPT certwright`.
+const SCRIPT_ARGS: usize = 4;
+
 /// One program with its arguments, as the host will execute it (through sudo where the login is not root).
 #[derive(Debug, Clone)]
 pub struct Command {
@@ -25,6 +28,9 @@ pub struct Command {
     pub effect: Effect,
     /// Our own wall clock for it, from the call to the result.
     pub deadline: Duration,
+    /// Where it runs a constant script of ours (`/bin/sh -c SCRIPT certwright ARGS...`): its name for people.
+    /// Only code can give it, so no plan can hide what it runs.
+    pub script: Option<&'static str>,
 }
 
 impl Command {
@@ -35,6 +41,7 @@ impl Command {
             stdin: None,
             effect: Effect::Reads,
             deadline: Duration::from_secs(30),
+            script: None,
         }
     }
 
@@ -55,23 +62,31 @@ impl Command {
         Self { stdin: Some(bytes), ..self }
     }
 
-    /// The command line for people: arguments with anything but plain characters in single quotes.
+    /// The same, shown to people as the script of ours called `name` and what it works on.
+    #[must_use]
+    pub fn script(self, name: &'static str) -> Self {
+        Self { script: Some(name), ..self }
+    }
+
+    /// The command line for people: arguments with anything but plain characters in single quotes; a script of ours
+    /// as `<NAME script of certwright> ARGS...`.
     pub fn display(&self) -> String {
         let plain = |a: &String| {
             !a.is_empty() && a.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(&b))
         };
-        let shown: Vec<String> = self
-            .argv
-            .iter()
-            .map(|a| {
-                if plain(a) {
-                    a.clone()
-                } else {
-                    format!("'{}'", crate::text::escape(a).replace('\'', r"'\''"))
-                }
-            })
-            .collect();
-        shown.join(" ")
+        let quoted = |a: &String| {
+            if plain(a) { a.clone() } else { format!("'{}'", crate::text::escape(a).replace('\'', r"'\''")) }
+        };
+        let (name, words) = match self.script {
+            Some(name) => {
+                let words = self.argv.get(SCRIPT_ARGS..).unwrap_or_default();
+                // Its root, where it has one, is `/`.
+                let words = words.strip_prefix(&[String::new()]).unwrap_or(words);
+                (Some(format!("<{name} script of certwright>")), words)
+            }
+            None => (None, &self.argv[..]),
+        };
+        name.into_iter().chain(words.iter().map(quoted)).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -194,5 +209,39 @@ impl HostError {
             Self::Unknown { .. } => ErrorClass::Unknown,
             Self::Refused { .. } => ErrorClass::Refused,
         }
+    }
+
+    /// What the operator can do about it; None where nothing is better than the error's own words.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::Deadline { .. } => Some(
+                "see whether the host is overloaded or its disk hangs (uptime, df, dmesg); the command may still be \
+                 running there, and a resume looks before it acts",
+            ),
+            Self::Refused { why, .. } if why.contains("No space left on device") => {
+                Some("free space on that host's file system (see `df -h`), then resume")
+            }
+            Self::NotReached { .. }
+            | Self::Identity { .. }
+            | Self::Auth { .. }
+            | Self::Unknown { .. }
+            | Self::Busy { .. }
+            | Self::Refused { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_of_ours_is_named_and_any_other_command_is_shown_whole() {
+        let argv = ["/bin/sh", "-c", "umask 077\ntar -c x\n", "certwright", "", "/b/RUN.tar", "/etc/a b"];
+        let ours = Command::mutates(argv).script("backup");
+        assert_eq!(ours.display(), "<backup script of certwright> /b/RUN.tar '/etc/a b'");
+        let text = r"/bin/sh -c 'umask 077\ntar -c x\n' certwright '' /b/RUN.tar '/etc/a b'";
+        let shown = Command::mutates(argv).display().replace('\n', r"\n");
+        assert_eq!(shown, text, "a plan's own script hides nothing");
     }
 }

@@ -84,7 +84,7 @@ pub(super) async fn list(host: &dyn Host, path: &str) -> Result<Option<Vec<Strin
 /// Runs a reading script; None when it says that nothing is there.
 async fn ask(
     host: &dyn Host,
-    verb: &str,
+    verb: &'static str,
     text: &str,
     path: &str,
     more: Option<&str>,
@@ -98,7 +98,7 @@ async fn ask(
 
 fn script(
     host: &dyn Host,
-    verb: &str,
+    verb: &'static str,
     text: &str,
     path: &str,
     more: Option<&str>,
@@ -106,7 +106,7 @@ fn script(
     if !path.starts_with('/') {
         return Err(refused(host, verb, path, "is not an absolute path"));
     }
-    Ok(Command::reads(["/bin/sh", "-c", text, "certwright", path].into_iter().chain(more)))
+    Ok(Command::reads(["/bin/sh", "-c", text, "certwright", path].into_iter().chain(more)).script(verb))
 }
 
 fn checked(host: &dyn Host, verb: &str, path: &str, output: Output) -> Result<Output, HostError> {

@@ -158,6 +158,9 @@ impl Context {
 /// The step error of a host call that has no result.
 pub fn host_error(error: &HostError, command: Option<&Command>) -> StepError {
     let mut step = StepError::new(error.class(), error.to_string());
+    if let Some(remedy) = error.remedy() {
+        step = step.remedy(remedy);
+    }
     if let Some(command) = command {
         step = step.evidence(Evidence { command: command.display(), status: None, last_lines: Vec::new() });
     }

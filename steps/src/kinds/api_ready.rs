@@ -59,8 +59,16 @@ impl Step for ApiReady {
         let nodes = kubectl::parse_nodes(&output)
             .map_err(|error| error.step_error(cx.host.name(), &command, &output))?;
         let ready = nodes.iter().filter(|node| node.ready == Readiness::Ready).count();
-        let summary = format!("{server} lists {} nodes, {ready} of them ready", nodes.len());
+        let summary = listed(&server, nodes.len(), ready);
         Ok(if nodes.is_empty() { Probe::drifted(summary) } else { Probe::satisfied(summary) })
+    }
+}
+
+fn listed(server: &str, nodes: usize, ready: usize) -> String {
+    match (nodes, ready) {
+        (1, 1) => format!("{server} lists 1 node, which is ready"),
+        (1, _) => format!("{server} lists 1 node, which is not ready"),
+        (_, _) => format!("{server} lists {nodes} nodes, {ready} of them ready"),
     }
 }
 
@@ -80,4 +88,16 @@ async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
     } else {
         format!("https://{address}:{port}")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_node_is_not_counted_as_several() {
+        assert_eq!(listed("https://a:1", 1, 1), "https://a:1 lists 1 node, which is ready");
+        assert_eq!(listed("https://a:1", 1, 0), "https://a:1 lists 1 node, which is not ready");
+        assert_eq!(listed("https://a:1", 3, 2), "https://a:1 lists 3 nodes, 2 of them ready");
+    }
 }

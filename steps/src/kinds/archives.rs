@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use certwright_engine::host::{Command, Host};
+use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
 
@@ -59,15 +59,6 @@ fn parse_contents(text: &str) -> BTreeMap<String, Digest> {
         Some((format!("/{path}"), Digest::from_hex(digest)?))
     };
     text.lines().filter_map(entry).collect()
-}
-
-/// A command line for people in which a constant script is named instead of printed.
-pub(super) fn shown(command: &Command, script: &str) -> String {
-    let mut command = command.clone();
-    if let Some(text) = command.argv.get_mut(2) {
-        format!("<{script} script of certwright>").clone_into(text);
-    }
-    command.display()
 }
 
 #[cfg(test)]

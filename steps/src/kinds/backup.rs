@@ -101,7 +101,7 @@ impl Backup {
 impl Step for Backup {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let archive = archives::path(&self.to, &cx.run);
-        let command = archives::shown(&archive::backup_command(&archive, &self.paths), "backup");
+        let command = archive::backup_command(&archive, &self.paths).display();
         let facts = BackupFacts { archive, command };
         if archives::find(cx.host.as_ref(), &self.to, &cx.run).await?.is_some() {
             let summary = format!("{} is there and reads back", facts.archive);

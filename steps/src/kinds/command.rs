@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::host::Command;
+use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError, refused};
+
+use crate::tools::output::cause;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -87,6 +89,11 @@ impl RunCommand {
     }
 }
 
+/// A shell's statuses for a program that is not there or not a program: no retry mends it.
+fn never_started(output: &Output) -> bool {
+    matches!(output.status, 126 | 127)
+}
+
 #[async_trait]
 impl Step for RunCommand {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
@@ -99,8 +106,11 @@ impl Step for RunCommand {
             let unless = Command::reads(self.unless.clone());
             let output = cx.run(&unless).await?;
             if !output.success() {
-                let command = unless.display();
-                return Ok(Probe::drifted(format!("`{command}` exits with {}", output.status)));
+                let (command, status) = (unless.display(), output.status);
+                // It may come with what the step makes; that it is not there must be seen all the same.
+                let why =
+                    if never_started(&output) { format!(": {}", cause(&output)) } else { String::new() };
+                return Ok(Probe::drifted(format!("`{command}` exits with {status}{why}")));
             }
         }
         Ok(Probe::satisfied(format!("the effect of {} is there", self.program())))
@@ -109,6 +119,10 @@ impl Step for RunCommand {
     async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         let command = self.command();
         let output = cx.run(&command).await?;
+        if never_started(&output) {
+            let message = format!("{}: {} cannot be run: {}", cx.host.name(), self.program(), cause(&output));
+            return Err(refused(ErrorClass::Invalid, message, &command, &output));
+        }
         if !output.success() {
             let message = format!("{}: {} exited with {}", cx.host.name(), self.program(), output.status);
             return Err(refused(ErrorClass::Refused, message, &command, &output));

@@ -205,10 +205,13 @@ impl Holdings {
     pub(super) fn summary(&self, now: i64) -> String {
         let ends = self.leaves.iter().filter_map(|held| Some(held.certificate.as_ref().ok()?.residual(now)));
         let count = self.leaves.len();
-        ends.min().map_or_else(
-            || "no certificates".to_owned(),
-            |left| format!("{count} certificates are sound, the first one expires in {}", span(left)),
-        )
+        match (ends.min(), count) {
+            (None, _) => "no certificates".to_owned(),
+            (Some(left), 1) => format!("1 certificate is sound and expires in {}", span(left)),
+            (Some(left), _) => {
+                format!("{count} certificates are sound, the first one expires in {}", span(left))
+            }
+        }
     }
 }
 

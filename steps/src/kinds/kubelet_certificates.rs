@@ -16,6 +16,7 @@ use super::holdings::CertificatesFacts;
 use super::node::now;
 use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig};
+use crate::tools::output::plural;
 use crate::tools::survey::{self, FileFacts, KeyFacts, KubeconfigText};
 
 /// What the plan language knows of it.
@@ -132,9 +133,7 @@ impl Step for KubeletCertificates {
         }
         let probe = if wrong.is_empty() {
             let ends = facts.certificates.iter().map(|c| c.not_after).min().unwrap_or_default();
-            let count = facts.certificates.len();
-            let left = span(ends - now(cx));
-            Probe::satisfied(format!("{count} kubelet certificates are valid, the first one for {left}"))
+            Probe::satisfied(valid(facts.certificates.len(), ends - now(cx)))
         } else {
             Probe::drifted(wrong.join("; "))
         };
@@ -142,7 +141,31 @@ impl Step for KubeletCertificates {
     }
 }
 
+/// The summary where nothing is wrong; `left` is in seconds.
+fn valid(count: usize, left: i64) -> String {
+    let (certificates, left) = (plural(count, "kubelet certificate"), span(left));
+    match count {
+        1 => format!("{certificates} is valid for {left}"),
+        _ => format!("{certificates} are valid, the first one for {left}"),
+    }
+}
+
 fn broken(cx: &Context, why: &str) -> StepError {
     StepError::new(ErrorClass::Invalid, format!("{}: {KUBELET_CONF} {why}", cx.host.name()))
         .remedy("make it again on that node: kubeadm init phase kubeconfig kubelet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_certificate_is_not_several() {
+        let week = 7 * 86_400;
+        assert_eq!(valid(1, week), format!("1 kubelet certificate is valid for {}", span(week)));
+        assert_eq!(
+            valid(2, week),
+            format!("2 kubelet certificates are valid, the first one for {}", span(week))
+        );
+    }
 }

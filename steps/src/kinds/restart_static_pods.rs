@@ -109,7 +109,10 @@ impl Step for RestartStaticPods {
         let facts = self.facts(&node, &looks);
         let reasons: Vec<&str> = facts.components.iter().filter_map(|c| c.reason.as_deref()).collect();
         let probe = if reasons.is_empty() {
-            Probe::satisfied(format!("{} components run with the certificates on disk", looks.len()))
+            Probe::satisfied(match looks.len() {
+                1 => "1 component runs with the certificates on disk".to_owned(),
+                n => format!("{n} components run with the certificates on disk"),
+            })
         } else {
             Probe::drifted(reasons.join("; "))
         };

@@ -20,6 +20,7 @@ use super::node::{Node, run};
 use super::restart_static_pods::components;
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container};
+use crate::tools::output::plural;
 
 /// Signatures of TLS trouble, old and new: etcd's, Go's, the API server's.
 const PATTERNS: &str =
@@ -137,7 +138,10 @@ impl Step for ScanLogs {
             hits.extend(self.scan(&node, *component, container, since).await?);
         }
         if hits.is_empty() {
-            return Ok(Probe::satisfied(format!("{scanned} logs show no certificate trouble")));
+            return Ok(Probe::satisfied(match scanned {
+                1 => "1 log shows no certificate trouble".to_owned(),
+                _ => format!("{scanned} logs show no certificate trouble"),
+            }));
         }
         Err(trouble(cx, &hits))
     }
@@ -159,7 +163,7 @@ fn trouble(cx: &Context, hits: &[Hit]) -> StepError {
     let message = format!("{host}: {} still logs: {}", first.component.name(), first.line);
     let lines = hits
         .iter()
-        .map(|hit| format!("{} ({} lines): {}", hit.component.name(), hit.count, hit.line))
+        .map(|hit| format!("{} ({}): {}", hit.component.name(), plural(hit.count, "line"), hit.line))
         .collect();
     StepError::new(ErrorClass::Unsatisfied, message)
         .remedy("see who still uses an old certificate: the peer or client that the line names")

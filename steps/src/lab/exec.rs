@@ -61,7 +61,10 @@ impl Answer {
 
     /// Something the lab does not have.
     pub(super) fn gap(what: impl std::fmt::Display) -> Self {
-        Self::fail(GAP, format!("certwright-lab: {what}: the lab does not have that\n"))
+        Self::fail(
+            GAP,
+            format!("certwright-lab: {what}: the lab does not have that (a limit of the rehearsal)\n"),
+        )
     }
 
     /// The same with more output.

@@ -4,7 +4,7 @@
 //! and take what the program printed as untrusted bytes. Values reach programs as argv; the few constant scripts
 //! ([`survey`], [`archive`]) are run by [`script`]. Deliberately absent: what to do with an answer (kinds decide).
 
-mod output;
+pub(crate) mod output;
 
 #[cfg(test)]
 pub(crate) mod testing;

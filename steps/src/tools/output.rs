@@ -26,12 +26,7 @@ pub enum OutputError {
 
 impl OutputError {
     pub(crate) fn shape(what: &'static str, why: impl std::fmt::Display) -> Self {
-        let mut why = escape(&why.to_string()).replace('\n', " ");
-        if let Some((end, _)) = why.char_indices().nth(300) {
-            why.truncate(end);
-            why.push_str("...");
-        }
-        Self::Shape { what, why }
+        Self::Shape { what, why: cut(&escape(&why.to_string()).replace('\n', " "), CAUSE_MAX) }
     }
 
     /// The step error, with the host, the command and its last lines as evidence.
@@ -44,6 +39,33 @@ impl From<OutputError> for StepError {
     fn from(error: OutputError) -> Self {
         Self::new(ErrorClass::Invalid, error.to_string())
     }
+}
+
+/// The longest cause in a message, characters; all of it is in the evidence.
+const CAUSE_MAX: usize = 300;
+
+/// Why a program failed, in its own last words where it left any; one line, escaped.
+pub(crate) fn cause(output: &Output) -> String {
+    if let Some(line) = output.stderr.last_lines(1).pop().filter(|line| !line.trim().is_empty()) {
+        return cut(&line, CAUSE_MAX);
+    }
+    match output.status {
+        status @ 129..=192 => format!("ended by signal {} without a word", status - 128),
+        status => format!("status {status} and no words"),
+    }
+}
+
+/// A text of at most `max` characters; `...` tells that there was more.
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A count and its noun: `1 node`, `3 nodes`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The bytes of a stream that was kept whole.
@@ -62,7 +84,15 @@ pub(crate) fn json<T: serde::de::DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::testing::printed;
+    use crate::tools::testing::{failed, printed};
+
+    #[test]
+    fn the_cause_of_a_failure_is_the_programs_last_words_or_its_end() {
+        assert_eq!(cause(&failed(1, "first\nerror: no\u{1b} route\n")), "error: no\\u{1b} route");
+        assert_eq!(cause(&failed(137, "")), "ended by signal 9 without a word");
+        assert_eq!(cause(&failed(74, "")), "status 74 and no words");
+        assert_eq!(cause(&failed(1, &"x".repeat(1000))).chars().count(), CAUSE_MAX + 3);
+    }
 
     #[test]
     fn output_that_is_not_understood_names_its_host() {

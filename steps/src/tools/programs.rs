@@ -17,7 +17,7 @@ done
 
 /// The command that looks for `programs`.
 pub fn missing(programs: &[String]) -> Command {
-    Command::reads(script(SCRIPT, "", programs))
+    Command::reads(script(SCRIPT, "", programs)).script("look-for-programs")
 }
 
 /// Those of `programs` that are not there.

@@ -158,10 +158,31 @@ async fn a_container_that_stays_down_is_waited_for_and_then_named() {
     assert_says(
         &error,
         ErrorClass::Unavailable,
-        "cp-1: not ready within 6m: kube-scheduler has no running container",
+        "cp-1: not ready within 6m: kube-scheduler has no running container, and none was made since the stop",
     );
     assert!(error.remedy.is_some_and(|remedy| remedy.contains("crictl stopp")));
-    assert!(error.evidence.is_some());
+    // The log of the container that was stopped would tell of the old trouble only; nor does a second attempt show it.
+    let again = bench.attempt().await.expect_err("it never comes back");
+    for evidence in [error.evidence, again.evidence] {
+        let evidence = evidence.expect("evidence");
+        assert!(evidence.command.ends_with("ps -a -o json"), "{}", evidence.command);
+        let [line] = &evidence.last_lines[..] else { panic!("{:?}", evidence.last_lines) };
+        assert!(line.starts_with("the newest container of kube-scheduler, "), "{line}");
+        assert!(line.ends_with(" has ended"), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etcd_without_its_peers_asks_for_the_renewal_of_all_nodes() {
+    let scenario =
+        Scenario::new("restart-static-pods", "cp-1", Validity::Expired).after("kubeadm-renew", "cp-1");
+    let stage = Stage::new(&scenario).await;
+    let error = stage.bench().attempt().await.expect_err("no quorum");
+    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready: http://");
+    assert!(error.remedy.is_some_and(|remedy| remedy.contains("without --limit")));
+    let lines = error.evidence.expect("evidence").last_lines;
+    assert!((1..=3).contains(&lines.len()), "{lines:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 203), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,6 +208,13 @@ async fn nothing_is_stopped_on_a_node_whose_kubelet_would_not_bring_it_back() {
 async fn a_slow_node_costs_time_and_nothing_else() {
     let scenario = restart();
     survives(&Stage::new(&scenario).await, "slow=5@cp-1", 1).await;
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    bench.fault("slow=600@cp-1");
+    let error = bench.attempt().await.expect_err("no result in time");
+    bench.assert_fired();
+    assert_says(&error, ErrorClass::DeadlineExceeded, "cp-1: no result within");
+    assert!(error.remedy.expect("a remedy").contains("overloaded"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,6 +227,28 @@ async fn a_full_disk_stops_a_backup_and_leaves_nothing_that_counts_as_one() {
     let error = bench.attempt().await.expect_err("no space");
     bench.assert_fired();
     assert_says(&error, ErrorClass::Refused, "No space left on device");
+    assert!(error.remedy.expect("a remedy").starts_with("free space"));
+    let shown = error.evidence.expect("evidence").command;
+    assert!(shown.starts_with("<backup script of certwright> /var/lib/certwright/backups/"), "{shown}");
+    assert!(shown.ends_with(".tar /etc/kubernetes /var/lib/kubelet/pki"), "{shown}");
     assert_eq!(good("probe", bench.probe().await).verdict, Verdict::Drifted);
     good("the next attempt", bench.attempt().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_not_there_is_no_matter_of_retries_and_the_lab_says_what_it_has() {
+    for with in [
+        json!({ "argv": ["touch", "/tmp/x"], "creates": "/tmp/x" }),
+        json!({ "argv": ["touch", "/tmp/x"], "unless": ["touch", "/tmp/x"] }),
+    ] {
+        let scenario = Scenario::new("command", "cp-1", Validity::Valid).with(with);
+        let stage = Stage::new(&scenario).await;
+        let error = stage.bench().attempt().await.expect_err("the lab has no touch");
+        assert_says(
+            &error,
+            ErrorClass::Invalid,
+            "cp-1: touch cannot be run: the lab has no program touch (a limit of the rehearsal, not of your plan); \
+             it has: chown, crictl, curl, ",
+        );
+    }
 }

@@ -31,6 +31,7 @@ use super::node::{Node, now};
 use crate::pki::layout::{self, KUBERNETES};
 use crate::tools::archive;
 use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
+use crate::tools::output::plural;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -128,10 +129,7 @@ impl KubeadmRenew {
         RenewFacts {
             certificates: holdings.facts(),
             files: holdings.written(),
-            commands: vec![
-                format!("{}   # unless it exists", archives::shown(&backup, "backup")),
-                self.command().display(),
-            ],
+            commands: vec![format!("{}   # unless it exists", backup.display()), self.command().display()],
         }
     }
 
@@ -177,7 +175,7 @@ impl KubeadmRenew {
             ""
         };
         let renewed = renewal.outcomes.values().filter(|outcome| **outcome == LeafOutcome::Renewed).count();
-        Ok(format!("kubeadm renewed {renewed} certificates{defaults}"))
+        Ok(format!("kubeadm renewed {}{defaults}", plural(renewed, "certificate")))
     }
 }
 
@@ -247,16 +245,16 @@ impl Step for KubeadmRenew {
         let holdings = Holdings::survey(&node, &self.cert_dir).await?;
         let mut after = self.facts(cx, &holdings);
         after.commands.clear();
-        let mut wrong = proof::differences(&before.certificates, &after.certificates);
-        wrong.extend(self.reasons(cx, &holdings).await?);
+        let differences = proof::differences(&before.certificates, &after.certificates);
+        let wrong = proof::once(differences, self.reasons(cx, &holdings).await?, &before.certificates);
         if !wrong.is_empty() {
             let message = format!("{}: {}", cx.host.name(), shorten(&wrong));
             return Err(StepError::new(ErrorClass::Unsatisfied, message).remedy(
                 "kubeadm's exit status was 0: look at the files on that node, and at who else writes them",
             ));
         }
-        let count = after.certificates.len();
-        let summary = format!("{count} certificates renewed; {}", holdings.summary(now(cx)));
+        let count = plural(after.certificates.len(), "certificate");
+        let summary = format!("{count} renewed; {}", holdings.summary(now(cx)));
         Ok(Probe::satisfied(summary).facts(&after))
     }
 

@@ -16,6 +16,22 @@ pub(super) fn differences(before: &[CertificateFacts], after: &[CertificateFacts
         .collect()
 }
 
+/// All that is wrong, each certificate counted once: of `due`, lines that begin with its name or its path, those
+/// about a certificate that `differences` name already are left out.
+pub(super) fn once(
+    mut differences: Vec<String>,
+    due: Vec<String>,
+    known: &[CertificateFacts],
+) -> Vec<String> {
+    let about =
+        |line: &str, subject: &str| line.strip_prefix(subject).is_some_and(|rest| rest.starts_with(' '));
+    let named: Vec<&CertificateFacts> =
+        known.iter().filter(|c| differences.iter().any(|line| about(line, &c.name))).collect();
+    let is_new = |line: &String| !named.iter().any(|c| about(line, &c.name) || about(line, &c.path));
+    differences.extend(due.into_iter().filter(is_new));
+    differences
+}
+
 fn difference(old: &CertificateFacts, new: &CertificateFacts) -> Option<String> {
     let name = &old.name;
     if new.fingerprint == old.fingerprint {
@@ -95,5 +111,20 @@ mod tests {
         assert_eq!(change(|new| drop(new.sans.pop())), "apiserver has other SANs than before");
         assert_eq!(change(|new| new.usages.clear()), "apiserver has other extended key usages than before");
         assert_eq!(change(|new| new.name = "other".to_owned()), "apiserver is gone");
+    }
+
+    #[test]
+    fn a_certificate_that_is_unchanged_and_due_is_counted_once() {
+        let known = [facts("apiserver", "1"), facts("apiserver-etcd-client", "2"), facts("admin.conf", "3")];
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let unchanged = lines(&["apiserver is unchanged (/pki/apiserver.crt)", "admin.conf is gone"]);
+        let due = lines(&[
+            "apiserver expired 3 days ago",
+            "apiserver-etcd-client expired 3 days ago",
+            "/pki/admin.conf.crt is as before this run, and renewal is forced",
+            "renewal is forced",
+        ]);
+        let rest = [&due[1], &due[3]].map(Clone::clone);
+        assert_eq!(once(unchanged.clone(), due, &known), [unchanged, rest.to_vec()].concat());
     }
 }

@@ -18,6 +18,7 @@ use crate::kinds::node::{Node, now};
 use crate::kinds::static_pods::{Proof, Restart, Written};
 use crate::pki::Component;
 use crate::tools::archive;
+use crate::tools::output::plural;
 
 /// Time a container has before it is killed; the restart step's default.
 const GRACE: Duration = Duration::from_secs(5);
@@ -62,7 +63,10 @@ pub(super) async fn undo(
     }
     let restarted = restart(cx, &node, &restored, &before.certificates).await?;
     let restarted = if restarted.is_empty() { "nothing".to_owned() } else { restarted.join(", ") };
-    Ok(Done::new(format!("restored {} certificates, restarted {restarted}", before.certificates.len())))
+    Ok(Done::new(format!(
+        "restored {}, restarted {restarted}",
+        plural(before.certificates.len(), "certificate")
+    )))
 }
 
 /// Restarts what is older than the restore.

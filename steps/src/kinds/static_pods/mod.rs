@@ -11,5 +11,7 @@ mod files;
 
 mod restart;
 
+mod patience;
+
 pub(super) use look::{Look, State, Written, look};
 pub(super) use restart::{Proof, Restart};

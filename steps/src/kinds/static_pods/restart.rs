@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use certwright_engine::plan::ErrorClass;
-use certwright_engine::step::{Context, Evidence, StepError, refused};
+use certwright_engine::step::{Context, StepError};
 
 use super::look::{Look, State, Written, look};
 use crate::kinds::node::{Node, kubelet_word, run};
@@ -164,7 +164,7 @@ impl Restart<'_> {
             };
             let left = deadline.since(self.cx.clock.mono());
             if left == 0 {
-                return Err(self.gave_up(component, &reason, look.as_ref()).await);
+                return Err(self.gave_up(component, &reason, look.as_ref(), stopped).await);
             }
             if look.as_ref().is_none_or(|look| look.container.is_none()) {
                 self.kubelet_lives(component).await?;
@@ -236,32 +236,6 @@ impl Restart<'_> {
                 error.message = message;
                 Err(error)
             }
-        }
-    }
-
-    /// The end of patience, with the last words of the newest container.
-    async fn gave_up(&self, component: Component, reason: &str, look: Option<&Look>) -> StepError {
-        let within = humantime::format_duration(self.within);
-        let message = format!("{}: not ready within {within}: {reason}", self.host());
-        let name = component.name();
-        let remedy = format!(
-            "look at `crictl ps -a` and `journalctl -u kubelet` on that node; what helps when nothing comes back: \
-             stop the sandbox of {name} (`crictl stopp`), then restart the kubelet if its client certificate is valid"
-        );
-        let error = StepError::new(ErrorClass::Unavailable, message.clone()).remedy(remedy.clone());
-        let Some(latest) = look.and_then(|look| look.latest.as_ref()) else {
-            return error;
-        };
-        let command = self.node.crictl.logs(&latest.id, 8);
-        match run(self.node.host, &command).await {
-            Ok(output) if output.success() => {
-                refused(ErrorClass::Unavailable, message, &command, &output).remedy(remedy)
-            }
-            Ok(_) | Err(_) => error.evidence(Evidence {
-                command: self.node.crictl.ps(crictl::Which::All).display(),
-                status: Some(0),
-                last_lines: vec![format!("{name}: newest container {}, {:?}", latest.id, latest.state)],
-            }),
         }
     }
 

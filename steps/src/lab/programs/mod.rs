@@ -52,8 +52,13 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "rm" => Ok(fileutils::rm(shell)),
         "readlink" => Ok(fileutils::readlink(shell)),
         "chown" => Ok(fileutils::chown(shell)),
-        _ => {
-            Ok(Answer::fail(127, format!("certwright-lab: {name}: not found; the lab does not have that\n")))
-        }
+        _ => Ok(Answer::fail(127, absent(&name))),
     }
+}
+
+/// What is said of a program that no host of the lab has.
+fn absent(name: &str) -> String {
+    let all: std::collections::BTreeSet<&str> = NAMES.into_iter().chain(script::OTHERS).collect();
+    let all = all.into_iter().collect::<Vec<_>>().join(", ");
+    format!("the lab has no program {name} (a limit of the rehearsal, not of your plan); it has: {all}\n")
 }

@@ -4,7 +4,9 @@
 //! folder. What it has written gets lab time.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
@@ -36,7 +38,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
 }
 
 /// Programs of a node that are not the lab's own.
-const OTHERS: [&str; 7] = ["sh", "tar", "sha256sum", "rm", "readlink", "chown", "flock"];
+pub(super) const OTHERS: [&str; 7] = ["sh", "tar", "sha256sum", "rm", "readlink", "chown", "flock"];
 
 /// The places of programs that neither the lab nor the machine under it has.
 fn missing(args: &[String]) -> Answer {
@@ -81,29 +83,42 @@ fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
     facts
 }
 
-#[expect(clippy::disallowed_methods, reason = "a blocking child: tokio's would let virtual time pass")]
 fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
     let root = shell.files().root(shell.call.host);
     let mark = Mark::set(&root)?;
-    let output = std::process::Command::new("/bin/sh")
-        .args(["-c", script, "certwright"])
-        .arg(&root)
-        .args(args)
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))?;
+    let output =
+        child(script, &root, args).output().map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))?;
     for folder in ["etc/kubernetes", "var/lib"] {
         mark.date(&root.join(folder), shell.now());
     }
     Ok(Answer {
-        status: output.status.code().unwrap_or(137),
+        status: number(output.status),
         stdout: output.stdout,
         stderr: output.stderr,
         takes: shell.state().delay(400),
     })
+}
+
+/// The child that runs a script, in a process group of its own: what a terminal sends its foreground (Ctrl-C) is for
+/// the run to answer, and no script ends half-way by it.
+#[expect(clippy::disallowed_methods, reason = "a blocking child: tokio's would let virtual time pass")]
+fn child(script: &str, root: &Path, args: &[String]) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", script, "certwright"])
+        .arg(root)
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .process_group(0);
+    command
+}
+
+/// The exit status as a shell tells it: 128 + n when signal n ended the child.
+fn number(status: ExitStatus) -> i32 {
+    status.code().or_else(|| Some(128 + status.signal()?)).expect("a child that was waited for has ended")
 }
 
 /// The machine's time before a script ran: what is younger and carries the machine's time was written by it.
@@ -138,6 +153,25 @@ impl Mark {
                 // What cannot be dated keeps the machine's time; no step depends on it being there.
                 let _dated = file.and_then(|f| f.set_modified(system_time(now)));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were the script of our group, its signal to the whole group would end this test too.
+    #[test]
+    fn a_signal_to_a_whole_process_group_does_not_cross_between_us_and_a_script() {
+        let group = "read -r pid _ _ _ group _ </proc/$$/stat\ntest \"$pid\" = \"$group\" || exit 9\n";
+        let run = |script: &str| {
+            let output = child(script, Path::new("/"), &[]).output().expect("a shell");
+            number(output.status)
+        };
+        assert_eq!(run(group), 0, "the script leads a process group of its own");
+        for (name, status) in [("INT", 130), ("TERM", 143), ("KILL", 137)] {
+            assert_eq!(run(&format!("{group}kill -{name} 0\n")), status, "SIG{name}");
         }
     }
 }

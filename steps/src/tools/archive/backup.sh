@@ -34,7 +34,7 @@ have=$(free_kib "$folder")
 work=$folder/.making-$$
 mkdir "$work" || fail "no working folder"
 trap 'cd / && rm -rf "$work"' EXIT
-trap 'exit 74' HUP INT TERM
+trap 'fail "ended by a signal"' HUP INT TERM
 contents "$@" >"$work/$name.contents"
 description "$@" >"$work/description"
 tar --format=posix --numeric-owner -cf "$work/$name" "$@" || fail "tar could not read everything"

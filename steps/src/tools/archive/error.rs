@@ -101,13 +101,34 @@ impl ArchiveError {
     }
 }
 
+/// How programs say that a disk is full.
+pub(super) const DISK_FULL: &str = "No space left on device";
+
+/// What helps a script that failed half-way; its words and its end tell.
+fn remedy(evidence: &Evidence) -> Option<&'static str> {
+    let says = |words: &str| evidence.last_lines.iter().any(|line| line.contains(words));
+    if says(DISK_FULL) {
+        return Some(
+            "free space on that host's file systems (`df -h /etc/kubernetes /var/lib/certwright`), then resume",
+        );
+    }
+    let by_signal = evidence.status.is_some_and(|status| (129..=192).contains(&status));
+    (by_signal || says("ended by a signal")).then_some(
+        "something on that host ended it by a signal (a shutdown, or the kernel where memory ran out: see `dmesg`); \
+         what it began was removed, so resume",
+    )
+}
+
 impl From<ArchiveError> for StepError {
     fn from(error: ArchiveError) -> Self {
         let step = Self::new(error.class(), error.to_string());
         match error {
             ArchiveError::Host(error) => error,
             ArchiveError::Failed { evidence, .. } | ArchiveError::Interrupted { evidence, .. } => {
-                step.evidence(evidence)
+                match remedy(&evidence) {
+                    Some(remedy) => step.remedy(remedy).evidence(evidence),
+                    None => step.evidence(evidence),
+                }
             }
             ArchiveError::NoSpace { .. } => {
                 step.remedy("free space on that file system, or choose another `to`")
@@ -122,5 +143,33 @@ impl From<ArchiveError> for StepError {
             | ArchiveError::NotHeld { .. }
             | ArchiveError::UnsafeTarget(_) => step,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(status: i32, lines: &[&str]) -> StepError {
+        let evidence = Evidence {
+            command: "<backup script of certwright> /b/RUN.tar".to_owned(),
+            status: Some(status),
+            last_lines: lines.iter().map(|&line| line.to_owned()).collect(),
+        };
+        let (what, evidence_line) = ("backup `/b/RUN.tar`".to_owned(), lines.join("; "));
+        ArchiveError::Failed { what, evidence_line, evidence }.into()
+    }
+
+    #[test]
+    fn a_full_disk_and_a_signal_have_their_remedy() {
+        for (status, lines, words) in [
+            (74, &["tar: a: Cannot write: No space left on device", "tar failed"][..], "free space"),
+            (137, &[], "by a signal"),
+            (74, &["ended by a signal"], "by a signal"),
+        ] {
+            let remedy = told(status, lines).remedy.expect("a remedy");
+            assert!(remedy.contains(words), "{status} {lines:?}: {remedy}");
+        }
+        assert_eq!(told(74, &["tar: not found"]).remedy, None);
     }
 }

@@ -61,13 +61,14 @@ pub async fn backup(host: &dyn Host, archive: &str, paths: &[String]) -> Result<
 /// The command of [`backup`], to be shown.
 pub fn backup_command(archive: &str, paths: &[String]) -> Command {
     let args: Vec<String> = [&[archive.to_owned()], paths].concat();
-    Command::mutates(script(BACKUP, "", &args)).deadline(Duration::from_secs(150))
+    Command::mutates(script(BACKUP, "", &args)).script("backup").deadline(Duration::from_secs(150))
 }
 
 /// All backups in `folder`, newest first, compared with what is under `paths` now; none when there is no folder.
 pub async fn list(host: &dyn Host, folder: &str, paths: &[String]) -> Result<Vec<Archive>, ArchiveError> {
     let args: Vec<String> = [&[folder.to_owned()], paths].concat();
-    let command = Command::reads(script(LIST, "", &args)).deadline(Duration::from_secs(90));
+    let command =
+        Command::reads(script(LIST, "", &args)).script("list-backups").deadline(Duration::from_secs(90));
     let output = wire::run(host, &command).await?;
     wire::parse_list(folder, &output, &command)
 }
@@ -83,7 +84,7 @@ pub async fn restore(host: &dyn Host, archive: &str, paths: &[String]) -> Result
 /// The command of [`restore`], to be shown.
 pub fn restore_command(archive: &str, paths: &[String]) -> Command {
     let args: Vec<String> = [&[archive.to_owned()], paths].concat();
-    Command::mutates(script(RESTORE, "", &args)).deadline(Duration::from_secs(150))
+    Command::mutates(script(RESTORE, "", &args)).script("restore").deadline(Duration::from_secs(150))
 }
 
 /// Removes all but the newest `keep` (at least 1) verified backups of `folder`, and damaged ones older than the newest verified
@@ -95,7 +96,7 @@ pub async fn prune(host: &dyn Host, folder: &str, keep: usize) -> Result<Vec<Str
     }
     let names = surplus.iter().map(|path| path.rsplit('/').next().unwrap_or_default().to_owned());
     let args: Vec<String> = std::iter::once(folder.to_owned()).chain(names).collect();
-    wire::run(host, &Command::mutates(script(PRUNE, "", &args))).await?;
+    wire::run(host, &Command::mutates(script(PRUNE, "", &args)).script("prune-backups")).await?;
     Ok(surplus)
 }
 

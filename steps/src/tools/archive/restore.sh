@@ -26,7 +26,7 @@ find "$folder" -maxdepth 1 -name '.making-*' -exec rm -rf {} +
 work=$folder/.making-$$
 mkdir "$work" && cd "$work" || fail "no working folder"
 trap 'cd / && rm -rf "$work"' EXIT
-trap 'exit 74' HUP INT TERM
+trap 'fail "ended by a signal"' HUP INT TERM
 number=0
 for path; do
     # A missing member is told by its absence below.

@@ -5,6 +5,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{host_error, refused};
 
 use super::{Archive, ArchiveError, ArchiveState};
+use crate::tools::output::cause;
 
 /// Status of a script that refused and changed nothing.
 const REFUSED: i32 = 75;
@@ -58,11 +59,9 @@ fn error(command: &Command, output: &Output) -> ArchiveError {
 fn failed(archive: String, interrupted: bool, command: &Command, output: &Output) -> ArchiveError {
     let evidence =
         refused(ErrorClass::Refused, "", command, output).evidence.expect("refused gives evidence");
-    let evidence_line = evidence
-        .last_lines
-        .last()
-        .cloned()
-        .unwrap_or_else(|| format!("status {} and no words", output.status));
+    let full = evidence.last_lines.iter().find(|line| line.contains(super::error::DISK_FULL));
+    let last = full.or(evidence.last_lines.last());
+    let evidence_line = last.cloned().unwrap_or_else(|| cause(output));
     if interrupted {
         ArchiveError::Interrupted { archive, evidence_line, evidence }
     } else {

@@ -4,6 +4,8 @@ use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, refused};
 
+use crate::tools::output::cause;
+
 /// Why crictl failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -64,5 +66,11 @@ pub fn classify(output: &Output) -> Option<Failure> {
 /// When the output is that of a success, a bug.
 pub fn step_error(object: &str, command: &Command, output: &Output) -> StepError {
     let failure = classify(output).expect("only a failed call has an error");
-    refused(failure.class(), format!("{object}: {}", failure.cause()), command, output)
+    let message = match failure {
+        Failure::Other => format!("{object}: {}: {}", failure.cause(), cause(output)),
+        Failure::DeadlineExceeded | Failure::NotFound | Failure::Unavailable => {
+            format!("{object}: {}", failure.cause())
+        }
+    };
+    refused(failure.class(), message, command, output)
 }

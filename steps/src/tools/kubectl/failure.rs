@@ -4,6 +4,8 @@ use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, refused};
 
+use crate::tools::output::cause;
+
 /// Why kubectl failed, as far as its stderr tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -136,5 +138,19 @@ fn read(stderr: &str) -> Failure {
 /// When the output is that of a success, a bug.
 pub fn step_error(object: &str, command: &Command, output: &Output) -> StepError {
     let failure = classify(output).expect("only a failed call has an error");
-    refused(failure.class(), format!("{object}: {}", failure.cause()), command, output)
+    let message = match failure {
+        Failure::Other => format!("{object}: {}: {}", failure.cause(), cause(output)),
+        Failure::Expired
+        | Failure::NotYetValid
+        | Failure::UnknownAuthority
+        | Failure::NameMismatch
+        | Failure::Unauthorized
+        | Failure::Forbidden
+        | Failure::NotFound
+        | Failure::ConnectionRefused
+        | Failure::Closed
+        | Failure::TimedOut
+        | Failure::Kubeconfig => format!("{object}: {}", failure.cause()),
+    };
+    refused(failure.class(), message, command, output)
 }

@@ -198,3 +198,16 @@ fn command_lines_name_kubeconfig_server_and_deadline() {
     );
     assert!(status.deadline > Duration::from_secs(300));
 }
+
+#[test]
+fn a_failure_that_is_not_known_is_told_in_kubectls_own_words() {
+    let command = Kubectl::new("k").nodes();
+    let output = failed(1, "W1124 a warning\nerror: unknown command \"x\" for \"kubectl\"\n");
+    let error = step_error("consumers: daemonset/etcd-defrag", &command, &output);
+    assert_eq!(
+        error.message,
+        "consumers: daemonset/etcd-defrag: kubectl failed: error: unknown command \"x\" for \"kubectl\""
+    );
+    let missing = step_error("workstation", &command, &failed(127, ""));
+    assert_eq!(missing.message, "workstation: kubectl failed: status 127 and no words");
+}

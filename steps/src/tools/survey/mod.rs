@@ -29,7 +29,7 @@ pub const SCRIPT: &str = include_str!("survey.sh");
 
 /// The command line of a survey on a real host.
 pub fn command(paths: &[String]) -> Command {
-    Command::reads(script(SCRIPT, "", paths)).deadline(Duration::from_secs(60))
+    Command::reads(script(SCRIPT, "", paths)).script("survey").deadline(Duration::from_secs(60))
 }
 
 /// Paths a call: an argument list and an answer of moderate size.

@@ -116,6 +116,23 @@ async fn a_file_that_changes_during_the_backup_makes_it_fail_and_the_next_one_wo
 }
 
 #[tokio::test]
+async fn a_backup_that_a_signal_ends_says_so_and_what_to_do() {
+    for (signal, words) in [("TERM", "ended by a signal"), ("INT", "ended by a signal"), ("KILL", "signal 9")]
+    {
+        let mut node = Node::new();
+        node.shim("tar", &format!("touch $fired; kill -{signal} $PPID; exit 1"));
+        let error = StepError::from(node.backup().await.unwrap_err());
+        node.unshim();
+        assert!(error.message.contains(words), "SIG{signal}: {}", error.message);
+        assert!(error.remedy.is_some_and(|remedy| remedy.contains("by a signal")), "SIG{signal}");
+        let shown = error.evidence.expect("evidence").command;
+        assert!(shown.starts_with("<backup script of certwright> /"), "SIG{signal}: {shown}");
+        assert!(shown.ends_with(" /etc/kubernetes /var/lib/kubelet/pki /not/there"), "SIG{signal}: {shown}");
+        node.backup().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_backup_killed_at_any_of_its_programs_never_counts_and_the_next_one_works() {
     let mut killed = 0;
     for program in ["du", "df", "mkdir", "find", "sort", "tar", "cmp", "rm", "sha256sum", "sync", "mv"] {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
+use certwright_engine::step::StepError;
+
 use super::*;
 use crate::tools::testing::{FolderHost, run};
 
