@@ -39,6 +39,9 @@ mod rehearse;
 #[path = "cli/interrupted.rs"]
 mod interrupted;
 
+#[path = "cli/kept_lab.rs"]
+mod kept_lab;
+
 #[path = "cli/killed.rs"]
 mod killed;
 

@@ -160,7 +160,7 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  restored
-            cp-2  apiserver    2026-11-23 22:45  unchanged
+            cp-2  apiserver    2026-11-23 22:45  restored
 
             UNDONE  what the run had changed is restored
               5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s

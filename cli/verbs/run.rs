@@ -5,7 +5,7 @@ use certwright_engine::machine::Input;
 
 use super::App;
 use crate::args::{Format, RunArgs};
-use crate::confirm::confirm;
+use crate::confirm::{confirm, refuse_other};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::preview::{Preview, preview};
@@ -16,6 +16,7 @@ use crate::{beside, hosts, human, json, runtime, signals};
 /// Looks, shows, asks, runs.
 pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let plan = app.resolve(&args.target)?;
+    refuse_other(&plan.cluster.name, args.yes.as_deref())?;
     let state = app.state()?;
     let mut stops = signals::listen()?;
     let begin = Begin::new(&state, plan, None)?;
