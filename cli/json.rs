@@ -160,6 +160,16 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
         .tasks
         .iter()
         .map(|foreseen| {
+            let remedy = match &foreseen.finding {
+                Finding::Fails { error } => error.remedy.as_ref(),
+                Finding::Unchanged { .. }
+                | Finding::WillChange { .. }
+                | Finding::WillRunAfter { .. }
+                | Finding::WillRunIf { .. }
+                | Finding::NotSeen { .. }
+                | Finding::WillCheck
+                | Finding::NotYetSeen { .. } => None,
+            };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
                 Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
                 Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
@@ -181,6 +191,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "finding": finding,
                 "text": text,
                 "commands": commands,
+                "remedy": remedy,
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })

@@ -47,3 +47,6 @@ mod killed;
 
 #[path = "cli/journal.rs"]
 mod journal;
+
+#[path = "cli/unreachable.rs"]
+mod unreachable;

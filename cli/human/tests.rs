@@ -122,7 +122,7 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
-            cp-2  apiserver    2026-11-23 22:45  not looked at since
+            cp-2  apiserver    2026-11-23 22:45  not known (change unfinished)
 
             FAILED  nothing more was started; it can be resumed
               5 tasks: 1 failed, 1 changed, 2 unchanged, 1 not begun; 1 attempt failed and was retried; 15 s

@@ -19,16 +19,20 @@ use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
+use crate::human::table::{Cell, table};
 use crate::session::{Begin, Session, is_lab, lab_wall_ms};
 use crate::source::{self, Text};
-use crate::terminal::out;
+use crate::terminal::{Terminal, out};
 use crate::view::RunView;
 use crate::{human, json, signals, when};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
     if args.fault.iter().any(|fault| fault == "help") {
-        out(&certwright_steps::lab::fault_help());
+        out(&match app.format {
+            Format::Human => fault_help(app.terminal),
+            Format::Json => json::document("faults", fault_help_json()),
+        });
         return Ok(Exit::Done);
     }
     let began_ms = Clock::system_wall_ms();
@@ -55,6 +59,7 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let before = lab.faults_fired()?.len();
     if app.format == Format::Human {
         out(&opening(&nodes, origin, (&faults, &left), args.lab.as_deref()));
+        out(&human::left_out::warning(&plan, app.terminal));
     }
     let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
@@ -66,6 +71,31 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let lab = args.lab.as_deref().zip(nodes.first());
     tell(app, &view, next, &Closing { faults, left, fired, lasted, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// What can go wrong, for people.
+fn fault_help(terminal: Terminal) -> String {
+    let row = |kind: FaultKind| {
+        let (argument, what) = kind.help();
+        let argument = if argument.is_empty() { String::new() } else { format!("[={argument}]") };
+        vec![Cell::plain(format!("{}{argument}@HOST", kind.name())), Cell::plain(what)]
+    };
+    let rows: Vec<_> = FaultKind::ALL.into_iter().map(row).collect();
+    let table = table(&["FAULT", "WHAT GOES WRONG"], &rows, 2, terminal.paint);
+    format!(
+        "--fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong.\n\n{table}\n\
+         A fault waits for the first command it is for and happens once, with *TIMES that often. HOST is a node's \
+         name\nor `workstation`.\n"
+    )
+}
+
+/// The same for programs.
+fn fault_help_json() -> serde_json::Value {
+    let fault = |kind: FaultKind| {
+        let (argument, what) = kind.help();
+        json!({ "name": kind.name(), "argument": (!argument.is_empty()).then_some(argument), "doc": what })
+    };
+    json!({ "faults": FaultKind::ALL.map(fault) })
 }
 
 /// Refuses a lab that was made after another inventory, before there is a run that could not go on in it.

@@ -34,8 +34,9 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
         Format::Json => out(&json::document("plan", json::preview(plan, &seen))),
         Format::Human => out(&human::preview::text(plan, &seen, app.terminal)),
     }
-    if let Some((id, error)) = seen.failures().next() {
-        return Err(Failure::would_stop(&plan.task_name(id), error));
+    let mut failures = seen.failures().map(|(id, error)| (plan.task_name(id), error));
+    if let Some(first) = failures.next() {
+        return Err(Failure::would_stop(first, &failures.collect::<Vec<_>>()));
     }
     confirm(&plan.cluster.name, args.yes.as_deref(), "This changes real hosts.", &mut stops)?;
     if app.format == Format::Human {
