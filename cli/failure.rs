@@ -177,10 +177,13 @@ impl From<PickError> for Failure {
         let message = error.to_string();
         match error {
             PickError::Journal(error) => error.into(),
-            PickError::None { .. } | PickError::Several { .. } | PickError::AllFinished => {
+            PickError::None { .. } | PickError::Several { .. } => {
                 Self::new(Exit::Invalid, "no-such-run", message).hint("`certwright runs` lists them")
             }
-            PickError::NoRuns => Self::new(Exit::Invalid, "no-such-run", message)
+            PickError::AllFinished => {
+                Self::new(Exit::Refused, "nothing-to-do", message).hint("`certwright runs` lists them")
+            }
+            PickError::NoRuns => Self::new(Exit::Refused, "nothing-to-do", message)
                 .hint("`certwright rehearse` tries the renewal on simulated nodes")
                 .hint("`certwright run renew-control-plane --inventory FILE` renews real ones"),
         }

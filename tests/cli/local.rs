@@ -180,7 +180,7 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
     "#]]);
     assert!(place.path("second").exists());
     place.run("resume").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: every run has come to an end
           `certwright runs` lists them

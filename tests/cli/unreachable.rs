@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use crate::program::Place;
 
-/// Two nodes on a port of this machine where nothing listens.
+/// Two nodes on ports of this machine where nothing listens.
 const INVENTORY: &str = r#"[cluster]
 name = "prod-1"
 namespace = "cluster-prod-1"
@@ -21,7 +21,7 @@ groups = ["control-plane"]
 
 [[host]]
 name = "cp-2"
-address = "127.0.0.1"
+address = "127.0.0.2"
 groups = ["control-plane"]
 "#;
 
@@ -44,17 +44,26 @@ fn every_host_that_does_not_answer_is_named_with_what_to_try() {
     let place = Place::new();
     place.write("plan.toml", PLAN).write("inventory.toml", INVENTORY);
     place.run("run plan.toml -i inventory.toml --yes=prod-1").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error[P011]: hosts `cp-1` and `cp-2` have the same address
-          --> inventory.toml:17:11
-           |
-        17 | address = "127.0.0.1"
-           |           ^^^^^^^^^^^ the second one
-           |
-           = help: two names for one machine would be worked on at the same time
+        exit 14
+        --- stdout
+        plan     looks
+        digest   DIGEST
+        cluster  prod-1
+        hosts    workstation (this machine), cp-1 (127.0.0.1), cp-2 (127.0.0.2)
 
-        1 mistake; nothing was run
+        cp-1
+          files/first  FAILS          cp-1 could not be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused
+              remedy: try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
+
+        cp-2
+          files/first  FAILS          cp-2 could not be reached: ssh: connect to host 127.0.0.2 port 1: Connection refused
+              remedy: try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
+
+        A run would stop at files/first@cp-1, files/first@cp-2: nothing after these would be begun.
+        --- stderr
+        error: the run would stop at files/first@cp-1: cp-1 could not be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused
+          try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
+          and at files/first@cp-2: cp-2 could not be reached: ssh: connect to host 127.0.0.2 port 1: Connection refused
     "#]]);
 }
 
@@ -63,16 +72,9 @@ fn another_name_in_yes_is_refused_before_any_host_is_looked_at() {
     let place = Place::new();
     place.write("plan.toml", PLAN).write("inventory.toml", INVENTORY);
     place.run("run plan.toml -i inventory.toml --yes=prod-2").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
-        error[P011]: hosts `cp-1` and `cp-2` have the same address
-          --> inventory.toml:17:11
-           |
-        17 | address = "127.0.0.1"
-           |           ^^^^^^^^^^^ the second one
-           |
-           = help: two names for one machine would be worked on at the same time
-
-        1 mistake; nothing was run
+        error: cluster `prod-1` was not confirmed: the answer was `prod-2`
+          nothing was changed
     "#]]);
 }

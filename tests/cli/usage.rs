@@ -173,14 +173,14 @@ fn nothing_is_written_by_asking_for_runs_that_do_not_exist() {
         No runs in ROOT/home/.local/state/certwright.
     "#]]);
     place.run("show").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: there is no run yet
           `certwright rehearse` tries the renewal on simulated nodes
           `certwright run renew-control-plane --inventory FILE` renews real ones
     "#]]);
     place.run("resume").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: there is no run yet
           `certwright rehearse` tries the renewal on simulated nodes
