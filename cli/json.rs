@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::human::left_out::left_out;
 use crate::human::words::op_name;
 use crate::preview::{Finding, Preview};
 use crate::view::{Change, Counts, Phase, RunView};
@@ -197,5 +198,5 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
             })
         })
         .collect();
-    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "tasks": tasks })
+    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "left_out": left_out(plan), "tasks": tasks })
 }

@@ -5,6 +5,8 @@
 //! each with its own outlook where its kind has one, and a check is left for the run. A host that does not let us in
 //! says so once. Nothing is changed. Deliberately absent: text (see [`crate::human::preview`]).
 
+mod by_hand;
+
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,7 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{StepError, Verdict};
-use certwright_engine::plan::{ErrorClass, HostIndex, HostSpec, Nature, Plan, TaskId, WORKSTATION};
+use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
 use tokio::task::JoinSet;
 
@@ -281,7 +283,7 @@ impl Looker<'_> {
         let mut side_by_side = JoinSet::new();
         for (index, first) in first {
             let spec = &self.plan.hosts[index.0 as usize];
-            let (host, by_hand) = (self.context(&spec.name).host, by_hand(spec));
+            let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
             side_by_side.spawn(async move {
                 match host.stat("/").await {
                     Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
@@ -342,23 +344,6 @@ impl Looker<'_> {
             progress: Progress::none(),
         }
     }
-}
-
-/// What to try where a host does not let us in.
-fn by_hand(spec: &HostSpec) -> String {
-    let mut words = vec!["ssh".to_owned()];
-    words.extend(spec.ssh.port.map(|port| format!("-p {port}")));
-    words.extend(spec.ssh.identity.as_ref().map(|file| format!("-i {}", crate::human::word(file))));
-    let address = spec.address.as_deref().unwrap_or(&spec.name);
-    words.push(match &spec.ssh.user {
-        Some(user) => crate::human::word(&format!("{user}@{address}")),
-        None => crate::human::word(address),
-    });
-    format!(
-        "try `{} true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host \
-         keys in known_hosts",
-        words.join(" ")
-    )
 }
 
 async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {

@@ -13,7 +13,7 @@ const CONTROL_PLANE: &str = "control-plane";
 const RENEWS: &str = "kubeadm-renew";
 
 /// The nodes of the control plane on which a plan that renews certificates does nothing.
-fn left_out(plan: &Plan) -> Vec<&str> {
+pub(crate) fn left_out(plan: &Plan) -> Vec<&str> {
     let renewing = plan.task_ids().filter(|id| plan.step(*id).kind == RENEWS);
     let hosts: BTreeSet<HostIndex> = renewing.map(|id| plan.task(id).host).collect();
     if hosts.is_empty() {
