@@ -53,6 +53,10 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         (None, Origin::New) => default_faults(&nodes),
         (None, Origin::Kept) => Vec::new(),
     };
+    // All of them are known before the first one waits in the lab.
+    for fault in &faults {
+        lab.host(&fault.host, Clock::real()).map(drop)?;
+    }
     for fault in &faults {
         lab.inject(fault.clone())?;
     }

@@ -38,6 +38,19 @@ fn faults_that_are_left_over_are_announced_and_reported() {
 }
 
 #[test]
+fn a_refused_fault_leaves_none_of_its_neighbours_in_the_lab() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    drop(place.run("rehearse --lab lab --fault slow@cp-1 --fault slow@cp-9").exits(2));
+    let json = place.run("rehearse --lab lab --output json").exits(0).json();
+    assert_eq!(json.last().unwrap()["faults_left_over"], serde_json::json!([]));
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-1").exits(0));
+    let json = place.run("rehearse --lab lab --output json").exits(0).json();
+    let left = serde_json::json!([{ "fault": "renew-dies@cp-1", "met": false }]);
+    assert_eq!(json.last().unwrap()["faults_left_over"], left);
+}
+
+#[test]
 fn an_undo_of_a_renewal_that_died_half_way_says_restored_in_the_table_too() {
     let place = Place::new();
     drop(place.run("rehearse --lab lab --fault renew-dies@cp-2").exits(10));

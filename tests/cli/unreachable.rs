@@ -78,3 +78,17 @@ fn another_name_in_yes_is_refused_before_any_host_is_looked_at() {
           nothing was changed
     "#]]);
 }
+
+#[test]
+fn a_dry_run_of_some_nodes_tells_which_ones_it_leaves_out_and_what_to_try() {
+    let place = Place::new();
+    place.write("inventory.toml", INVENTORY);
+    let plan = "plan renew-control-plane -i inventory.toml --limit cp-1";
+    let said = place.run(plan).exits(14).stdout;
+    assert!(said.contains("Left out: cp-2 keeps its old certificates."), "{said}");
+    let json = place.run(&format!("{plan} --output json")).exits(14).json();
+    assert_eq!(json[0]["left_out"], serde_json::json!(["cp-2"]));
+    let remedies = json[0]["tasks"].as_array().unwrap().iter().filter_map(|task| task["remedy"].as_str());
+    let remedies: Vec<&str> = remedies.collect();
+    assert!(remedies.len() == 1 && remedies[0].contains("ssh -p 1 ops@127.0.0.1 true"), "{remedies:?}");
+}
