@@ -94,7 +94,8 @@ pub(crate) struct ChoiceArgs {
     /// Sets a parameter of the plan (may be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Only these hosts; `workstation` is one too (may be repeated)
+    /// Only these hosts; `workstation` is one too (may be repeated). Nodes left out keep their old certificates;
+    /// without a quorum of etcd such a run cannot finish
     #[arg(long, value_name = "HOST")]
     pub(crate) limit: Vec<String>,
 }
@@ -183,7 +184,7 @@ pub(crate) struct RehearseArgs {
     /// Keep the simulated nodes in this folder; use those that are already there
     #[arg(long, value_name = "DIR")]
     pub(crate) lab: Option<PathBuf>,
-    /// What goes wrong, as FAULT@HOST, or `none` (may be repeated)
+    /// What goes wrong, as FAULT@HOST, or `none` (may be repeated); `--fault help` lists what can
     /// [default for a new lab: one DeadlineExceeded]
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,

@@ -33,10 +33,18 @@ pub(crate) fn confirm(
     what: &str,
     stops: &mut Stops,
 ) -> Result<(), Failure> {
-    let answer = match yes {
-        Some(name) => name.to_owned(),
-        None => ask(cluster, what, stops)?,
-    };
+    match yes {
+        Some(name) => agree(cluster, name),
+        None => agree(cluster, &ask(cluster, what, stops)?),
+    }
+}
+
+/// Refuses another name in `--yes` before anything is looked at.
+pub(crate) fn refuse_other(cluster: &str, yes: Option<&str>) -> Result<(), Failure> {
+    yes.map_or(Ok(()), |name| agree(cluster, name))
+}
+
+fn agree(cluster: &str, answer: &str) -> Result<(), Failure> {
     if answer.trim() == cluster {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use crate::confirm::ConfirmError;
 use crate::exit::Exit;
 use crate::human::words::outcome_word;
 use crate::pick::PickError;
-use crate::source::SourceError;
+use crate::source::{self, SourceError};
 
 /// A command that failed.
 #[derive(Debug)]
@@ -94,14 +94,19 @@ impl Failure {
         if stays.is_empty() { failure } else { failure.hint(format!("stays as it is: {}", stays.join(", "))) }
     }
 
-    /// A run that would stop before it changes anything.
-    pub(crate) fn would_stop(task: &str, error: &StepError) -> Self {
-        let failure =
+    /// A run that would stop before it changes anything: the first cause in full, the others in a line each.
+    pub(crate) fn would_stop(first: (String, &StepError), others: &[(String, &StepError)]) -> Self {
+        const MOST: usize = 10;
+        let (task, error) = first;
+        let mut failure =
             Self::new(Exit::Refused, "would-stop", format!("the run would stop at {task}: {error}"));
-        match &error.remedy {
-            Some(remedy) => failure.hint(remedy.clone()),
-            None => failure,
+        failure.hints.extend(error.remedy.clone());
+        let shown = others.iter().take(MOST);
+        failure.hints.extend(shown.map(|(task, error)| format!("and at {task}: {error}")));
+        if others.len() > MOST {
+            failure.hints.push(format!("and at {} more", others.len() - MOST));
         }
+        failure
     }
 
     /// The same with one more hint.
@@ -116,8 +121,14 @@ impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let message = error.to_string();
         match error {
-            SourceError::NoSuchPlan { .. } => Self::new(Exit::Invalid, "no-such-plan", message)
-                .hint("`certwright check` lists the shipped plans"),
+            SourceError::NoSuchPlan { name } => {
+                let failure = Self::new(Exit::Invalid, "no-such-plan", message);
+                let near = source::near(&name).map(|near| format!("did you mean `{near}`?"));
+                failure.hint(near.unwrap_or("`certwright check` lists the shipped plans".to_owned()))
+            }
+            SourceError::Missing { .. } => Self::new(Exit::Invalid, "unreadable", message).hint(
+                "paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory",
+            ),
             SourceError::Unreadable { .. } => Self::new(Exit::Invalid, "unreadable", message),
             SourceError::Writable { mend, .. } => Self::new(Exit::Refused, "not-trusted", message)
                 .hint("a plan or an inventory is code that runs as root; only you may be able to change it")
@@ -166,10 +177,13 @@ impl From<PickError> for Failure {
         let message = error.to_string();
         match error {
             PickError::Journal(error) => error.into(),
-            PickError::None { .. } | PickError::Several { .. } | PickError::AllFinished => {
+            PickError::None { .. } | PickError::Several { .. } => {
                 Self::new(Exit::Invalid, "no-such-run", message).hint("`certwright runs` lists them")
             }
-            PickError::NoRuns => Self::new(Exit::Invalid, "no-such-run", message)
+            PickError::AllFinished => {
+                Self::new(Exit::Refused, "nothing-to-do", message).hint("`certwright runs` lists them")
+            }
+            PickError::NoRuns => Self::new(Exit::Refused, "nothing-to-do", message)
                 .hint("`certwright rehearse` tries the renewal on simulated nodes")
                 .hint("`certwright run renew-control-plane --inventory FILE` renews real ones"),
         }

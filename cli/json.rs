@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::human::left_out::left_out;
 use crate::human::words::op_name;
 use crate::preview::{Finding, Preview};
 use crate::view::{Change, Counts, Phase, RunView};
@@ -160,6 +161,16 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
         .tasks
         .iter()
         .map(|foreseen| {
+            let remedy = match &foreseen.finding {
+                Finding::Fails { error } => error.remedy.as_ref(),
+                Finding::Unchanged { .. }
+                | Finding::WillChange { .. }
+                | Finding::WillRunAfter { .. }
+                | Finding::WillRunIf { .. }
+                | Finding::NotSeen { .. }
+                | Finding::WillCheck
+                | Finding::NotYetSeen { .. } => None,
+            };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
                 Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
                 Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
@@ -181,10 +192,11 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "finding": finding,
                 "text": text,
                 "commands": commands,
+                "remedy": remedy,
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })
         })
         .collect();
-    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "tasks": tasks })
+    json!({ "plan": plan.name, "digest": plan.digest, "cluster": plan.cluster.name, "left_out": left_out(plan), "tasks": tasks })
 }

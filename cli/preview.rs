@@ -5,6 +5,8 @@
 //! each with its own outlook where its kind has one, and a check is left for the run. A host that does not let us in
 //! says so once. Nothing is changed. Deliberately absent: text (see [`crate::human::preview`]).
 
+mod by_hand;
+
 #[cfg(test)]
 mod tests;
 
@@ -280,14 +282,17 @@ impl Looker<'_> {
         }
         let mut side_by_side = JoinSet::new();
         for (index, first) in first {
-            let host = self.context(&self.plan.hosts[index.0 as usize].name).host;
+            let spec = &self.plan.hosts[index.0 as usize];
+            let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
             side_by_side.spawn(async move {
                 match host.stat("/").await {
-                    Err(
-                        error @ (HostError::NotReached { .. }
-                        | HostError::Identity { .. }
-                        | HostError::Auth { .. }),
-                    ) => Some((index, Dark { first, error: host_error(&error, None) })),
+                    Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
+                        Some((index, Dark { first, error: host_error(&error, None).remedy(by_hand) }))
+                    }
+                    // It says itself what to do about the key.
+                    Err(error @ HostError::Identity { .. }) => {
+                        Some((index, Dark { first, error: host_error(&error, None) }))
+                    }
                     // A probe tells it with what it was about.
                     Ok(_)
                     | Err(

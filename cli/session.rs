@@ -128,6 +128,11 @@ impl Session {
     /// Records what the operator decided, without touching any host.
     pub(crate) fn record(&mut self, input: Input) -> Result<(), Failure> {
         let Stamp { wall_ms, mono } = Stamp::now(&Clock::real());
+        // What was waited for in a rehearsal has passed there: its time is ahead of ours, and never goes back.
+        let wall_ms = match self.view.header.lab {
+            Some(_) => wall_ms.max(self.view.latest_ms),
+            None => wall_ms,
+        };
         let records = fold(&mut self.machine, [input], mono, wall_ms);
         self.journal.append(&records)?;
         for record in &records {
@@ -136,12 +141,21 @@ impl Session {
         Ok(())
     }
 
+    /// Opens the lab of a rehearsal; None for real hosts.
+    pub(crate) fn lab(&self, app: &App) -> Result<Option<Lab>, Failure> {
+        let Some(folder) = self.view.header.lab.as_deref().map(Path::new) else { return Ok(None) };
+        if is_lab(folder) {
+            return Ok(Some(Lab::open(folder)?));
+        }
+        let run = &self.view.header.run;
+        let message = format!("the lab of run `{run}` is gone: there is none in `{}`", folder.display());
+        Err(Failure::new(Exit::Refused, "lab", message)
+            .hint(format!("`certwright{} abandon {run}` gives the run up", app.next().options)))
+    }
+
     /// Drives the run on its own hosts to its end, and reports.
     pub(crate) fn drive(self, app: &App, first: Input, stops: Stops) -> Result<Exit, Failure> {
-        let lab = match &self.view.header.lab {
-            None => None,
-            Some(folder) => Some(Lab::open(Path::new(folder))?),
-        };
+        let lab = self.lab(app)?;
         let next = app.next();
         let view = self.drive_on(app, first, stops, lab.as_ref())?;
         finish(app, &view, &next)
@@ -173,6 +187,11 @@ impl Session {
             driven.run(view, first, app.format, stops).await
         })?
     }
+}
+
+/// Whether a folder holds a lab.
+pub(crate) fn is_lab(folder: &Path) -> bool {
+    folder.join(".lab").is_dir()
 }
 
 /// The wall time at which a lab goes on. It never goes back: what an earlier run waited for has passed there.

@@ -43,6 +43,12 @@ pub(crate) enum SourceError {
         /// What was asked for.
         name: String,
     },
+    /// There is no such file.
+    #[error("read `{}`: no such file or directory", path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("read `{}`: {why}", path.display())]
     Unreadable {
@@ -75,10 +81,24 @@ pub(crate) fn plan(name: &str) -> Result<Text, SourceError> {
     file(path)
 }
 
+/// The shipped plan that a name most likely was meant to be.
+pub(crate) fn near(name: &str) -> Option<&'static str> {
+    const FAR: usize = 4;
+    let distance = |plan: &Shipped| strsim::osa_distance(name, plan.name);
+    SHIPPED
+        .iter()
+        .filter(|plan| distance(plan) <= FAR)
+        .min_by_key(|plan| distance(plan))
+        .map(|plan| plan.name)
+}
+
 /// A plan or an inventory from a file.
 pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
     let unreadable = |why: String| SourceError::Unreadable { path: path.to_owned(), why };
-    let real = path.canonicalize().map_err(|error| unreadable(words(&error)))?;
+    let real = path.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => SourceError::Missing { path: path.to_owned() },
+        _ => unreadable(words(&error)),
+    })?;
     let handle = std::fs::File::open(&real).map_err(|error| unreadable(words(&error)))?;
     let facts = handle.metadata().map_err(|error| unreadable(words(&error)))?;
     if !facts.is_file() {

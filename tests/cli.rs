@@ -39,8 +39,14 @@ mod rehearse;
 #[path = "cli/interrupted.rs"]
 mod interrupted;
 
+#[path = "cli/kept_lab.rs"]
+mod kept_lab;
+
 #[path = "cli/killed.rs"]
 mod killed;
 
 #[path = "cli/journal.rs"]
 mod journal;
+
+#[path = "cli/unreachable.rs"]
+mod unreachable;

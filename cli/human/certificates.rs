@@ -17,7 +17,7 @@ pub(crate) fn certificate_table(certificates: &[Change], now_ms: u64, paint: Pai
         .map(|change| {
             let (before_tone, before) = cell(change.before_ms);
             let (after_tone, after) = match cell(change.after_ms) {
-                _ if change.unsure => (Tone::Warn, "not looked at since".to_owned()),
+                _ if change.unsure => (Tone::Warn, "not known (change unfinished)".to_owned()),
                 (tone, _) if change.restored => (tone, "restored".to_owned()),
                 (tone, _) if change.after_ms == change.before_ms => (tone, "unchanged".to_owned()),
                 (Tone::Normal, date) => (Tone::Good, date),

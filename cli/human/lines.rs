@@ -204,7 +204,7 @@ fn stop_text(view: &RunView, stop: Stop) -> String {
     match (stop, running.as_slice()) {
         (_, []) => "nothing more is started; nothing is in flight".to_owned(),
         (Stop::Drain, tasks) => format!(
-            "nothing more is started; waiting for {}. Once more (Ctrl-C) cancels what may be cancelled",
+            "Ctrl-C once more cancels what may be cancelled. Nothing more is started; waiting for {}",
             tasks.join(", ")
         ),
         (Stop::Cancel, tasks) => {
@@ -221,7 +221,7 @@ pub(crate) fn last_words(error: &StepError, most: usize) -> Vec<String> {
 }
 
 /// At most `most` characters of a text; the whole of it is in the journal (`show --output json --events`).
-fn shortened(text: &str, most: usize) -> String {
+pub(crate) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }

@@ -49,7 +49,9 @@ pub(crate) fn lines(
     let done = counts.changed + counts.unchanged + counts.undone;
     let total = view.tasks.len();
     let lasted = when::lasted(Duration::from_millis(now_ms.saturating_sub(view.started_ms)));
-    out.push(paint.tone(Tone::Faint, &cut(&format!("{done} of {total} tasks, {lasted}"), width)));
+    out.push(
+        paint.tone(Tone::Faint, &cut(&format!("{done} of {}, {lasted}", super::count(total, "task")), width)),
+    );
     out
 }
 

@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 
+use certwright_engine::machine::StepError;
 use certwright_engine::plan::{HostIndex, Plan, TaskId, UndoSupport};
 
-use super::count;
+use super::{count, left_out};
 use crate::preview::{Finding, Foreseen, Preview};
 use crate::terminal::{Terminal, Tone, wrap};
 
 /// What would change where, with the exact commands.
 pub(crate) fn text(plan: &Plan, preview: &Preview, terminal: Terminal) -> String {
     let mut out = heading(plan, terminal);
+    out.push_str(&left_out::warning(plan, terminal));
     let mut hosts: Vec<HostIndex> = Vec::new();
     for foreseen in &preview.tasks {
         let host = plan.task(foreseen.task).host;
@@ -25,7 +27,7 @@ pub(crate) fn text(plan: &Plan, preview: &Preview, terminal: Terminal) -> String
             out.push_str(&task(plan, foreseen, terminal));
         }
     }
-    let _infallible = writeln!(out, "\n{}", verdict(plan, preview));
+    let _infallible = writeln!(out, "\n{}", wrap(&verdict(plan, preview), terminal.width).join("\n"));
     out
 }
 
@@ -104,6 +106,11 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
             let _infallible = writeln!(out, "      {piece}");
         }
     }
+    if let Finding::Fails { error: StepError { remedy: Some(remedy), .. } } = &foreseen.finding {
+        for piece in wrap(&format!("remedy: {remedy}"), terminal.width.map(|width| width.saturating_sub(6))) {
+            let _infallible = writeln!(out, "      {piece}");
+        }
+    }
     for command in commands {
         for (n, piece) in
             wrap(command, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate()
@@ -125,10 +132,14 @@ fn names(plan: &Plan, tasks: &[TaskId]) -> String {
 }
 
 fn verdict(plan: &Plan, preview: &Preview) -> String {
-    let failures = preview.failures().count();
-    if failures > 0 {
-        let first = preview.failures().next().map(|(id, _)| plan.task_name(id)).unwrap_or_default();
-        return format!("A run would stop at {first}: nothing after it would be begun.");
+    let failures: Vec<String> = preview.failures().map(|(id, _)| plan.task_name(id)).collect();
+    match failures.as_slice() {
+        [] => {}
+        [one] => return format!("A run would stop at {one}: nothing after it would be begun."),
+        several => {
+            let all = several.join(", ");
+            return format!("A run would stop at {all}: nothing after these would be begun.");
+        }
     }
     match (preview.changes(), preview.changes_after()) {
         (0, 0) => "Nothing to change.".to_owned(),

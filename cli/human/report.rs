@@ -8,7 +8,7 @@ use certwright_engine::machine::Outcome;
 use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 
 use super::certificates::certificate_table;
-use super::lines::{last_words, one_line};
+use super::lines::{last_words, one_line, shortened};
 use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Counts, Phase, RunView, TaskView, Trouble, count};
@@ -29,6 +29,9 @@ pub(crate) struct Next {
 const INDENT: usize = 2;
 /// Lines of a command that a failure report shows.
 const LAST_LINES: usize = 8;
+
+/// Characters of the cause where it is said again.
+const LONGEST_CAUSE: usize = 120;
 
 /// The whole report of a run, ended or not.
 pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String {
@@ -201,11 +204,12 @@ fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
         n => format!("; {n} attempts failed and were retried"),
     };
     let head = format!("{}  {}\n", paint.tone(tone, &word.to_uppercase()), paint.tone(Tone::Strong, meaning));
-    let mut facts = vec![format!(
+    let mut facts: Vec<String> = cause_again(view).into_iter().collect();
+    facts.push(format!(
         "{}: {}{again}; {time}",
         super::count(view.tasks.len(), "task"),
         counts_words(view.counts())
-    )];
+    ));
     let stays = stays_changed(view);
     if !stays.is_empty() {
         facts.push(format!("cannot be undone and stays: {}", stays.join(", ")));
@@ -215,6 +219,17 @@ fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
     let lines =
         facts.iter().flat_map(|fact| wrap(fact, terminal.width.map(|width| width.saturating_sub(INDENT))));
     lines.fold(head, |text, line| format!("{text}{:INDENT$}{line}\n", ""))
+}
+
+/// The first cause in one line, where a table stands between it and the end of the screen.
+fn cause_again(view: &RunView) -> Option<String> {
+    let (id, _, trouble) = view.troubles().next().filter(|_| !view.changes().is_empty())?;
+    let more = match view.troubles().count() - 1 {
+        0 => String::new(),
+        n => format!(" (and {n} more, see above)"),
+    };
+    let cause = shortened(&trouble.error.message, LONGEST_CAUSE);
+    Some(format!("at {}: {cause}{more}", view.plan().task_name(id)))
 }
 
 /// After an undo: what stays as the run made it, since its kind cannot restore it.
@@ -251,7 +266,8 @@ fn next_commands(view: &RunView, next: &Next, paint: Paint) -> String {
     let mut commands = Vec::new();
     if view.is_resumable() {
         let does = if view.undoing { "goes on restoring" } else { "goes on from here" };
-        commands.push(("resume", format!("{does}, once the cause is mended")));
+        let once = if view.troubles().next().is_some() { ", once the cause is mended" } else { "" };
+        commands.push(("resume", format!("{does}{once}")));
     }
     if view.outcome == Some(Outcome::Stuck) {
         commands.push(("undo", "tries again, once the cause is mended".to_owned()));

@@ -122,9 +122,10 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
-            cp-2  apiserver    2026-11-23 22:45  not looked at since
+            cp-2  apiserver    2026-11-23 22:45  not known (change unfinished)
 
             FAILED  nothing more was started; it can be resumed
+              at renew/renew@cp-2: kubeadm certs renew all did not end within its deadline
               5 tasks: 1 failed, 1 changed, 2 unchanged, 1 not begun; 1 attempt failed and was retried; 15 s
               run 20261124-224500-abcd
 
@@ -160,7 +161,7 @@ fn an_undone_run_shows_the_old_dates_again_and_offers_nothing() {
 
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  restored
-            cp-2  apiserver    2026-11-23 22:45  unchanged
+            cp-2  apiserver    2026-11-23 22:45  restored
 
             UNDONE  what the run had changed is restored
               5 tasks: 2 unchanged, 2 undone, 1 not begun; 1 attempt failed and was retried; 20 s
@@ -179,8 +180,8 @@ fn interrupting_names_what_is_waited_for() {
         &transcript(&story, Some(100)),
         &expect![[r#"
             22:45:02  stopping
-                      nothing more is started; waiting for prepare/preflight@cp-1. Once more (Ctrl-C) cancels
-                      what may be cancelled
+                      Ctrl-C once more cancels what may be cancelled. Nothing more is started; waiting for
+                      prepare/preflight@cp-1
             22:45:03  stopping   nothing more is started; nothing is in flight
             22:45:04  interrupted  nothing more was started; it can be resumed
         "#]],
@@ -216,4 +217,13 @@ fn a_script_in_a_command_is_named_and_not_shown() {
     let command = "/bin/sh -c 'set -e\nprintf '\\''%s\\n'\\'' \"$1\"' certwright '' /etc/kubernetes";
     assert_eq!(lines::one_line(command), "/bin/sh -c '(script)' certwright '' /etc/kubernetes");
     assert_eq!(lines::one_line("crictl stop 'a b'"), "crictl stop 'a b'");
+}
+
+#[test]
+fn a_run_that_was_only_stopped_has_no_cause_to_mend() {
+    let mut story = Story::begin();
+    story.starts(0, 1).push(Event::Interrupted { stop: Stop::Drain });
+    story.push(Event::RunFinished { outcome: Outcome::Interrupted });
+    let text = report(&story.view(), &kept(), terminal(None));
+    assert!(text.contains("# goes on from here\n") && !text.contains("mended"), "{text}");
 }

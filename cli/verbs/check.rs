@@ -16,6 +16,16 @@ use crate::{human, json};
 /// Reads, reports, touches no host.
 pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
     let Some(name) = &args.plan else {
+        if let Some(inventory) = &args.inventory {
+            let inventory = inventory.display().to_string();
+            let message =
+                format!("an inventory is checked together with a plan, and none is named: `{inventory}`");
+            return Err(Failure::new(Exit::Invalid, "usage", message).hint(format!(
+                "certwright check {} --inventory {}",
+                SHIPPED[0].name,
+                human::word(&inventory)
+            )));
+        }
         list(app);
         return Ok(Exit::Done);
     };

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use certwright_engine::clock::Clock;
 use certwright_engine::journal::StateDir;
-use certwright_engine::machine::Input;
+use certwright_engine::machine::{Input, Outcome};
+use certwright_engine::plan::Plan;
 use certwright_steps::lab::{Fault, FaultKind, Fired, Lab, LabSpec};
 use serde_json::json;
 use tempfile::TempDir;
@@ -18,16 +19,20 @@ use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
-use crate::session::{Begin, Session, lab_wall_ms};
+use crate::human::table::{Cell, table};
+use crate::session::{Begin, Session, is_lab, lab_wall_ms};
 use crate::source::{self, Text};
-use crate::terminal::out;
+use crate::terminal::{Terminal, out};
 use crate::view::RunView;
 use crate::{human, json, signals, when};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
     if args.fault.iter().any(|fault| fault == "help") {
-        out(&certwright_steps::lab::fault_help());
+        out(&match app.format {
+            Format::Human => fault_help(app.terminal),
+            Format::Json => json::document("faults", fault_help_json()),
+        });
         return Ok(Exit::Done);
     }
     let began_ms = Clock::system_wall_ms();
@@ -40,18 +45,25 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         None => Text { name: "the lab's inventory".to_owned(), text: lab.inventory()? },
     };
     let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
+    fits(&lab, &plan)?;
     let nodes: Vec<String> = lab.spec()?.nodes.into_iter().map(|node| node.name).collect();
+    let left = left_over(&lab)?;
     let faults = match (faults, origin) {
         (Some(faults), _) => faults,
         (None, Origin::New) => default_faults(&nodes),
         (None, Origin::Kept) => Vec::new(),
     };
+    // All of them are known before the first one waits in the lab.
+    for fault in &faults {
+        lab.host(&fault.host, Clock::real()).map(drop)?;
+    }
     for fault in &faults {
         lab.inject(fault.clone())?;
     }
     let before = lab.faults_fired()?.len();
     if app.format == Format::Human {
-        out(&opening(&nodes, origin, &faults, args.lab.as_deref()));
+        out(&opening(&nodes, origin, (&faults, &left), args.lab.as_deref()));
+        out(&human::left_out::warning(&plan, app.terminal));
     }
     let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
@@ -61,8 +73,44 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
     let lab = args.lab.as_deref().zip(nodes.first());
-    tell(app, &view, next, &Closing { faults, fired, lasted, lab });
+    tell(app, &view, next, &Closing { faults, left, fired, lasted, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// What can go wrong, for people.
+fn fault_help(terminal: Terminal) -> String {
+    let row = |kind: FaultKind| {
+        let (argument, what) = kind.help();
+        let argument = if argument.is_empty() { String::new() } else { format!("[={argument}]") };
+        vec![Cell::plain(format!("{}{argument}@HOST", kind.name())), Cell::plain(what)]
+    };
+    let rows: Vec<_> = FaultKind::ALL.into_iter().map(row).collect();
+    let table = table(&["FAULT", "WHAT GOES WRONG"], &rows, 2, terminal.paint);
+    format!(
+        "--fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong.\n\n{table}\n\
+         A fault waits for the first command it is for and happens once, with *TIMES that often. HOST is a node's \
+         name\nor `workstation`.\n"
+    )
+}
+
+/// The same for programs.
+fn fault_help_json() -> serde_json::Value {
+    let fault = |kind: FaultKind| {
+        let (argument, what) = kind.help();
+        json!({ "name": kind.name(), "argument": (!argument.is_empty()).then_some(argument), "doc": what })
+    };
+    json!({ "faults": FaultKind::ALL.map(fault) })
+}
+
+/// Refuses a lab that was made after another inventory, before there is a run that could not go on in it.
+fn fits(lab: &Lab, plan: &Plan) -> Result<(), Failure> {
+    for host in &plan.hosts {
+        if let Err(error) = lab.host(&host.name, Clock::real()) {
+            return Err(Failure::from(error)
+                .hint("give another folder with --lab: a new lab is made after the inventory"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the lab was made now.
@@ -101,6 +149,11 @@ impl Place {
         };
         // What is there and no lab is never made one: it may be anybody's folder.
         if !is_empty {
+            if !is_lab(&self.lab) {
+                let message = format!("`{}` is not a lab", self.lab.display());
+                return Err(Failure::new(Exit::Refused, "lab", message)
+                    .hint("give --lab a folder that is not there yet, or an earlier lab"));
+            }
             return Ok((Lab::open(&self.lab)?, Origin::Kept));
         }
         let spec = match &args.inventory {
@@ -129,23 +182,36 @@ fn faults(given: &[String]) -> Result<Option<Vec<Fault>>, Failure> {
     asked.map(parse).collect::<Result<_, _>>().map(Some)
 }
 
+/// What earlier rehearsals of a kept lab left behind: faults whose moment has not come, and nodes that stay slow.
+fn left_over(lab: &Lab) -> Result<Vec<Fault>, Failure> {
+    let mut left = lab.faults_waiting()?;
+    let slow = lab.faults_fired()?.into_iter().map(|fired| fired.fault);
+    left.extend(slow.filter(|fault| fault.kind == FaultKind::Slow));
+    Ok(left)
+}
+
 /// One DeadlineExceeded on the second node, where there is one: the case that the manual procedure warns of.
 fn default_faults(nodes: &[String]) -> Vec<Fault> {
     let host = nodes.get(1).or_else(|| nodes.first());
     host.map(|host| Fault::new(FaultKind::DeadlineExceeded, host.clone())).into_iter().collect()
 }
 
-fn opening(nodes: &[String], origin: Origin, faults: &[Fault], kept: Option<&Path>) -> String {
-    let noun = match origin {
-        Origin::New => "new simulated nodes, their certificates expired",
-        Origin::Kept => "simulated nodes as they were left",
+fn opening(
+    nodes: &[String],
+    origin: Origin,
+    (faults, left): (&[Fault], &[Fault]),
+    kept: Option<&Path>,
+) -> String {
+    let (noun, state) = match origin {
+        Origin::New => (human::count(nodes.len(), "new simulated node"), "certificates expired"),
+        Origin::Kept => (human::count(nodes.len(), "simulated node"), "as left before"),
     };
     let place = kept.map(|folder| format!("; kept in {}", folder.display())).unwrap_or_default();
-    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let left = left.iter().map(|fault| format!("{fault} (left over)"));
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).chain(left).collect();
     let faults = if faults.is_empty() { "nothing".to_owned() } else { faults.join(", ") };
     format!(
-        "Rehearsal on {} {noun}: {}{place}\nWhat will go wrong: {faults}. Time is virtual; no real host is touched.\n",
-        nodes.len(),
+        "Rehearsal on {noun}, {state}: {}{place}\nWhat will go wrong: {faults}. Time is virtual; no real host is touched.\n",
         nodes.join(", "),
     )
 }
@@ -153,6 +219,8 @@ fn opening(nodes: &[String], origin: Origin, faults: &[Fault], kept: Option<&Pat
 /// What is said at the end of a rehearsal, beside the run's own report.
 struct Closing<'a> {
     faults: Vec<Fault>,
+    /// Faults that an earlier rehearsal left in the lab.
+    left: Vec<Fault>,
     fired: Vec<Fired>,
     lasted: Duration,
     /// The kept lab and its first node.
@@ -165,16 +233,29 @@ impl Closing<'_> {
     }
 
     fn notes(&self, view: &RunView) -> Vec<String> {
-        let done = view.outcome.map(Exit::from) == Some(Exit::Done);
-        let word = if done { "met and survived" } else { "met" };
-        let mut notes: Vec<String> = self
-            .faults
-            .iter()
-            .map(|fault| match self.met(fault) {
-                Some(fired) => format!("fault {fault}: {word}, at {}", when::clock(fired.at_ms)),
-                None => format!("fault {fault}: NOT met, so it proved nothing"),
-            })
-            .collect();
+        let (met, not_met) = match view.outcome {
+            Some(outcome) if Exit::from(outcome) == Exit::Done => {
+                ("met and survived", "NOT met, so it proved nothing")
+            }
+            Some(Outcome::Interrupted) => ("met", "not met before the run was stopped"),
+            Some(_) | None => ("met", "NOT met, so it proved nothing"),
+        };
+        let word = |fault: &Fault| match self.met(fault) {
+            Some(fired) => format!("{met}, at {}", when::clock(fired.at_ms)),
+            None => not_met.to_owned(),
+        };
+        let mut notes: Vec<String> =
+            self.faults.iter().map(|fault| format!("fault {fault}: {}", word(fault))).collect();
+        notes.extend(self.left.iter().map(|fault| {
+            let word = if fault.kind == FaultKind::Slow {
+                "goes on".to_owned()
+            } else if self.met(fault).is_none() {
+                "not met this time either".to_owned()
+            } else {
+                word(fault)
+            };
+            format!("fault {fault}, left over from an earlier rehearsal: {word}")
+        }));
         notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
         notes
     }
@@ -202,9 +283,14 @@ fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
         Format::Json => {
             let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
             let faults = &closing.faults;
-            let met =
-                |fault: &Fault| json!({ "fault": fault.to_string(), "met": closing.met(fault).is_some() });
+            let met = |fault: &Fault| {
+                // A slow node is slow in every command; only the first one is recorded.
+                let met = fault.kind == FaultKind::Slow && closing.left.contains(fault)
+                    || closing.met(fault).is_some();
+                json!({ "fault": fault.to_string(), "met": met })
+            };
             summary["faults"] = faults.iter().map(met).collect();
+            summary["faults_left_over"] = closing.left.iter().map(met).collect();
             summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
             out(&json::document("summary", summary));
         }

@@ -5,7 +5,7 @@ use certwright_engine::machine::Input;
 
 use super::App;
 use crate::args::{Format, RunArgs};
-use crate::confirm::confirm;
+use crate::confirm::{confirm, refuse_other};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::preview::{Preview, preview};
@@ -16,6 +16,7 @@ use crate::{beside, hosts, human, json, runtime, signals};
 /// Looks, shows, asks, runs.
 pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let plan = app.resolve(&args.target)?;
+    refuse_other(&plan.cluster.name, args.yes.as_deref())?;
     let state = app.state()?;
     let mut stops = signals::listen()?;
     let begin = Begin::new(&state, plan, None)?;
@@ -33,8 +34,9 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
         Format::Json => out(&json::document("plan", json::preview(plan, &seen))),
         Format::Human => out(&human::preview::text(plan, &seen, app.terminal)),
     }
-    if let Some((id, error)) = seen.failures().next() {
-        return Err(Failure::would_stop(&plan.task_name(id), error));
+    let mut failures = seen.failures().map(|(id, error)| (plan.task_name(id), error));
+    if let Some(first) = failures.next() {
+        return Err(Failure::would_stop(first, &failures.collect::<Vec<_>>()));
     }
     confirm(&plan.cluster.name, args.yes.as_deref(), "This changes real hosts.", &mut stops)?;
     if app.format == Format::Human {

@@ -6,7 +6,7 @@ use certwright_engine::plan::UndoSupport;
 use super::App;
 use crate::args::{Format, UndoArgs};
 use crate::beside;
-use crate::confirm::confirm;
+use crate::confirm::{confirm, refuse_other};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::pick::{Default, pick};
@@ -29,6 +29,8 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
         return Err(Failure::nothing_undoable(&run, &stays(session.view())));
     }
     beside::refuse_below_newer(app, &state, &run, session.view())?;
+    refuse_other(&session.view().plan().cluster.name, args.yes.as_deref())?;
+    session.lab(app).map(drop)?;
     if app.format == Format::Human {
         out(&intent(session.view()));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Change {
     pub(crate) before_ms: Option<u64>,
     /// NotAfter when the run last saw it, ms since 1970; None when it was not there.
     pub(crate) after_ms: Option<u64>,
-    /// Whether it was another one in between.
+    /// Whether an undo put it back, or it was another one in between.
     pub(crate) restored: bool,
     /// Whether nobody has looked since a change of it was begun.
     pub(crate) unsure: bool,
@@ -54,6 +54,18 @@ impl Certificates {
                 None => {
                     of_host.push(Dates { name, before_ms: end, after_ms: end, moved: false, unsure: false });
                 }
+            }
+        }
+    }
+
+    /// An undo put back what these facts speak of. Whether its change was ever seen does not matter: a renewal that
+    /// died half-way was not.
+    pub(super) fn restored(&mut self, host: HostIndex, facts: &Facts) {
+        self.saw(host, facts);
+        let of_host = self.by_host.entry(host).or_default();
+        for (name, _) in ends(facts) {
+            for dates in of_host.iter_mut().filter(|dates| dates.name == name) {
+                dates.moved = true;
             }
         }
     }

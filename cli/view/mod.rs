@@ -209,7 +209,7 @@ impl RunView {
             }
             Event::Undone { attempt, summary, .. } => {
                 if let Some(first) = &task.first {
-                    self.certificates.saw(host, first);
+                    self.certificates.restored(host, first);
                 }
                 task.summary = Some(summary.clone());
                 task.enter(*attempt, Phase::Undone, record);

@@ -272,11 +272,13 @@ fn a_plan_that_is_not_there() {
         exit 2
         --- stderr
         error: read `./renew.toml`: no such file or directory
+          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
     "#]]);
     place.run("run renew-control-plane -i nowhere.toml").is(&expect![[r#"
         exit 2
         --- stderr
         error: read `nowhere.toml`: no such file or directory
+          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
     "#]]);
 }
 

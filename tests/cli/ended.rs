@@ -79,7 +79,7 @@ fn an_abandoned_run_is_over() {
         Run RUN is abandoned: what it changed stays; nothing can be resumed or undone any more.
     "#]]);
     place.run("resume").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: every run has come to an end
           `certwright runs` lists them

@@ -229,6 +229,14 @@ fn an_interrupted_rehearsal_is_resumed_to_the_same_end() {
 }
 
 #[test]
+fn a_fault_of_a_rehearsal_that_was_stopped_is_not_said_to_prove_nothing() {
+    let place = Place::new();
+    let said = injected(&place, "signal=INT:when=8", "rehearse --lab lab").exits(13).stdout;
+    assert!(said.contains("fault deadline-exceeded@cp-2: not met before the run was stopped"), "{said}");
+    assert!(!said.contains("once the cause is mended"), "{said}");
+}
+
+#[test]
 fn output_that_nobody_reads_stops_nothing() {
     let place = Place::new();
     let mut command = place.command("rehearse --lab lab --fault none");

@@ -88,19 +88,6 @@ fn without_a_terminal_and_without_yes_nothing_is_changed() {
     "#]]);
     place.run("run plan.toml -i inventory.toml --yes=prod-2").is(&expect![[r#"
         exit 14
-        --- stdout
-        plan     two-files
-        digest   DIGEST
-        cluster  prod-1
-        hosts    workstation (this machine)
-
-        workstation
-          files/first   will change    ROOT/first is not there [cannot be undone]
-              $ touch ROOT/first
-          files/second  will run       after files/first@workstation: ROOT/second is not there [cannot be undone]
-              $ cp ROOT/allowed ROOT/second
-
-        1 of 2 tasks would change something for sure, 1 more after that.
         --- stderr
         error: cluster `prod-1` was not confirmed: the answer was `prod-2`
           nothing was changed
@@ -193,7 +180,7 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
     "#]]);
     assert!(place.path("second").exists());
     place.run("resume").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: every run has come to an end
           `certwright runs` lists them

@@ -47,6 +47,7 @@ fn an_ssh_config_that_is_not_there_is_not_taken_for_an_empty_one() {
         exit 2
         --- stderr
         error: read `ROOT/gone`: no such file or directory
+          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
     "#]]);
 }
 

@@ -75,7 +75,9 @@ fn the_help_of_run_says_how_to_confirm() {
         Options:
           -i, --inventory <FILE>  The inventory: the cluster and its hosts
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated)
+              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated). Nodes left
+                                  out keep their old certificates; without a quorum of etcd such a run
+                                  cannot finish
               --yes=<CLUSTER>     The cluster's name, given here instead of typed when asked
           -h, --help              Print help
 
@@ -104,10 +106,12 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
           -i, --inventory <FILE>  Make the lab after this inventory (names and addresses only) [default:
                                   three nodes]
               --lab <DIR>         Keep the simulated nodes in this folder; use those that are already there
-              --fault <FAULT>     What goes wrong, as FAULT@HOST, or `none` (may be repeated) [default for a
-                                  new lab: one DeadlineExceeded]
+              --fault <FAULT>     What goes wrong, as FAULT@HOST, or `none` (may be repeated); `--fault
+                                  help` lists what can [default for a new lab: one DeadlineExceeded]
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated)
+              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated). Nodes left
+                                  out keep their old certificates; without a quorum of etcd such a run
+                                  cannot finish
           -h, --help              Print help
 
         Common options:
@@ -169,14 +173,14 @@ fn nothing_is_written_by_asking_for_runs_that_do_not_exist() {
         No runs in ROOT/home/.local/state/certwright.
     "#]]);
     place.run("show").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: there is no run yet
           `certwright rehearse` tries the renewal on simulated nodes
           `certwright run renew-control-plane --inventory FILE` renews real ones
     "#]]);
     place.run("resume").is(&expect![[r#"
-        exit 2
+        exit 14
         --- stderr
         error: there is no run yet
           `certwright rehearse` tries the renewal on simulated nodes
@@ -189,4 +193,43 @@ fn nothing_is_written_by_asking_for_runs_that_do_not_exist() {
           `certwright runs` lists them
     "#]]);
     assert!(place.tree("home").is_empty());
+}
+
+#[test]
+fn an_inventory_without_a_plan_is_not_passed_over() {
+    Place::new().run("check -i nosuch.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: an inventory is checked together with a plan, and none is named: `nosuch.toml`
+          certwright check renew-control-plane --inventory nosuch.toml
+    "#]]);
+}
+
+#[test]
+fn a_plan_or_file_that_is_not_there_comes_with_what_may_be_meant() {
+    let place = Place::new();
+    place.run("check renew-controlplane").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: there is no plan `renew-controlplane`: neither a shipped plan nor a file
+          did you mean `renew-control-plane`?
+    "#]]);
+    place.run("check something-else").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: there is no plan `something-else`: neither a shipped plan nor a file
+          `certwright check` lists the shipped plans
+    "#]]);
+    place.run("check renew-control-plane -i nosuch.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: read `nosuch.toml`: no such file or directory
+          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
+    "#]]);
+    place.run("check ./renew.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: read `./renew.toml`: no such file or directory
+          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
+    "#]]);
 }

@@ -1,0 +1,103 @@
+//! A lab that stays: what an earlier rehearsal left in it, and what is said when it is not there or another's.
+
+use std::fs;
+
+use expect_test::expect;
+
+use crate::program::Place;
+
+#[test]
+fn a_lab_made_after_another_inventory_is_refused_and_leaves_no_run() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    place.write(
+        "one.toml",
+        "[cluster]\nname = \"one\"\nnamespace = \"cluster-one\"\nkubeconfig = \"one-kubeconfig\"\n\n\
+         [[host]]\nname = \"nodea\"\naddress = \"192.0.2.1\"\ngroups = [\"control-plane\"]\n",
+    );
+    place.run("rehearse --lab lab -i one.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: the lab has no host `nodea`; it has cp-1, cp-2, cp-3, workstation
+          give another folder with --lab: a new lab is made after the inventory
+    "#]]);
+    let runs = place.run("runs --output json").json();
+    assert_eq!(runs[0]["runs"].as_array().unwrap().len(), 1, "the refused rehearsal is no run");
+}
+
+#[test]
+fn faults_that_are_left_over_are_announced_and_reported() {
+    let place = Place::new();
+    let _ended = place.run("rehearse --lab lab --fault deadline-exceeded@cp-2*9 --limit cp-1").code;
+    let second = place.run("rehearse --lab lab --fault none").stdout;
+    assert!(second.contains("What will go wrong: deadline-exceeded@cp-2*9 (left over)."), "{second}");
+    assert!(
+        second.contains("fault deadline-exceeded@cp-2*9, left over from an earlier rehearsal: met"),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_refused_fault_leaves_none_of_its_neighbours_in_the_lab() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    drop(place.run("rehearse --lab lab --fault slow@cp-1 --fault slow@cp-9").exits(2));
+    let json = place.run("rehearse --lab lab --output json").exits(0).json();
+    assert_eq!(json.last().unwrap()["faults_left_over"], serde_json::json!([]));
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-1").exits(0));
+    let json = place.run("rehearse --lab lab --output json").exits(0).json();
+    let left = serde_json::json!([{ "fault": "renew-dies@cp-1", "met": false }]);
+    assert_eq!(json.last().unwrap()["faults_left_over"], left);
+}
+
+#[test]
+fn an_undo_of_a_renewal_that_died_half_way_says_restored_in_the_table_too() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-2").exits(10));
+    let undone = place.run("undo").exits(11).stdout;
+    assert!(undone.contains("restored 10 certificates"), "{undone}");
+    let rows =
+        undone.lines().filter(|line| line.starts_with("cp-2 ") && line.ends_with("  restored")).count();
+    assert_eq!(rows, 10, "{undone}");
+}
+
+#[test]
+fn another_name_than_the_clusters_is_refused_for_a_rehearsal_too() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    place.run("undo --yes=wrong").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: cluster `lab` was not confirmed: the answer was `wrong`
+          nothing was changed
+    "#]]);
+    drop(place.run("undo --yes=lab").exits(11));
+}
+
+#[test]
+fn a_lab_that_is_gone_is_said_to_be_gone_and_its_run_can_be_abandoned() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-3").exits(10));
+    fs::remove_dir_all(place.path("lab")).unwrap();
+    let gone = expect![[r#"
+        exit 14
+        --- stderr
+        error: the lab of run `RUN` is gone: there is none in `ROOT/lab`
+          `certwright abandon RUN` gives the run up
+    "#]];
+    for verb in ["resume", "undo"] {
+        place.run(verb).is(&gone);
+    }
+    drop(place.run("abandon").exits(0));
+}
+
+#[test]
+fn the_time_of_an_abandoned_rehearsal_does_not_go_back() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-3").exits(10));
+    drop(place.run("abandon").exits(0));
+    let shown = place.run("show --events --output json").exits(0).json();
+    let times: Vec<u64> =
+        shown[0]["records"].as_array().unwrap().iter().map(|r| r["wall_ms"].as_u64().unwrap()).collect();
+    assert!(times.len() > 10 && times.is_sorted(), "{times:?}");
+}
