@@ -123,12 +123,12 @@ fn files_of_the_workstation_become_absolute_where_a_run_will_remember_them() {
     let plan = Source { name: "plan", text: &plan };
     let inventory = Source { name: "inventory", text };
     let choices = Choices::default();
-    let base = Base { folder: "/work".into(), home: Some("/home/ops".into()) };
+    let base = Base { folder: "/folder".into(), home: Some("/home/ops".into()) };
     let fixed = resolve_at(&base, plan, inventory, &choices, &SHIPPED).expect("resolves");
-    assert_eq!(fixed.cluster.kubeconfig, "/work/k/c");
+    assert_eq!(fixed.cluster.kubeconfig, "/folder/k/c");
     assert_eq!(fixed.cluster.admin_kubeconfig.as_deref(), Some("/home/ops/admin"));
     let identities: Vec<_> = fixed.hosts.iter().filter_map(|host| host.ssh.identity.as_deref()).collect();
-    assert_eq!(identities, ["/work/id", "~/id"], "ssh knows the home itself");
+    assert_eq!(identities, ["/folder/id", "~/id"], "ssh knows the home itself");
     let written = resolve(plan, inventory, &choices, &SHIPPED).expect("resolves");
     assert_eq!(written.cluster.kubeconfig, "k/c");
     assert_eq!(written.digest, fixed.digest);
