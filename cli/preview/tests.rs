@@ -116,13 +116,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-1
           prepare/preflight       unchanged      cp-1 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-1: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 8 more
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
+                # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-1
           restart/static-pods     will run
@@ -143,13 +142,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-2
           prepare/preflight       unchanged      cp-2 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-2: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 7 more
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
+                # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-2
           restart/static-pods     will run
@@ -170,13 +168,12 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-3
           prepare/preflight       unchanged      cp-3 is ready for a renewal
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
               after renew/backup@cp-3: admin.conf expired 24h ago; apiserver expired 24h ago; apiserver-etcd-client
               expired 24h ago; and 7 more
-              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar
-                /etc/kubernetes /var/lib/kubelet/pki   # unless it exists
+              $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
+                # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-3
           restart/static-pods     will run
