@@ -84,7 +84,7 @@ pub(crate) fn deadline() -> StepError {
 
 /// Facts about one certificate that ends at this second.
 pub(crate) fn ends(not_after: i64) -> Facts {
-    Facts(json!({ "certificates": [{ "name": "apiserver", "not_after": not_after }] }))
+    Facts::new(json!({ "certificates": [{ "name": "apiserver", "not_after": not_after }] }))
 }
 
 impl Story {

@@ -215,7 +215,7 @@ fn stop_text(view: &RunView, stop: Stop) -> String {
 
 /// The last `most` lines of the command that failed.
 pub(crate) fn last_words(error: &StepError, most: usize) -> Vec<String> {
-    let Some(Evidence { last_lines, .. }) = &error.evidence else { return Vec::new() };
+    let Some(Evidence { last_lines, .. }) = error.evidence.as_deref() else { return Vec::new() };
     let last = &last_lines[last_lines.len().saturating_sub(most)..];
     last.iter().map(|line| shortened(line, LONGEST_EVIDENCE)).collect()
 }

@@ -105,7 +105,8 @@ impl Certificates {
 
 /// Names and ends of the certificates that facts speak of.
 fn ends(facts: &Facts) -> Vec<(String, Option<u64>)> {
-    let Some(list) = facts.0.get("certificates").and_then(serde_json::Value::as_array) else {
+    let facts: serde_json::Value = facts.read().unwrap_or_default();
+    let Some(list) = facts.get("certificates").and_then(serde_json::Value::as_array) else {
         return Vec::new();
     };
     list.iter()

@@ -122,7 +122,9 @@ pub(crate) fn sample(seq: u64, batch: u64, records: u64, per_batch: u64) -> Vec<
                 task,
                 attempt,
                 verdict: Verdict::Drifted,
-                facts: Facts(serde_json::json!({ "due": ["apiserver", "etcd-server"], "days": n % 300 })),
+                facts: Facts::new(
+                    serde_json::json!({ "due": ["apiserver", "etcd-server"], "days": n % 300 }),
+                ),
                 summary: "2 of 10 certificates expire within 30d".into(),
             },
             2 => Event::Applied { task, attempt, summary: "renewed 2 certificates".into() },

@@ -17,7 +17,7 @@ pub struct StepError {
     pub remedy: Option<String>,
     /// The command that said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// A command and its last words.
@@ -47,7 +47,7 @@ impl StepError {
     /// The same with the command that said so.
     #[must_use]
     pub fn evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence = Some(evidence);
+        self.evidence = Some(Box::new(evidence));
         self
     }
 }

@@ -31,7 +31,7 @@ pub enum Event {
         /// What it found; Drifted: apply may start.
         verdict: Verdict,
         /// What it saw.
-        #[serde(default, skip_serializing_if = "facts_are_empty")]
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
         /// One line for people.
         summary: String,
@@ -52,7 +52,7 @@ pub enum Event {
         /// The attempt.
         attempt: u32,
         /// What it saw.
-        #[serde(default, skip_serializing_if = "facts_are_empty")]
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
         /// One line for people.
         summary: String,
@@ -168,10 +168,6 @@ impl Event {
             | Self::RunFinished { .. } => None,
         }
     }
-}
-
-fn facts_are_empty(facts: &Facts) -> bool {
-    facts.0.is_null()
 }
 
 /// What record 1 holds.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::StepError;
+use super::{Facts, StepError};
 use crate::plan::TaskId;
 
 /// The four things a step can do.
@@ -28,11 +28,6 @@ pub enum Verdict {
     /// It is not.
     Drifted,
 }
-
-/// What a probe saw, as JSON of the kind's own making: enough to apply, verify and undo. Never a secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Facts(pub serde_json::Value);
 
 /// How a run, or a task, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,6 +5,8 @@
 
 mod error;
 
+mod facts;
+
 mod input;
 
 mod event;
@@ -34,9 +36,10 @@ mod tests;
 
 pub use error::{Evidence, StepError};
 pub use event::{Event, Header, Record};
+pub use facts::Facts;
 pub use fold::fold;
 pub use illegal::IllegalTransition;
-pub use input::{Facts, Input, Op, OpResult, Outcome, Stop, Verdict, Want};
+pub use input::{Input, Op, OpResult, Outcome, Stop, Verdict, Want};
 pub use run::Machine;
 pub use shape::{Shape, ShapeError};
 pub use state::{Direction, Halt, RunState, TaskState};

@@ -22,7 +22,7 @@ impl Machine {
     /// Keeps the facts of this attempt's probe for its apply, and those of the first one for verify and undo.
     pub(super) fn keep_facts(&mut self, task: TaskId, facts: &Facts) {
         let is_first = !std::mem::replace(&mut self.tasks[task.0 as usize].probed, true);
-        if facts.0.is_null() {
+        if facts.is_empty() {
             return;
         }
         let facts = Arc::new(facts.clone());

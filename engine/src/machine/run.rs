@@ -15,8 +15,6 @@ use super::{Direction, Facts, Halt, Op, Outcome, RunState, Shape, TaskState, Wan
 use crate::clock::Mono;
 use crate::plan::{CancelPolicy, TaskId, UndoSupport};
 
-static NO_FACTS: Facts = Facts(serde_json::Value::Null);
-
 /// A run as its records tell it.
 ///
 /// Two machines are equal, and hash alike, when they decide alike but for time: sequence numbers, batches and
@@ -191,7 +189,7 @@ impl Machine {
             Op::Apply => self.facts.get(&want.task),
             Op::Verify | Op::Undo => self.first_facts.get(&want.task),
         };
-        Some(facts.map_or(&NO_FACTS, Arc::as_ref))
+        Some(facts.map_or(const { &Facts::none() }, Arc::as_ref))
     }
 
     /// Tasks an undo has to restore, in the order it would: they entered apply, their kind can undo, and they

@@ -120,7 +120,7 @@ fn started(plan: Plan) -> Record {
 }
 
 fn looked(verdict: Verdict, fact: u32) -> OpResult {
-    OpResult::Looked { verdict, facts: Facts(fact.into()), summary: "what it saw".into() }
+    OpResult::Looked { verdict, facts: Facts::new(fact), summary: "what it saw".into() }
 }
 
 fn satisfied() -> OpResult {
@@ -194,14 +194,14 @@ fn undo_is_told_what_the_first_probe_saw_and_apply_what_the_last_one_saw() {
     };
     assert_eq!(facts(&run), None);
     run.end(0, A, looked(Verdict::Drifted, 1));
-    assert_eq!(facts(&run), Some(Facts(1.into())));
+    assert_eq!(facts(&run), Some(Facts::new(1)));
     run.fail(0, A, ErrorClass::Unknown);
     run.turn(10, []);
     run.end(10, A, looked(Verdict::Drifted, 2));
-    assert_eq!(facts(&run), Some(Facts(2.into())));
+    assert_eq!(facts(&run), Some(Facts::new(2)));
     run.fail(10, A, ErrorClass::Invalid);
     assert_eq!(run.turn(20, [Input::Undo { operator: operator() }]), ["undo-started", "step-undo-started"]);
-    assert_eq!(facts(&run), Some(Facts(1.into())));
+    assert_eq!(facts(&run), Some(Facts::new(1)));
     assert_eq!(run.end(20, A, acted()), ["undone", "run-finished"]);
     assert_eq!(run.machine.outcome(), Some(Outcome::Undone));
 }
@@ -214,7 +214,7 @@ fn a_verify_after_a_resume_is_told_what_the_first_probe_saw_and_not_the_effect_i
     run.end(10, A, looked(Verdict::Satisfied, 2));
     let want = run.machine.wants().next().expect("in flight");
     assert_eq!(want.op, Op::Verify);
-    assert_eq!(run.machine.facts_for(&want), Some(&Facts(1.into())));
+    assert_eq!(run.machine.facts_for(&want), Some(&Facts::new(1)));
 }
 
 #[test]

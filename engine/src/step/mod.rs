@@ -44,7 +44,7 @@ impl Probe {
     /// When `facts` does not serialize to JSON, a bug of the kind.
     #[must_use]
     pub fn facts(mut self, facts: &impl serde::Serialize) -> Self {
-        self.facts = Facts(serde_json::to_value(facts).expect("facts serialize to JSON"));
+        self.facts = Facts::new(facts);
         self
     }
 }

@@ -47,8 +47,8 @@ impl Step for Set {
     }
 
     async fn undo(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
-        let old = facts.0.as_str().unwrap_or_default();
-        let done = self.write(cx, old).await?;
+        let old: String = facts.read().unwrap_or_default();
+        let done = self.write(cx, &old).await?;
         // Exit code 0 is no evidence here either, and nothing verifies an undo but the undo.
         let now = cx.host.read(&self.key).await?.unwrap_or_default();
         if now == old.as_bytes() {

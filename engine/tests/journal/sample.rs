@@ -44,7 +44,7 @@ pub(crate) fn batch(seq: u64, batch: u64, count: u64) -> Vec<Record> {
                 task,
                 attempt,
                 verdict: Verdict::Drifted,
-                facts: Facts(serde_json::json!({ "seq": n, "text": "5 0123abcd {\"seq\":9,\n" })),
+                facts: Facts::new(serde_json::json!({ "seq": n, "text": "5 0123abcd {\"seq\":9,\n" })),
                 summary: "ümläut and a line\nfeed".into(),
             },
             2 => Event::Applied { task, attempt, summary: "x".repeat(usize::try_from(n * 7 % 90).unwrap()) },

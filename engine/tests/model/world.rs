@@ -23,7 +23,7 @@ pub(crate) enum Value {
 impl Value {
     /// What a probe that sees this value says.
     pub(crate) fn facts(self) -> Facts {
-        Facts(serde_json::Value::from(self as u8))
+        Facts::new(self as u8)
     }
 
     fn from_facts(facts: &Facts) -> Option<Self> {

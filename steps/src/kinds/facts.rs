@@ -72,13 +72,13 @@ struct WithCertificates {
 ///
 /// None for facts of another kind.
 pub fn certificate_facts(facts: &Facts) -> Option<Vec<CertificateFacts>> {
-    let read: WithCertificates = serde_json::from_value(facts.0.clone()).ok()?;
+    let read: WithCertificates = facts.read().ok()?;
     Some(read.certificates)
 }
 
 /// Facts that this same kind wrote, perhaps in an earlier version of the program.
 pub(super) fn read_facts<T: serde::de::DeserializeOwned>(facts: &Facts) -> Result<T, StepError> {
-    serde_json::from_value(facts.0.clone()).map_err(|error| {
+    facts.read().map_err(|error| {
         let why = certwright_engine::text::escape(&error.to_string());
         StepError::new(ErrorClass::Invalid, format!("the facts in the journal cannot be read: {why}"))
             .remedy("use the version of certwright that started the run")

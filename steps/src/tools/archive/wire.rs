@@ -58,7 +58,7 @@ fn error(command: &Command, output: &Output) -> ArchiveError {
 
 fn failed(archive: String, interrupted: bool, command: &Command, output: &Output) -> ArchiveError {
     let evidence =
-        refused(ErrorClass::Refused, "", command, output).evidence.expect("refused gives evidence");
+        *refused(ErrorClass::Refused, "", command, output).evidence.expect("refused gives evidence");
     let full = evidence.last_lines.iter().find(|line| line.contains(super::error::DISK_FULL));
     let last = full.or(evidence.last_lines.last());
     let evidence_line = last.cloned().unwrap_or_else(|| cause(output));
