@@ -8,6 +8,7 @@ mod sshd;
 mod ssh_cases {
     //! The cases by what they are about.
     mod connection;
+    mod dial;
     mod files;
     mod lost;
     mod run;

@@ -13,6 +13,8 @@ mod exchange;
 
 mod files;
 
+pub mod dial;
+
 mod local;
 mod ssh;
 
@@ -27,6 +29,7 @@ pub use local::LocalHost;
 pub use ssh::{SshHost, SshOptions};
 
 use crate::plan::HostSpec;
+use dial::{Dial, Dialled};
 
 /// A machine we act on.
 #[async_trait]
@@ -39,6 +42,14 @@ pub trait Host: Send + Sync {
     /// A mutating command runs under the host's lock, one at a time, and its output goes to files on the host
     /// first, so that a lost line does not kill it half-way.
     async fn run(&self, command: &Command) -> Result<Output, HostError>;
+
+    /// Asks a port of the host, as the host itself sees it, for its certificate or its health.
+    ///
+    /// A port that serves nothing is an outcome, not an error. Unless a host knows a better way, `openssl s_client`
+    /// and `curl` ask on it.
+    async fn dial(&self, dial: &Dial) -> Result<Dialled, HostError> {
+        dial::on_host(self, dial, dial.within).await
+    }
 
     /// Reads a whole file of at most 1 MiB; None when nothing is there.
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError>;

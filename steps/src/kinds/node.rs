@@ -1,8 +1,9 @@
 //! What a kind must know of a node before it can look: where static pods are and how the runtime is asked.
 
+use certwright_engine::host::dial::{Dial, DialError, Served};
 use certwright_engine::host::{Command, Host, Output};
 use certwright_engine::plan::ErrorClass;
-use certwright_engine::step::{Context, StepError, host_error};
+use certwright_engine::step::{Context, Evidence, StepError, host_error};
 
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container, Crictl, Which};
@@ -80,6 +81,17 @@ impl<'a> Node<'a> {
 /// Runs a command on a host; a call without result becomes a step error with the evidence.
 pub(super) async fn run(host: &dyn Host, command: &Command) -> Result<Output, StepError> {
     host.run(command).await.map_err(|error| host_error(&error, Some(command)))
+}
+
+/// Asks a port of a host; a call without result becomes a step error that names the port.
+pub(super) async fn dial(host: &dyn Host, dial: &Dial) -> Result<Result<Served, DialError>, StepError> {
+    match host.dial(dial).await {
+        Ok(dialled) => Ok(dialled.outcome),
+        Err(error) => {
+            let evidence = Evidence { command: format!("dial {dial}"), status: None, last_lines: Vec::new() };
+            Err(StepError::from(error).evidence(evidence))
+        }
+    }
 }
 
 /// Seconds since 1970 by this machine's clock.

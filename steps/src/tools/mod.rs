@@ -17,10 +17,6 @@ pub mod kubectl;
 
 pub mod systemctl;
 
-pub mod curl;
-
-pub mod openssl;
-
 pub mod date;
 
 pub mod df;

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::dial::{self, Dial, Dialled};
 use super::exchange::Exchange;
 use super::stream::Nonce;
 use super::wrapper::{Job, NODE_BASE, PROGRAM, Place};
@@ -131,6 +132,11 @@ impl Host for LocalHost {
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
         self.perform(Job::Run(command)).await
+    }
+
+    async fn dial(&self, dial: &Dial) -> Result<Dialled, HostError> {
+        dial.check(&self.name)?;
+        Ok(dial::over_tcp(dial).await)
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {

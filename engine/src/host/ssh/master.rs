@@ -16,6 +16,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::forward::Forwards;
 use super::{SshOptions, classify, config};
 use crate::host::HostError;
 use crate::plan::HostSpec;
@@ -35,6 +36,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A connection that stands (or stood: a dead one is found out when it is used).
 pub(super) struct Master {
     session: Session,
+    /// The ports of the node that can be reached through it.
+    forwards: Forwards,
     process: Process,
 }
 
@@ -63,7 +66,10 @@ impl Master {
             .map_err(|error| not_reached(format!("cannot start ssh on this machine: {error}")))?;
         let socket = process.socket();
         match timeout_at(until, process.listening(&socket)).await {
-            Ok(true) => Ok(Self { session: Session::resume_mux(socket.into_boxed_path(), None), process }),
+            Ok(true) => {
+                let session = Session::resume_mux(socket.into_boxed_path(), None);
+                Ok(Self { session, forwards: Forwards::new(process.folder.path()), process })
+            }
             Ok(false) => {
                 let words = process.words.borrow().clone();
                 Err(classify::failed(&spec.name, &classify::Login::of(spec), &words))
@@ -84,6 +90,11 @@ impl Master {
     /// The way to open channels.
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The ports of the node that can be reached through it.
+    pub(super) fn forwards(&self) -> &Forwards {
+        &self.forwards
     }
 
     /// What ssh printed last, after giving it a moment to end; escaped.

@@ -9,6 +9,7 @@
 mod channel;
 mod classify;
 mod config;
+mod forward;
 mod master;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use super::dial::{Dial, Dialled};
 use super::exchange::Exchange;
 use super::stream::Nonce;
 use super::wrapper::Job;
@@ -143,6 +145,10 @@ impl Host for SshHost {
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
         self.perform(Job::Run(command)).await
+    }
+
+    async fn dial(&self, dial: &Dial) -> Result<Dialled, HostError> {
+        forward::dial(self, dial).await
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -1,13 +1,15 @@
 //! Which files a static pod reads, and which of them its ports serve: by the flags of its manifest.
 
+use certwright_engine::host::dial::{Dial, Endpoint};
+
 use crate::pki::Component;
 use crate::tools::manifest::StaticPod;
 
 /// A port of a component and the file whose certificate it should serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Port {
-    /// `ADDRESS:PORT` on the node.
-    pub(super) endpoint: String,
+    /// Where it listens on the node.
+    pub(super) endpoint: Endpoint,
     /// Path of the certificate.
     pub(super) file: String,
 }
@@ -34,7 +36,7 @@ pub(super) fn read_by(pod: &StaticPod) -> Vec<String> {
 ///
 /// The controller-manager and the scheduler serve certificates of their own making, so they have none.
 pub(super) fn ports(component: Component, pod: &StaticPod) -> Vec<Port> {
-    let port = |endpoint: Option<String>, file: Option<&str>| {
+    let port = |endpoint: Option<Endpoint>, file: Option<&str>| {
         Some(Port { endpoint: endpoint?, file: file?.to_owned() })
     };
     let found = match component {
@@ -51,27 +53,28 @@ pub(super) fn ports(component: Component, pod: &StaticPod) -> Vec<Port> {
     found.into_iter().flatten().collect()
 }
 
-/// The URLs that tell whether a component is ready, in the order in which they are tried: a later one is for
+/// The questions that tell whether a component is ready, in the order in which they are tried: a later one is for
 /// releases that do not know the earlier one (404).
-pub(super) fn health(component: Component, pod: &StaticPod) -> Vec<String> {
+pub(super) fn health(component: Component, pod: &StaticPod) -> Vec<Dial> {
     let secure =
         |port: u16| dial(pod.flag("bind-address").unwrap_or_default(), pod.secure_port().unwrap_or(port));
     match component {
         Component::Etcd => {
-            let at = dial_first(&pod.listen_metrics_urls()).unwrap_or_else(|| "127.0.0.1:2381".to_owned());
-            vec![format!("http://{at}/health")]
+            let at =
+                dial_first(&pod.listen_metrics_urls()).unwrap_or_else(|| Endpoint::new("127.0.0.1", 2381));
+            vec![Dial::http(at, "/health")]
         }
-        Component::KubeApiserver => vec![format!("https://{}/readyz", secure(6443))],
-        Component::KubeControllerManager => vec![format!("https://{}/healthz", secure(10257))],
+        Component::KubeApiserver => vec![Dial::https(secure(6443), "/readyz")],
+        Component::KubeControllerManager => vec![Dial::https(secure(10257), "/healthz")],
         Component::KubeScheduler => {
             let at = secure(10259);
-            vec![format!("https://{at}/readyz"), format!("https://{at}/healthz")]
+            vec![Dial::https(at.clone(), "/readyz"), Dial::https(at, "/healthz")]
         }
     }
 }
 
-/// `ADDRESS:PORT` to dial for a URL list: a loopback one where there is one.
-fn dial_first(urls: &[&str]) -> Option<String> {
+/// What to dial for a URL list: a loopback address where there is one.
+fn dial_first(urls: &[&str]) -> Option<Endpoint> {
     let parts = |url: &str| {
         let authority = url.split_once("://")?.1.split('/').next()?;
         let (host, port) = authority.rsplit_once(':')?;
@@ -82,12 +85,11 @@ fn dial_first(urls: &[&str]) -> Option<String> {
     Some(dial(host, *port))
 }
 
-/// `ADDRESS:PORT` on which something that listens on `host` answers locally.
-fn dial(host: &str, port: u16) -> String {
+/// Where something that listens on `host` answers locally.
+fn dial(host: &str, port: u16) -> Endpoint {
     match host {
-        "" | "0.0.0.0" | "::" | "[::]" => format!("127.0.0.1:{port}"),
-        host if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
-        host => format!("{host}:{port}"),
+        "" | "0.0.0.0" | "::" | "[::]" => Endpoint::new("127.0.0.1", port),
+        host => Endpoint::new(host, port),
     }
 }
 
@@ -137,7 +139,8 @@ mod tests {
             ("listen-client-urls", "https://10.77.0.11:2379,https://127.0.0.1:2379"),
             ("listen-peer-urls", "https://10.77.0.11:2380"),
         ]);
-        let endpoints: Vec<String> = ports(Component::Etcd, &pod).into_iter().map(|p| p.endpoint).collect();
+        let endpoints: Vec<String> =
+            ports(Component::Etcd, &pod).into_iter().map(|p| p.endpoint.to_string()).collect();
         assert_eq!(endpoints, ["127.0.0.1:2379", "10.77.0.11:2380"]);
     }
 
@@ -151,7 +154,7 @@ mod tests {
             ("[fd00::1]", "[fd00::1]:1"),
             ("10.0.0.1", "10.0.0.1:1"),
         ] {
-            assert_eq!(dial(host, 1), dialled);
+            assert_eq!(dial(host, 1).to_string(), dialled);
         }
     }
 }

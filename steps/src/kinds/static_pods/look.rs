@@ -1,15 +1,15 @@
 //! One look at a component: its container, the files it reads, what its ports serve, its health.
 
+use certwright_engine::host::dial::{Answer, Dial};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
 
 use super::files::{self, Port};
-use crate::kinds::node::{Node, run};
+use crate::kinds::node::{Node, dial};
 use crate::pki::{Certificate, Component, Digest};
 use crate::tools::crictl::{self, Container};
 use crate::tools::manifest::StaticPod;
 use crate::tools::survey::{self, FileFacts, FileKind};
-use crate::tools::{curl, openssl};
 
 /// A component of a node, as it is now.
 pub(crate) struct Look {
@@ -164,9 +164,8 @@ fn by_age(known: &Known, container: Option<&Container>) -> Option<State> {
 async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
     let name = known.component.name();
     for (port, expected) in &known.ports {
-        let output = run(node.host, &openssl::s_client_at(&port.endpoint)).await?;
-        match openssl::parse_served(&output) {
-            Ok(served) if served.fingerprint == *expected => {}
+        match dial(node.host, &Dial::certificate(port.endpoint.clone())).await? {
+            Ok(served) if served.chain.first().is_some_and(|leaf| Digest::of(leaf) == *expected) => {}
             Ok(_) => {
                 let (endpoint, file) = (&port.endpoint, &port.file);
                 return Ok(State::Stale(format!(
@@ -183,9 +182,8 @@ async fn health(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
     let name = known.component.name();
     let mut last = State::Fresh;
     for url in files::health(known.component, &known.pod) {
-        let output = run(node.host, &curl::health(&url)).await?;
-        let answer = match curl::parse_health(&output) {
-            Ok(answer) => answer,
+        let answer = match dial(node.host, &url).await? {
+            Ok(served) => served.answer.expect("a GET that went well has its answer"),
             Err(error) => return Ok(State::Coming(format!("{name} is not ready: {url}: {error}"))),
         };
         match judge(known.component, &known.pod, &answer) {
@@ -210,14 +208,15 @@ enum Health {
     Silent,
 }
 
-fn judge(component: Component, pod: &StaticPod, answer: &curl::Answer) -> Health {
+fn judge(component: Component, pod: &StaticPod, answer: &Answer) -> Health {
+    let is_ok = answer.code == 200;
     let ready = match component {
-        Component::Etcd => answer.is_etcd_healthy(),
+        Component::Etcd => is_ok && says_healthy(answer),
         // An API server without anonymous requests asks who we are, and no more can be learnt here.
         Component::KubeApiserver => {
-            answer.is_ok() || answer.code == 401 && pod.flag("anonymous-auth") == Some("false")
+            is_ok || answer.code == 401 && pod.flag("anonymous-auth") == Some("false")
         }
-        Component::KubeControllerManager | Component::KubeScheduler => answer.is_ok(),
+        Component::KubeControllerManager | Component::KubeScheduler => is_ok,
     };
     match (ready, answer.code) {
         (true, _) => Health::Ready,
@@ -226,8 +225,19 @@ fn judge(component: Component, pod: &StaticPod, answer: &curl::Answer) -> Health
     }
 }
 
+/// Whether etcd's `/health` says so: its body is `{"health":"true",...}`.
+fn says_healthy(answer: &Answer) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        health: String,
+    }
+    serde_json::from_slice::<Told>(answer.body.bytes()).is_ok_and(|told| told.health == "true")
+}
+
 #[cfg(test)]
 mod tests {
+    use certwright_engine::text::Untrusted;
+
     use super::*;
 
     #[test]
@@ -248,8 +258,22 @@ mod tests {
             (scheduler, &plain, 500, Health::NotReady),
             (scheduler, &plain, 200, Health::Ready),
         ] {
-            let answer = curl::Answer { code, body: String::new() };
+            let answer = Answer { code, body: Untrusted::default() };
             assert_eq!(judge(component, pod, &answer), expected, "{component:?} {code}");
+        }
+    }
+
+    #[test]
+    fn etcd_is_healthy_only_when_status_and_body_say_so() {
+        for (code, body, expected) in [
+            (200, r#"{"health":"true","reason":""}"#, Health::Ready),
+            (503, r#"{"health":"false","reason":"RAFT NO LEADER"}"#, Health::NotReady),
+            (200, r#"{"health":"false"}"#, Health::NotReady),
+            (503, r#"{"health":"true"}"#, Health::NotReady),
+            (200, "ok", Health::NotReady),
+        ] {
+            let answer = Answer { code, body: Untrusted::new(body.into()) };
+            assert_eq!(judge(Component::Etcd, &StaticPod::default(), &answer), expected, "{code} {body}");
         }
     }
 }

@@ -53,7 +53,7 @@ fn read(args: &[String]) -> Result<Request, Answer> {
         match word.as_str() {
             "-w" | "--write-out" => request.format = words.next().cloned(),
             "--cacert" => request.ca = words.next().cloned(),
-            "-m" | "--max-time" | "--connect-timeout" => drop(words.next()),
+            "-m" | "--max-time" | "--connect-timeout" | "--noproxy" => drop(words.next()),
             "--insecure" => request.insecure = true,
             "--silent" | "--show-error" => {}
             short if short.starts_with('-') && !short.starts_with("--") => {
