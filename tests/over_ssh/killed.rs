@@ -18,15 +18,17 @@ const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab 
 const RESUME: &str = "resume --output json";
 
 #[test]
-fn a_run_whose_every_process_is_killed_at_its_third_sync_still_ends_renewed_with_nothing_done_twice() {
+fn a_run_whose_every_process_is_killed_at_its_third_to_fifth_sync_still_ends_renewed_with_nothing_done_twice()
+{
     let cluster = Cluster::expired();
     let mut kills = 0;
-    while next(&cluster).is_some() && killed_at(&cluster, 3) {
+    // Two nodes' probes may be a sync each: a run killed at its third one again and again would never act.
+    while next(&cluster).is_some() && killed_at(&cluster, 3 + kills % 3) {
         kills += 1;
         assert!(kills < 500, "it makes no progress");
         settle(&cluster);
     }
-    assert!(kills >= 20, "the run is longer than {kills} kills");
+    assert!(kills >= 10, "the run is longer than {kills} kills");
     is_renewed(&cluster);
     println!("over ssh: one run, {kills} kill points, each followed by a resume");
 }
