@@ -36,6 +36,9 @@ mod openssl;
 #[path = "cli/rehearse.rs"]
 mod rehearse;
 
+#[path = "cli/trap.rs"]
+mod trap;
+
 #[path = "cli/interrupted.rs"]
 mod interrupted;
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -118,6 +119,30 @@ impl Cluster {
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         }
+    }
+
+    /// What somebody types on a node as root, over ssh and sudo; its standard output. Fails where it fails.
+    pub(crate) fn type_on(&self, node: &str, script: &str) -> String {
+        let at = self.nodes().iter().position(|name| name == node).expect("a node");
+        let mut ssh = Command::new("ssh")
+            .args(["-p", &self.machines[at].port().to_string(), "-o", "IdentitiesOnly=yes", "-i"])
+            .arg(self.machines[at].login_key())
+            .arg("-F")
+            .arg(self.path("ssh_config"))
+            .args([&format!("{}@127.0.0.1", User::Ops.name()), "sudo -n /bin/sh -s"])
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ssh starts");
+        let mut stdin = ssh.stdin.take().expect("a pipe");
+        stdin.write_all(script.as_bytes()).expect("ssh reads");
+        drop(stdin);
+        let output = ssh.wait_with_output().expect("ssh ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{node}: {script}\n{} {said}", output.status);
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Every file below `/etc/kubernetes` of every node, with its content.

@@ -34,11 +34,13 @@ pub enum FaultKind {
     Slow,
     /// A write fails: no space left on the device.
     DiskFull,
+    /// The kubelet's client certificate turns out to have expired.
+    KubeletExpired,
 }
 
 impl FaultKind {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DeadlineExceeded,
         Self::DeadlineExceededAfter,
         Self::DeadlineUnknown,
@@ -50,6 +52,7 @@ impl FaultKind {
         Self::DropAfter,
         Self::Slow,
         Self::DiskFull,
+        Self::KubeletExpired,
     ];
 
     /// Its name on the command line.
@@ -66,6 +69,7 @@ impl FaultKind {
             Self::DropAfter => "drop-after",
             Self::Slow => "slow",
             Self::DiskFull => "disk-full",
+            Self::KubeletExpired => "kubelet-expired",
         }
     }
 
@@ -97,6 +101,9 @@ impl FaultKind {
             }
             Self::Slow => ("SECONDS", "every command on the host takes SECONDS longer (default 5)"),
             Self::DiskFull => ("PATH", "the next write (below PATH) finds no space"),
+            Self::KubeletExpired => {
+                ("", "the kubelet runs, and its client certificate turns out to have expired a day ago")
+            }
         }
     }
 
@@ -216,7 +223,10 @@ impl Fault {
                 !argument.is_empty() && argument.bytes().all(|b| b.is_ascii_lowercase())
             }
             FaultKind::DiskFull => argument.starts_with('/'),
-            FaultKind::DeadlineUnknown | FaultKind::DeadlineUnknownAfter | FaultKind::RenewLies => false,
+            FaultKind::DeadlineUnknown
+            | FaultKind::DeadlineUnknownAfter
+            | FaultKind::RenewLies
+            | FaultKind::KubeletExpired => false,
         };
         let takes = if takes.is_empty() { "no argument" } else { takes };
         let refuse =
