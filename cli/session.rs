@@ -177,7 +177,8 @@ impl Session {
         runtime::block_on(time, async {
             let clock = match lab {
                 None => Clock::real(),
-                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?),
+                // The lab has not seen what the run waited for since the lab's last command.
+                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?.max(view.latest_ms)),
             };
             let hosts = match lab {
                 None => hosts::real(view.plan(), app.ssh_config.as_deref()),

@@ -51,5 +51,8 @@ mod killed;
 #[path = "cli/journal.rs"]
 mod journal;
 
+#[path = "cli/golden/mod.rs"]
+mod golden;
+
 #[path = "cli/unreachable.rs"]
 mod unreachable;

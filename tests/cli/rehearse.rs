@@ -93,6 +93,11 @@ fn a_failed_rehearsal_is_resumed_and_undone_on_its_kept_lab() {
         assert_eq!(certificate["restored"], certificate["certificate"] != "kubelet-client", "{certificate}");
     }
     assert!(openssl::check_nodes(&place.path("lab"), openssl::Expected::Expired) > 0);
+
+    let shown = place.run("show --events --output json").exits(0).json();
+    let walls =
+        shown[0]["records"].as_array().unwrap().iter().map(|record| record["wall_ms"].as_u64().unwrap());
+    assert!(walls.is_sorted(), "time goes back in a run that was taken up: {shown:?}");
 }
 
 #[test]
