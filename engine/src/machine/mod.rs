@@ -17,6 +17,8 @@ mod delay;
 
 mod run;
 
+mod asked;
+
 mod task_set;
 
 mod decide;
