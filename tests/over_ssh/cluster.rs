@@ -93,6 +93,17 @@ impl Cluster {
 
     /// Another program of the workstation, `before` and then `args`.
     pub(crate) fn under(&self, program: &Path, before: &[&str], args: &str) -> Command {
+        let mut command = self.plain(program, before, args);
+        command.arg("--ssh-config").arg(self.path("ssh_config"));
+        command
+    }
+
+    /// Runs certwright to its end, with no ssh_config named.
+    pub(crate) fn run_plain(&self, args: &str) -> Ran {
+        Ran::of(&mut self.plain(Path::new(env!("CARGO_BIN_EXE_certwright")), &[], args))
+    }
+
+    fn plain(&self, program: &Path, before: &[&str], args: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command
@@ -100,8 +111,6 @@ impl Cluster {
             .args(args.split_whitespace())
             .arg("--state-dir")
             .arg(self.path("state"))
-            .arg("--ssh-config")
-            .arg(self.path("ssh_config"))
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("CERTWRIGHT_LAB_DIR", self.path("lab"))
@@ -113,12 +122,7 @@ impl Cluster {
 
     /// Runs certwright to its end.
     pub(crate) fn run(&self, args: &str) -> Ran {
-        let output = self.command(args).output().expect("certwright starts");
-        Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        Ran::of(&mut self.command(args))
     }
 
     /// What somebody types on a node as root, over ssh and sudo; its standard output. Fails where it fails.
@@ -187,6 +191,15 @@ impl Cluster {
 }
 
 impl Ran {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("certwright starts");
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
     /// The whole of it, for a failing assertion.
     pub(crate) fn whole(&self) -> String {
         format!("exit {:?}\n{}\n{}", self.code, self.stdout, self.stderr)

@@ -1,4 +1,4 @@
-//! Writes the journals of the present format, by rehearsals on one node. For formats that no released certwright writes.
+//! Writes the journals of the present format, by rehearsals on one node and a run on this machine. For formats that no released certwright writes.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -24,6 +24,20 @@ address = "192.0.2.1"
 groups = ["control-plane"]
 "#;
 
+const TOUCHES: &str = r#"version = 1
+name = "touches"
+
+[[stage]]
+id = "files"
+on = "workstation"
+
+[[stage.step]]
+id = "touch"
+kind = "command"
+with.argv = ["touch", "MADE"]
+with.creates = "MADE"
+"#;
+
 const REHEARSE: &str = "rehearse --inventory inventory.toml --lab lab";
 
 #[test]
@@ -44,6 +58,7 @@ fn write_the_journals_of_this_format() {
     everything();
     abandoned();
     unchanged();
+    real();
     kept(FORMAT).iter().for_each(super::Kept::check);
 }
 
@@ -81,6 +96,16 @@ fn unchanged() {
     fs::remove_dir_all(place.path("home/.local")).expect("the first run");
     drop(place.run(REHEARSE).exits(0));
     keep(&place, "unchanged");
+}
+
+/// No rehearsal: one task on this machine, with an ssh_config named.
+fn real() {
+    let place = place();
+    let made = place.path("made");
+    place.write("plan.toml", TOUCHES.replace("MADE", made.to_str().expect("UTF-8"))).write("ssh_config", "");
+    let options = "--inventory inventory.toml --ssh-config ssh_config --limit workstation --yes=prod-1";
+    drop(place.run(&format!("run plan.toml {options}")).exits(0));
+    keep(&place, "real");
 }
 
 /// A resume that is asked to stop, and then to cancel what is under way.
