@@ -18,7 +18,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, help_heading = COMMON, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// An ssh_config that is read before your own
+    /// An ssh_config that is read before your own; a run keeps it
     #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
 

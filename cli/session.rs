@@ -3,7 +3,7 @@
 //! Invariant: the cluster's lock is held from before the first look until the end, and the view shown is the
 //! fold of the very records that are durable.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
@@ -22,10 +22,19 @@ use crate::signals::Stops;
 use crate::terminal::out;
 use crate::verbs::App;
 use crate::view::RunView;
-use crate::{hosts, json, place, when};
+use crate::{hosts, json, place, source, when};
 
 /// Tasks in flight at most.
 const IN_FLIGHT: usize = 256;
+
+/// Where the hosts of a new run are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ground<'a> {
+    /// Real ones, reached with this ssh_config before the operator's own.
+    Real { ssh_config: Option<&'a Path> },
+    /// Those of the lab in this folder.
+    Lab(&'a Path),
+}
 
 /// A run that is about to begin: its cluster is ours, its journal does not exist yet.
 pub(crate) struct Begin {
@@ -37,10 +46,13 @@ pub(crate) struct Begin {
 
 impl Begin {
     /// Takes the cluster for a new run.
-    pub(crate) fn new(state: &StateDir, plan: Plan, lab: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn new(state: &StateDir, plan: Plan, ground: Ground<'_>) -> Result<Self, Failure> {
         let chance = || getrandom::u64().map_err(|error| Failure::system("ask for randomness", &error));
         let run = RunId::new(Clock::system_wall_ms(), chance()?);
-        let lab = lab.map(|lab| lab.display().to_string());
+        let (lab, ssh_config) = match ground {
+            Ground::Lab(folder) => (Some(folder.display().to_string()), None),
+            Ground::Real { ssh_config } => (None, ssh_config.map(text).transpose()?),
+        };
         let lock = state.lock_cluster(&lock_name(&plan, lab.as_deref()), &run)?;
         let header = Header {
             format: FORMAT,
@@ -49,6 +61,7 @@ impl Begin {
             seed: chance()?,
             operator: place::operator(),
             lab,
+            ssh_config,
             plan,
         };
         Ok(Self { state: state.clone(), header, run, lock })
@@ -63,6 +76,14 @@ impl Begin {
     pub(crate) fn plan(&self) -> &Plan {
         &self.header.plan
     }
+}
+
+/// A path as the journal holds it.
+fn text(path: &Path) -> Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        let message = format!("the path `{}` is not UTF-8, so no run can keep it", path.display());
+        Failure::new(Exit::Refused, "system", message)
+    })
 }
 
 /// A rehearsal does not hold the real cluster: it has a lock of its own, named after its lab.
@@ -153,6 +174,23 @@ impl Session {
             .hint(format!("`certwright{} abandon {run}` gives the run up", app.next().options)))
     }
 
+    /// The ssh_config of this process: the one named now, else the one the run began with, which must still be fit.
+    pub(crate) fn ssh_config(&self, app: &App) -> Result<Option<PathBuf>, Failure> {
+        let Some(stored) = self.view.header.ssh_config.as_ref().filter(|_| app.ssh_config.is_none()) else {
+            return Ok(app.ssh_config.clone());
+        };
+        match source::file(Path::new(stored)) {
+            Ok(_) => Ok(Some(stored.into())),
+            Err(error) => {
+                let failure = Failure { exit: Exit::Refused, ..error.into() };
+                Err(failure.hint(format!(
+                    "run `{}` began with this ssh_config; --ssh-config FILE names another one",
+                    self.view.header.run
+                )))
+            }
+        }
+    }
+
     /// Drives the run on its own hosts to its end, and reports.
     pub(crate) fn drive(self, app: &App, first: Input, stops: Stops) -> Result<Exit, Failure> {
         let lab = self.lab(app)?;
@@ -169,6 +207,7 @@ impl Session {
         stops: Stops,
         lab: Option<&Lab>,
     ) -> Result<RunView, Failure> {
+        let ssh_config = self.ssh_config(app)?;
         let Self { machine, journal, view, cut, _cluster, .. } = self;
         if app.format == Format::Human {
             out(&opening(&view, cut.as_ref()));
@@ -177,10 +216,11 @@ impl Session {
         runtime::block_on(time, async {
             let clock = match lab {
                 None => Clock::real(),
-                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?),
+                // The lab has not seen what the run waited for since the lab's last command.
+                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?.max(view.latest_ms)),
             };
             let hosts = match lab {
-                None => hosts::real(view.plan(), app.ssh_config.as_deref()),
+                None => hosts::real(view.plan(), ssh_config.as_deref()),
                 Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
             };
             let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };

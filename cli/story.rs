@@ -97,6 +97,7 @@ impl Story {
             seed: 7,
             operator: "ops@ws".into(),
             lab: None,
+            ssh_config: None,
             plan: plan(),
         };
         let mut story = Self { records: Vec::new(), wall_ms: START_MS };

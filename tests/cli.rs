@@ -36,6 +36,9 @@ mod openssl;
 #[path = "cli/rehearse.rs"]
 mod rehearse;
 
+#[path = "cli/trap.rs"]
+mod trap;
+
 #[path = "cli/interrupted.rs"]
 mod interrupted;
 
@@ -47,6 +50,9 @@ mod killed;
 
 #[path = "cli/journal.rs"]
 mod journal;
+
+#[path = "cli/golden/mod.rs"]
+mod golden;
 
 #[path = "cli/unreachable.rs"]
 mod unreachable;

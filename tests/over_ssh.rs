@@ -22,5 +22,11 @@ mod renewal;
 #[path = "over_ssh/refused.rs"]
 mod refused;
 
+#[path = "over_ssh/config.rs"]
+mod config;
+
+#[path = "over_ssh/trap.rs"]
+mod trap;
+
 #[path = "over_ssh/killed.rs"]
 mod killed;

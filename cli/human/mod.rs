@@ -33,7 +33,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
         Some(mistakes) => mistakes.text.clone(),
         None => format!("error: {}\n", failure.message),
     };
-    for hint in &failure.hints {
+    for hint in failure.hints.iter().flat_map(|hint| hint.lines()) {
         let _infallible = writeln!(out, "  {hint}");
     }
     out

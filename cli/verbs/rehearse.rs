@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
 use crate::human::table::{Cell, table};
-use crate::session::{Begin, Session, is_lab, lab_wall_ms};
+use crate::session::{Begin, Ground, Session, is_lab, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::{Terminal, out};
 use crate::view::RunView;
@@ -66,7 +66,7 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         out(&human::left_out::warning(&plan, app.terminal));
     }
     let stops = signals::listen()?;
-    let begin = Begin::new(&place.state, plan, Some(&place.lab))?;
+    let begin = Begin::new(&place.state, plan, Ground::Lab(&place.lab))?;
     let view =
         Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, stops, Some(&lab))?;
     let fired = lab.faults_fired()?.split_off(before);

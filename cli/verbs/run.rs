@@ -9,7 +9,7 @@ use crate::confirm::{confirm, refuse_other};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::preview::{Preview, preview};
-use crate::session::{Begin, Session};
+use crate::session::{Begin, Ground, Session};
 use crate::terminal::out;
 use crate::{beside, hosts, human, json, runtime, signals};
 
@@ -19,7 +19,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     refuse_other(&plan.cluster.name, args.yes.as_deref())?;
     let state = app.state()?;
     let mut stops = signals::listen()?;
-    let begin = Begin::new(&state, plan, None)?;
+    let begin = Begin::new(&state, plan, Ground::Real { ssh_config: app.ssh_config.as_deref() })?;
     let plan = begin.plan();
     beside::refuse_unfinished(app, &state, &plan.cluster.name)?;
     let seen: Preview = runtime::block_on_real(async {

@@ -13,7 +13,7 @@ use crate::human::report;
 use crate::pick::{Default, pick};
 use crate::terminal::{Tone, out};
 use crate::view::RunView;
-use crate::{json, when};
+use crate::{human, json, when};
 
 /// A journal read to its end.
 struct Read {
@@ -96,6 +96,9 @@ fn heading(app: &App, read: &Read, running: bool) -> String {
     ];
     if let Some(lab) = &header.lab {
         lines.push(format!("lab       {lab} (a rehearsal: no real host, virtual time)"));
+    }
+    if let Some(config) = &header.ssh_config {
+        lines.push(format!("ssh       {} is read before your own ssh_config", human::word(config)));
     }
     if running {
         lines.push("state     a process is at work on it now".to_owned());

@@ -31,6 +31,7 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     beside::refuse_below_newer(app, &state, &run, session.view())?;
     refuse_other(&session.view().plan().cluster.name, args.yes.as_deref())?;
     session.lab(app).map(drop)?;
+    session.ssh_config(app).map(drop)?;
     if app.format == Format::Human {
         out(&intent(session.view()));
     }

@@ -105,7 +105,12 @@ pub(crate) fn empty_plan() -> Plan {
 
 pub(crate) fn start(state: &StateDir, plan: Plan) -> (Journal, Record) {
     let (tool, run, operator) = ("bench".into(), run_id().to_string(), "o@w".into());
-    state.create(Header { format: FORMAT, tool, run, seed: 1, operator, lab: None, plan }, NOW).unwrap()
+    state
+        .create(
+            Header { format: FORMAT, tool, run, seed: 1, operator, lab: None, ssh_config: None, plan },
+            NOW,
+        )
+        .unwrap()
 }
 
 pub(crate) fn run_id() -> RunId {

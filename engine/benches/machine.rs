@@ -81,6 +81,7 @@ fn first_record(plan: Plan) -> Record {
         seed: 1,
         operator: "bench@bench".to_owned(),
         lab: None,
+        ssh_config: None,
         plan,
     };
     let body = Event::RunStarted { header: Box::new(header) };

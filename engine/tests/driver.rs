@@ -18,8 +18,20 @@ mod world;
 #[path = "driver/life.rs"]
 mod life;
 
+#[path = "driver/timed.rs"]
+mod timed;
+
+#[path = "driver/ran.rs"]
+mod ran;
+
 #[path = "driver/simulation.rs"]
 mod simulation;
 
-#[path = "driver/rules.rs"]
-mod rules;
+#[path = "driver/time_limits.rs"]
+mod time_limits;
+
+#[path = "driver/endings.rs"]
+mod endings;
+
+#[path = "driver/misfits.rs"]
+mod misfits;

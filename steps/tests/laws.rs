@@ -25,6 +25,9 @@ mod order;
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 
+#[path = "laws/trap.rs"]
+mod trap;
+
 #[path = "laws/witness.rs"]
 mod witness;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 /// else for itself.
 const MASKS: &[(&str, &str)] = &[
     ("99999999-999999-aaaa", "RUN"),
+    ("9999-99-99T99:99:99Z", "INSTANT"),
     ("9999-99-99 99:99:99", "DATE TIME"),
     ("9999-99-99 99:99", "DATE"),
     ("99:99:99", "TIME"),

@@ -93,6 +93,11 @@ fn a_failed_rehearsal_is_resumed_and_undone_on_its_kept_lab() {
         assert_eq!(certificate["restored"], certificate["certificate"] != "kubelet-client", "{certificate}");
     }
     assert!(openssl::check_nodes(&place.path("lab"), openssl::Expected::Expired) > 0);
+
+    let shown = place.run("show --events --output json").exits(0).json();
+    let walls =
+        shown[0]["records"].as_array().unwrap().iter().map(|record| record["wall_ms"].as_u64().unwrap());
+    assert!(walls.is_sorted(), "time goes back in a run that was taken up: {shown:?}");
 }
 
 #[test]
@@ -121,7 +126,7 @@ fn a_fault_that_does_not_exist_is_refused_before_a_lab_is_made() {
     place.run("rehearse --lab lab --fault meteor@cp-1").is(&expect![[r#"
         exit 2
         --- stderr
-        error: there is no fault `meteor`; there are deadline-exceeded, deadline-exceeded-after, deadline-unknown, deadline-unknown-after, renew-dies, renew-lies, container-stays-down, drop-before, drop-after, slow, disk-full
+        error: there is no fault `meteor`; there are deadline-exceeded, deadline-exceeded-after, deadline-unknown, deadline-unknown-after, renew-dies, renew-lies, container-stays-down, drop-before, drop-after, slow, disk-full, kubelet-expired
           `certwright rehearse --fault help` lists what can go wrong
     "#]]);
     assert!(place.tree("lab").is_empty());
@@ -179,6 +184,7 @@ fn what_can_go_wrong_is_listed_for_people_and_for_programs() {
           drop-after[=PROGRAM]@HOST                  the connection is lost after a changing command took effect (rehearsals only)
           slow[=SECONDS]@HOST                        every command on the host takes SECONDS longer (default 5)
           disk-full[=PATH]@HOST                      the next write (below PATH) finds no space
+          kubelet-expired@HOST                       the kubelet runs, and its client certificate turns out to have expired a day ago
 
         A fault waits for the first command it is for and happens once, with *TIMES that often. HOST is a node's name
         or `workstation`.

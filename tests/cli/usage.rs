@@ -33,7 +33,7 @@ fn help_lists_the_verbs_and_the_exit_codes() {
         Common options:
               --state-dir <DIR>    Where runs are kept [default: $XDG_STATE_HOME/certwright, else
                                    ~/.local/state/certwright]
-              --ssh-config <FILE>  An ssh_config that is read before your own
+              --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
                                    errors included [default: human] [possible values: human, json]
 
@@ -84,7 +84,7 @@ fn the_help_of_run_says_how_to_confirm() {
         Common options:
               --state-dir <DIR>    Where runs are kept [default: $XDG_STATE_HOME/certwright, else
                                    ~/.local/state/certwright]
-              --ssh-config <FILE>  An ssh_config that is read before your own
+              --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
                                    errors included [default: human] [possible values: human, json]
     "#]]);
@@ -117,7 +117,7 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
         Common options:
               --state-dir <DIR>    Where runs are kept [default: $XDG_STATE_HOME/certwright, else
                                    ~/.local/state/certwright]
-              --ssh-config <FILE>  An ssh_config that is read before your own
+              --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
                                    errors included [default: human] [possible values: human, json]
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -92,6 +93,17 @@ impl Cluster {
 
     /// Another program of the workstation, `before` and then `args`.
     pub(crate) fn under(&self, program: &Path, before: &[&str], args: &str) -> Command {
+        let mut command = self.plain(program, before, args);
+        command.arg("--ssh-config").arg(self.path("ssh_config"));
+        command
+    }
+
+    /// Runs certwright to its end, with no ssh_config named.
+    pub(crate) fn run_plain(&self, args: &str) -> Ran {
+        Ran::of(&mut self.plain(Path::new(env!("CARGO_BIN_EXE_certwright")), &[], args))
+    }
+
+    fn plain(&self, program: &Path, before: &[&str], args: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command
@@ -99,8 +111,6 @@ impl Cluster {
             .args(args.split_whitespace())
             .arg("--state-dir")
             .arg(self.path("state"))
-            .arg("--ssh-config")
-            .arg(self.path("ssh_config"))
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("CERTWRIGHT_LAB_DIR", self.path("lab"))
@@ -112,12 +122,31 @@ impl Cluster {
 
     /// Runs certwright to its end.
     pub(crate) fn run(&self, args: &str) -> Ran {
-        let output = self.command(args).output().expect("certwright starts");
-        Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        Ran::of(&mut self.command(args))
+    }
+
+    /// What somebody types on a node as root, over ssh and sudo; its standard output. Fails where it fails.
+    pub(crate) fn type_on(&self, node: &str, script: &str) -> String {
+        let at = self.nodes().iter().position(|name| name == node).expect("a node");
+        let mut ssh = Command::new("ssh")
+            .args(["-p", &self.machines[at].port().to_string(), "-o", "IdentitiesOnly=yes", "-i"])
+            .arg(self.machines[at].login_key())
+            .arg("-F")
+            .arg(self.path("ssh_config"))
+            .args([&format!("{}@127.0.0.1", User::Ops.name()), "sudo -n /bin/sh -s"])
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ssh starts");
+        let mut stdin = ssh.stdin.take().expect("a pipe");
+        stdin.write_all(script.as_bytes()).expect("ssh reads");
+        drop(stdin);
+        let output = ssh.wait_with_output().expect("ssh ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{node}: {script}\n{} {said}", output.status);
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Every file below `/etc/kubernetes` of every node, with its content.
@@ -162,6 +191,15 @@ impl Cluster {
 }
 
 impl Ran {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("certwright starts");
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
     /// The whole of it, for a failing assertion.
     pub(crate) fn whole(&self) -> String {
         format!("exit {:?}\n{}\n{}", self.code, self.stdout, self.stderr)

@@ -187,6 +187,10 @@ pub struct Header {
     /// Where its hosts are: None for real hosts, the folder of the lab for a rehearsal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lab: Option<String>,
+    /// Absolute path of the ssh_config that was named for it, to be read before the operator's own; None when none
+    /// was. Another one may be named for a later process of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_config: Option<String>,
     /// The resolved plan.
     pub plan: Plan,
 }

@@ -19,6 +19,8 @@ mod delay;
 
 mod run;
 
+mod asked;
+
 mod task_set;
 
 mod decide;

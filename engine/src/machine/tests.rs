@@ -113,6 +113,7 @@ fn started(plan: Plan) -> Record {
         seed: 1,
         operator: "me@here".into(),
         lab: None,
+        ssh_config: None,
         plan,
     };
     let body = Event::RunStarted { header: Box::new(header) };

@@ -89,6 +89,7 @@ pub(crate) fn header(plan: &Plan) -> Header {
         seed: 3,
         operator: "ops@desk".into(),
         lab: None,
+        ssh_config: None,
         plan: plan.clone(),
     }
 }

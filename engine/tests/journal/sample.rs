@@ -31,7 +31,7 @@ pub(crate) fn header(run: &str) -> Header {
         tasks: vec![],
     };
     let (tool, operator) = ("0.1.0".into(), "ops@desk".into());
-    Header { format: FORMAT, tool, run: run.into(), seed: 7, operator, lab: None, plan }
+    Header { format: FORMAT, tool, run: run.into(), seed: 7, operator, lab: None, ssh_config: None, plan }
 }
 
 /// A batch of `count` records of several shapes, texts and sizes that continues `(seq, batch)`.

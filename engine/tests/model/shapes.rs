@@ -79,6 +79,7 @@ impl Case {
             seed: 1,
             operator: "model@model".into(),
             lab: None,
+            ssh_config: None,
             plan,
         };
         let body = Event::RunStarted { header: Box::new(header) };

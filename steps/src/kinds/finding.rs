@@ -8,7 +8,7 @@ use certwright_engine::step::{Evidence, StepError};
 pub(super) struct Finding {
     /// One line that names the object and what is wrong with it; escaped.
     pub(super) what: String,
-    /// What the operator should do.
+    /// What the operator should do: one line, and where commands help these after it, a line each.
     pub(super) remedy: String,
 }
 
@@ -16,6 +16,11 @@ impl Finding {
     /// Says what is wrong and what mends it.
     pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { what: what.into(), remedy: remedy.into() }
+    }
+
+    /// All of it in one line, but for commands.
+    fn line(&self) -> String {
+        format!("{}: {}", self.what, self.remedy.lines().next().unwrap_or_default())
     }
 
     /// True when it says that openssl is missing.
@@ -26,7 +31,8 @@ impl Finding {
 
 /// The error that reports findings, all at once: no retry mends them.
 ///
-/// Its message counts them and states the first; its evidence has them all, each with its remedy.
+/// Its message counts them and states the first, whose remedy is its own; its evidence has them all, each with its
+/// remedy but for commands.
 ///
 /// # Panics
 /// When there is none, a bug.
@@ -36,7 +42,7 @@ pub(super) fn invalid(host: &str, findings: &[Finding]) -> StepError {
         1 => format!("{host}: {}", first.what),
         n => format!("{host}: {n} findings, the first: {}", first.what),
     };
-    let lines = findings.iter().map(|finding| format!("{}: {}", finding.what, finding.remedy)).collect();
+    let lines = findings.iter().map(Finding::line).collect();
     StepError::new(ErrorClass::Invalid, message).remedy(first.remedy.clone()).evidence(Evidence {
         command: "certwright's own checks".to_owned(),
         status: None,

@@ -13,11 +13,10 @@ use super::candidate::span;
 use super::facts::CertificateFacts;
 use super::fields::unchecked;
 use super::holdings::CertificatesFacts;
+use super::kubelet::{CONF, Client, first};
 use super::node::now;
-use crate::pki::kubeconfig::Source;
-use crate::pki::{Certificate, Kubeconfig};
 use crate::tools::output::plural;
-use crate::tools::survey::{self, FileFacts, KeyFacts, KubeconfigText};
+use crate::tools::survey::{self, FileFacts, KeyFacts};
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -39,8 +38,6 @@ pub(super) const KIND: Kind = Kind {
     build: |with| Box::new(KubeletCertificates { before: with.duration("before") }),
 };
 
-const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
-const CLIENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 /// Only with serverTLSBootstrap.
 const SERVER: &str = "/var/lib/kubelet/pki/kubelet-server-current.pem";
 
@@ -79,53 +76,18 @@ impl KubeletCertificates {
     }
 }
 
-/// The certificate of a kubelet file: the first of a chain, or the one a kubeconfig embeds.
-fn first(file: &FileFacts) -> Result<Certificate, String> {
-    if !file.exists() || file.kubeconfig.is_some() {
-        return file.certificate().map_err(|error| error.to_string());
-    }
-    let chain = Certificate::all_from_pem(&file.certificates).map_err(|error| error.to_string())?;
-    chain.into_iter().next().ok_or_else(|| "holds no certificate".to_owned())
-}
-
-/// The file in which kubelet.conf keeps its client certificate; None where it embeds it.
-fn client_file(conf: &FileFacts) -> Result<Option<String>, String> {
-    let text = match &conf.kubeconfig {
-        Some(KubeconfigText::Redacted(text)) => text,
-        Some(KubeconfigText::Opaque) => return Err("is a kubeconfig in a form that is not read".to_owned()),
-        None if conf.exists() => return Err("is not a kubeconfig".to_owned()),
-        None => return Err("is missing".to_owned()),
-    };
-    let kubeconfig = Kubeconfig::parse(text).map_err(|error| error.to_string())?;
-    let (_, user) = kubeconfig.current().map_err(|error| error.to_string())?;
-    match &user.entry.client_certificate {
-        Some(Source::File(path)) => Ok(Some(path.clone())),
-        Some(Source::Data(_)) => Ok(None),
-        None => Err("has no client certificate".to_owned()),
-    }
-}
-
 #[async_trait]
 impl Step for KubeletCertificates {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
-        let paths = [KUBELET_CONF, CLIENT, SERVER].map(str::to_owned);
-        let mut files = survey::survey(cx.host.as_ref(), &paths).await?;
-        let (server, client, conf) = (files.pop(), files.pop(), files.pop());
-        let (Some(conf), Some(client), Some(server)) = (conf, client, server) else {
-            panic!("a survey has an answer for every path");
-        };
-        let client = match client_file(&conf) {
+        let client = match Client::look(cx.host.as_ref()).await?.file {
+            Ok(client) => client,
             Err(why) => return Err(broken(cx, &why)),
-            Ok(None) => conf,
-            Ok(Some(path)) if path == CLIENT => client,
-            Ok(Some(path)) => {
-                let found = survey::survey(cx.host.as_ref(), &[path]).await?;
-                found.into_iter().next().expect("a survey has an answer for every path")
-            }
         };
+        let server = survey::survey(cx.host.as_ref(), &[SERVER.to_owned()]).await?;
+        let server = server.first().expect("a survey has an answer for every path");
         let mut facts = CertificatesFacts { certificates: Vec::new() };
         let mut wrong = Vec::new();
-        let serving = server.exists().then_some(("kubelet-server", &server));
+        let serving = server.exists().then_some(("kubelet-server", server));
         for (name, file) in [("kubelet-client", &client)].into_iter().chain(serving) {
             let (seen, trouble) = self.judge(name, file, now(cx));
             facts.certificates.extend(seen);
@@ -151,7 +113,7 @@ fn valid(count: usize, left: i64) -> String {
 }
 
 fn broken(cx: &Context, why: &str) -> StepError {
-    StepError::new(ErrorClass::Invalid, format!("{}: {KUBELET_CONF} {why}", cx.host.name()))
+    StepError::new(ErrorClass::Invalid, format!("{}: {CONF} {why}", cx.host.name()))
         .remedy("make it again on that node: kubeadm init phase kubeconfig kubelet")
 }
 

@@ -14,6 +14,8 @@ mod facts;
 
 mod holdings;
 
+mod kubelet;
+
 mod archives;
 
 mod static_pods;

@@ -2,7 +2,8 @@
 //!
 //! Satisfied when each container started after the newest file it reads was written, its ports serve that file
 //! (the port alone is not enough: newer servers reload by themselves, the controller-manager and the scheduler
-//! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container.
+//! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container. Nothing is
+//! stopped, nor begun, under a kubelet that would not bring it back.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::read_facts;
 use super::fields::{COMPONENTS, unchecked};
-use super::node::Node;
+use super::kubelet;
+use super::node::{Node, now};
 use super::static_pods::{Look, Proof, Restart, State, look};
 use crate::pki::Component;
 
@@ -106,6 +108,10 @@ impl Step for RestartStaticPods {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let looks = look(&node, &self.components, None).await?;
+        let stale = looks.iter().find(|look| matches!(look.state, State::Stale(_)));
+        if let Some(first) = stale {
+            kubelet::brings_back(&node, first.component.name(), now(cx)).await?;
+        }
         let facts = self.facts(&node, &looks);
         let reasons: Vec<&str> = facts.components.iter().filter_map(|c| c.reason.as_deref()).collect();
         let probe = if reasons.is_empty() {

@@ -25,7 +25,7 @@ pub(super) const KUBELET_CURRENT: &str = "/var/lib/kubelet/pki/kubelet-client-cu
 const ADMIN_ADDRESS: &str = "10.200.255.1";
 
 /// The dates of certificates in this state.
-fn dates(validity: Validity, now: u64) -> Dates {
+pub(super) fn dates(validity: Validity, now: u64) -> Dates {
     let now = (now / 1000).cast_signed();
     let from = match validity {
         Validity::Expired => now - YEAR - DAY,
@@ -175,7 +175,7 @@ impl<'a> Build<'a> {
         let spec = self.spec();
         let now = self.now();
         let dates = dates(node.kubelet.unwrap_or(spec.kubelet), now);
-        let who = subjects::of_kubelet(node);
+        let who = subjects::of_kubelet(&node.name);
         let client = self.leaf(Authority::Ca, &who, dates)?;
         let name = kubelet_file_name(dates.from + EARLY);
         let pem = format!("{}{}", client.certificate, client.key);

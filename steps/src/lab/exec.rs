@@ -175,6 +175,10 @@ pub(super) fn line(argv: &[String]) -> String {
 pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(Answer, Deed), LabError> {
     let mut shell = Shell { world: World { state, files }, call, deed: Deed::Nothing };
     let slow = shell.fault(FaultKind::Slow, |_| true);
+    if shell.on_node() && shell.fault(FaultKind::KubeletExpired, |_| true).is_some() {
+        let now = shell.now();
+        shell.change().expire_kubelet(call.host, now)?;
+    }
     let mut answer = programs::run(&mut shell)?;
     if let Some(fault) = slow {
         let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);

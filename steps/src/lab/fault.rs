@@ -3,119 +3,18 @@
 //! A fault waits in the lab's state until the command it is for comes by, happens once (or TIMES), and is recorded as
 //! fired: a rehearsal whose fault was never reached has proved nothing. A slow node stays slow.
 
+mod kind;
+
+mod armed;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultKind {
-    /// A command reports DeadlineExceeded and has done nothing.
-    DeadlineExceeded,
-    /// A command reports DeadlineExceeded, and what it was to do happens.
-    DeadlineExceededAfter,
-    /// The other spelling of `crictl stop`: `code = Unknown desc = ... context deadline exceeded`; nothing is done.
-    DeadlineUnknown,
-    /// That spelling, and the container ends.
-    DeadlineUnknownAfter,
-    /// `kubeadm certs renew all` ends half-way with exit status 1.
-    RenewDies,
-    /// `kubeadm certs renew all` says that it renewed everything and changes nothing.
-    RenewLies,
-    /// The next container that is stopped does not come back by itself.
-    ContainerStaysDown,
-    /// The connection is lost before a changing command starts.
-    DropBefore,
-    /// The connection is lost after a changing command took effect.
-    DropAfter,
-    /// Every command takes longer.
-    Slow,
-    /// A write fails: no space left on the device.
-    DiskFull,
-}
-
-impl FaultKind {
-    /// All of them, in the order of the help.
-    pub const ALL: [Self; 11] = [
-        Self::DeadlineExceeded,
-        Self::DeadlineExceededAfter,
-        Self::DeadlineUnknown,
-        Self::DeadlineUnknownAfter,
-        Self::RenewDies,
-        Self::RenewLies,
-        Self::ContainerStaysDown,
-        Self::DropBefore,
-        Self::DropAfter,
-        Self::Slow,
-        Self::DiskFull,
-    ];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DeadlineExceeded => "deadline-exceeded",
-            Self::DeadlineExceededAfter => "deadline-exceeded-after",
-            Self::DeadlineUnknown => "deadline-unknown",
-            Self::DeadlineUnknownAfter => "deadline-unknown-after",
-            Self::RenewDies => "renew-dies",
-            Self::RenewLies => "renew-lies",
-            Self::ContainerStaysDown => "container-stays-down",
-            Self::DropBefore => "drop-before",
-            Self::DropAfter => "drop-after",
-            Self::Slow => "slow",
-            Self::DiskFull => "disk-full",
-        }
-    }
-
-    /// What its argument is, and what it does: two columns of the help.
-    pub fn help(self) -> (&'static str, &'static str) {
-        match self {
-            Self::DeadlineExceeded => {
-                ("stop|renew", "crictl stop (or kubeadm renew) reports DeadlineExceeded and does nothing")
-            }
-            Self::DeadlineExceededAfter => {
-                ("stop|renew", "the same, but what was asked for happens all the same")
-            }
-            Self::DeadlineUnknown => {
-                ("", "crictl stop fails with `code = Unknown ... context deadline exceeded`")
-            }
-            Self::DeadlineUnknownAfter => ("", "the same, but the container ends"),
-            Self::RenewDies => {
-                ("COUNT", "kubeadm renew ends with status 1 after COUNT certificates (default 5)")
-            }
-            Self::RenewLies => ("", "kubeadm renew reports success and changes nothing"),
-            Self::ContainerStaysDown => {
-                ("COMPONENT", "a stopped container stays down until its sandbox or the kubelet is restarted")
-            }
-            Self::DropBefore => {
-                ("PROGRAM", "the connection is lost before a changing command starts (rehearsals only)")
-            }
-            Self::DropAfter => {
-                ("PROGRAM", "the connection is lost after a changing command took effect (rehearsals only)")
-            }
-            Self::Slow => ("SECONDS", "every command on the host takes SECONDS longer (default 5)"),
-            Self::DiskFull => ("PATH", "the next write (below PATH) finds no space"),
-        }
-    }
-
-    /// Whether it goes on for ever instead of happening once.
-    fn lasts(self) -> bool {
-        self == Self::Slow
-    }
-}
-
-/// The list of faults for `--fault help`.
-pub fn help() -> String {
-    let line = |kind: FaultKind| {
-        let (argument, what) = kind.help();
-        let argument = if argument.is_empty() { String::new() } else { format!("[={argument}]") };
-        format!("  {:<40}{what}\n", format!("{}{argument}@HOST", kind.name()))
-    };
-    let lines: Vec<String> = FaultKind::ALL.into_iter().map(line).collect();
-    format!("NAME[=ARG]@HOST[*TIMES]\n{}", lines.concat())
-}
+pub(super) use armed::Armed;
+pub use armed::Fired;
+pub use kind::{FaultKind, help};
 
 /// A fault, as `--fault` has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,7 +115,10 @@ impl Fault {
                 !argument.is_empty() && argument.bytes().all(|b| b.is_ascii_lowercase())
             }
             FaultKind::DiskFull => argument.starts_with('/'),
-            FaultKind::DeadlineUnknown | FaultKind::DeadlineUnknownAfter | FaultKind::RenewLies => false,
+            FaultKind::DeadlineUnknown
+            | FaultKind::DeadlineUnknownAfter
+            | FaultKind::RenewLies
+            | FaultKind::KubeletExpired => false,
         };
         let takes = if takes.is_empty() { "no argument" } else { takes };
         let refuse =
@@ -233,54 +135,6 @@ impl fmt::Display for Fault {
         }
         write!(f, "@{}", self.host)?;
         if self.times == 1 { Ok(()) } else { write!(f, "*{}", self.times) }
-    }
-}
-
-/// A fault that waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Armed {
-    /// The fault as it was asked for.
-    pub(super) fault: Fault,
-    /// How often it has still to happen.
-    pub(super) left: u32,
-}
-
-/// A fault that has happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fired {
-    /// The fault as it was asked for.
-    pub fault: Fault,
-    /// When it happened, lab time, ms since 1970.
-    pub at_ms: u64,
-    /// The command it happened to.
-    pub command: String,
-}
-
-impl super::state::State {
-    /// Takes a waiting fault of this kind on `host` whose argument fits, and records that it happens.
-    pub(super) fn take_fault(
-        &mut self,
-        kind: FaultKind,
-        host: &str,
-        command: &str,
-        fits: impl Fn(Option<&str>) -> bool,
-    ) -> Option<Fault> {
-        let waits = |a: &Armed| {
-            a.fault.kind == kind && a.fault.host == host && a.left > 0 && fits(a.fault.argument.as_deref())
-        };
-        let armed = self.faults.iter_mut().find(|a| waits(a))?;
-        let fault = armed.fault.clone();
-        if kind.lasts() {
-            if self.fired.iter().any(|f| f.fault == fault) {
-                return Some(fault);
-            }
-        } else {
-            armed.left -= 1;
-        }
-        self.fired.push(Fired { fault: fault.clone(), at_ms: self.now, command: command.to_owned() });
-        Some(fault)
     }
 }
 

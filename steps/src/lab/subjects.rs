@@ -48,10 +48,10 @@ pub(super) fn of_leaf(leaf: &Leaf, node: &NodeSpec, spec: &LabSpec) -> Subject {
     }
 }
 
-/// The kubelet's client certificate.
-pub(super) fn of_kubelet(node: &NodeSpec) -> Subject {
+/// The kubelet's client certificate on the node of this name.
+pub(super) fn of_kubelet(node: &str) -> Subject {
     Subject {
-        common_name: format!("system:node:{}", node.name),
+        common_name: format!("system:node:{node}"),
         organizations: vec!["system:nodes".into()],
         client: true,
         ..Subject::default()

@@ -2,11 +2,10 @@
 //! of it. Every fault must have fired.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, Verdict};
-use certwright_steps::lab::{LabSpec, Validity};
+use certwright_steps::lab::Validity;
 use serde_json::json;
 
 use crate::bench::{Bench, Stage};
@@ -30,11 +29,11 @@ impl Bench<'_> {
         self.lab().dir().join(self.host_name()).join(path.trim_start_matches('/'))
     }
 
-    fn fault(&self, text: &str) {
+    pub(crate) fn fault(&self, text: &str) {
         self.inject(text.parse().expect("a fault"));
     }
 
-    fn assert_fired(&self) {
+    pub(crate) fn assert_fired(&self) {
         assert!(self.lab().faults_waiting().expect("a lab").is_empty(), "a fault was never reached");
         assert!(!self.lab().faults_fired().expect("a lab").is_empty(), "no fault was reached");
     }
@@ -183,25 +182,6 @@ async fn an_etcd_without_its_peers_asks_for_the_renewal_of_all_nodes() {
     let lines = error.evidence.expect("evidence").last_lines;
     assert!((1..=3).contains(&lines.len()), "{lines:?}");
     assert!(lines.iter().all(|line| line.chars().count() <= 203), "{lines:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn nothing_is_stopped_on_a_node_whose_kubelet_would_not_bring_it_back() {
-    let mut scenario = restart();
-    scenario.lab = LabSpec { kubelet: Validity::Expired, ..scenario.lab };
-    scenario.before.clear();
-    let stage = Stage::new(&scenario).await;
-    let bench = stage.bench();
-    // The kubelet ends five minutes after it last had a valid certificate, once an API server answers.
-    bench.sleep(Duration::from_secs(600)).await;
-    good("renewal", bench.other("kubeadm-renew", json!({}), "cp-1").await);
-    let before = bench.witness().exact();
-    let error = bench.attempt().await.expect_err("the kubelet is dead");
-    assert_says(&error, ErrorClass::Refused, "a stopped etcd would not come back");
-    assert!(error.remedy.is_some_and(|remedy| remedy.contains("journalctl -u kubelet")));
-    bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
-    let error = bench.other("preflight", json!({}), "cp-1").await.expect_err("preflight sees it first");
-    assert_says(&error, ErrorClass::Invalid, "cp-1: the kubelet is starting again and again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,9 +9,8 @@ use certwright_engine::step::{Context, StepError, refused};
 use crate::kinds::candidate::span;
 use crate::kinds::fields::BACKUPS;
 use crate::kinds::finding::Finding;
-use crate::kinds::node::{Node, kubelet_word, run};
+use crate::kinds::node::run;
 use crate::pki::layout::KUBERNETES;
-use crate::tools::systemctl::UnitState;
 use crate::tools::{date, df, programs as on_path};
 
 /// Programs that are not on the node's PATH.
@@ -87,19 +86,4 @@ async fn nearest_folder(host: &dyn Host, path: &str) -> Result<String, StepError
         path = above;
     }
     Ok("/".to_owned())
-}
-
-/// A kubelet that would not bring a stopped container back.
-pub(super) async fn kubelet(node: &Node<'_>) -> Result<Option<Finding>, StepError> {
-    let state = node.kubelet().await?;
-    Ok(match state {
-        UnitState::Active => None,
-        UnitState::Activating | UnitState::Inactive | UnitState::Failed | UnitState::Other(_) => {
-            Some(Finding::new(
-                format!("the kubelet is {}", kubelet_word(&state)),
-                "see `journalctl -u kubelet`; where its client certificate has expired, make a new kubelet.conf \
-                 from the CA and restart it",
-            ))
-        }
-    })
 }

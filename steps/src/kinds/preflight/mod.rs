@@ -1,6 +1,7 @@
 //! `preflight`: everything a human would have to mend, found before anything is changed, and all of it at once.
 //!
-//! Reads only. Expired leaf certificates are no finding: they are what the plan is for.
+//! Reads only. Expired leaf certificates are no finding: they are what the plan is for. The kubelet's is one: with it
+//! the run would end the node that it renews.
 
 mod checks;
 
@@ -15,6 +16,7 @@ use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 use super::fields::{CERT_DIR, unchecked};
 use super::finding::{Finding, invalid};
 use super::holdings::Holdings;
+use super::kubelet;
 use super::node::{Node, now};
 
 /// What the plan language knows of it.
@@ -80,10 +82,12 @@ impl Step for Preflight {
         findings.extend(checks::clock(cx, self.max_clock_skew).await?);
         findings.extend(checks::space(host, self.min_free_mib).await?);
         let node = Node::look(host).await?;
-        findings.extend(checks::kubelet(&node).await?);
         findings.extend(static_files::strays(&node).await?);
         // Without openssl the survey of certificates has no answer worth reading.
         if !findings.iter().any(Finding::is_about_openssl) {
+            // First of all: what the run would break for good, and the remedy of the first finding is shown in full.
+            let kubelet = kubelet::findings(&node, &self.cert_dir, now(cx)).await?;
+            findings.splice(0..0, kubelet);
             let holdings = Holdings::survey(&node, &self.cert_dir).await?;
             findings.extend(holdings.unrenewable());
             findings.extend(holdings.unable_to_issue(now(cx)));

@@ -9,7 +9,8 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
 use super::look::{Look, State, Written, look};
-use crate::kinds::node::{Node, kubelet_word, run};
+use crate::kinds::kubelet;
+use crate::kinds::node::{Node, kubelet_word, now, run};
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container, ContainerState, Failure};
 use crate::tools::systemctl::UnitState;
@@ -76,7 +77,8 @@ impl Restart<'_> {
     }
 
     async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
-        self.kubelet_is_active(component).await?;
+        // With a dead kubelet the stop would succeed, and nothing would come back.
+        kubelet::brings_back(self.node, component.name(), now(self.cx)).await?;
         let command = self.node.crictl.stop(&container.id, self.grace);
         let output = self.cx.run(&command).await?;
         let error = match crictl::classify(&output) {
@@ -101,26 +103,6 @@ impl Restart<'_> {
             }
         }
         Err(error)
-    }
-
-    /// A stop with a dead kubelet would succeed, and nothing would come back.
-    async fn kubelet_is_active(&self, component: Component) -> Result<(), StepError> {
-        let state = self.node.kubelet().await?;
-        match state {
-            UnitState::Active => Ok(()),
-            UnitState::Activating | UnitState::Inactive | UnitState::Failed | UnitState::Other(_) => {
-                Err(self.kubelet_error(component, &state))
-            }
-        }
-    }
-
-    fn kubelet_error(&self, component: Component, state: &UnitState) -> StepError {
-        let (host, name, word) = (self.host(), component.name(), kubelet_word(state));
-        let message = format!("{host}: the kubelet is {word}: a stopped {name} would not come back");
-        StepError::new(ErrorClass::Refused, message).remedy(
-            "see `journalctl -u kubelet` on that node; where its client certificate has expired, make a new \
-             kubelet.conf, restart the kubelet, then resume",
-        )
     }
 
     /// Whether this very container runs no more.
@@ -232,9 +214,7 @@ impl Restart<'_> {
                 let (host, name, word) = (self.host(), component.name(), kubelet_word(&state));
                 let message =
                     format!("{host}: {name} is stopped and the kubelet is {word}: nothing brings it back");
-                let mut error = self.kubelet_error(component, &state);
-                error.message = message;
-                Err(error)
+                Err(StepError::new(ErrorClass::Refused, message).remedy(kubelet::NOT_ACTIVE))
             }
         }
     }

@@ -1,20 +1,33 @@
-//! `kubeadm version` and the choice between `certs renew` and `certs check-expiration`.
+//! `kubeadm version` and the choice among `certs renew`, `certs check-expiration` and `init phase kubeconfig kubelet`.
 
 use super::args::Flags;
 use super::config::Config;
-use super::{expiration, renew};
+use super::{expiration, kubelet_conf, renew};
 use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 
 /// The version of every program of the lab's nodes.
 pub(super) const VERSION: &str = "v1.36.1";
 
+/// Flags with a value.
+const VALUED: [&str; 10] = [
+    "-o|--output",
+    "--config",
+    "--cert-dir",
+    "--kubeconfig",
+    "-v|--v",
+    "--kubeconfig-dir",
+    "--node-name",
+    "--apiserver-advertise-address",
+    "--control-plane-endpoint",
+    "--kubernetes-version",
+];
+
 /// How long a kubeadm command takes when nothing is wrong, ms.
 const USUAL: u64 = 700;
 
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
-    let valued = ["-o|--output", "--config", "--cert-dir", "--kubeconfig", "-v|--v"];
-    let flags = match Flags::read(shell.args(), &valued, &[]) {
+    let flags = match Flags::read(shell.args(), &VALUED, &[]) {
         Ok(flags) => flags,
         Err(gap) => return Ok(gap),
     };
@@ -36,6 +49,10 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
             };
             let answer = expiration::check(shell, &config, flags.get("--output"));
             Ok(timed(shell, &config, answer))
+        }
+        ["init", "phase", "kubeconfig", "kubelet"] => {
+            let takes = shell.state().delay(USUAL);
+            Ok(kubelet_conf::make(shell, &flags)?.takes(takes))
         }
         _ => Ok(Answer::gap(format_args!("kubeadm {}", words.join(" ")))),
     }

@@ -13,6 +13,7 @@ mod fileutils;
 mod inspect;
 mod kubeadm;
 mod kubectl;
+mod kubelet_conf;
 mod objects;
 mod openssl;
 mod renew;

@@ -3,8 +3,9 @@
 use super::World;
 use super::load::kubelet_client;
 use crate::lab::LabError;
-use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, kubelet_file_name};
+use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, dates, kubelet_file_name};
 use crate::lab::mint::{self, Dates, Minted};
+use crate::lab::spec::Validity;
 use crate::lab::state::{Node, Posted};
 use crate::pki::layout::{Authority, CERT_DIR, Component};
 
@@ -84,6 +85,17 @@ impl World<'_> {
     }
 
     fn rotate_kubelet(&mut self, node: &str, at: u64) -> Result<(), LabError> {
+        let now = (at / 1000).cast_signed();
+        self.give_kubelet(node, Dates { from: now - EARLY, to: now + YEAR }, at)
+    }
+
+    /// The kubelet's client certificate turns out to have expired a day ago; it goes on until it sees that.
+    pub(in crate::lab) fn expire_kubelet(&mut self, node: &str, at: u64) -> Result<(), LabError> {
+        self.give_kubelet(node, dates(Validity::Expired, at), at)
+    }
+
+    /// Gives a kubelet another client certificate where it looks for it; nothing without the node's CA.
+    fn give_kubelet(&mut self, node: &str, dates: Dates, at: u64) -> Result<(), LabError> {
         let read = |path: String| self.files.text(node, &path);
         let (Some(certificate), Some(key)) =
             (read(Authority::Ca.certificate(CERT_DIR)), read(Authority::Ca.key(CERT_DIR)))
@@ -91,12 +103,10 @@ impl World<'_> {
             return Ok(());
         };
         let Some(old) = self.state.node(node).kubelet.client.clone() else { return Ok(()) };
-        let now = (at / 1000).cast_signed();
-        let dates = Dates { from: now - EARLY, to: now + YEAR };
         let Ok(subject) = mint::subject_of(&old.pem) else { return Ok(()) };
         let ca = Minted { certificate, key };
         let pair = mint::leaf(&ca, &subject, dates, self.state.serial()).map_err(LabError::mint)?;
-        let name = kubelet_file_name(now);
+        let name = kubelet_file_name(dates.from + EARLY);
         let path = format!("/var/lib/kubelet/pki/{name}");
         let pem = format!("{}{}", pair.certificate, pair.key);
         let link = self.files.root(node).join(&KUBELET_CURRENT[1..]);

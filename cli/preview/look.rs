@@ -1,0 +1,125 @@
+//! The looking of a dry run: hosts side by side, one probe at a time on each, a deadline on every one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::host::{HostError, Hosts};
+use certwright_engine::machine::{StepError, Verdict};
+use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
+use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
+use tokio::task::JoinSet;
+
+use super::by_hand;
+
+/// What a look at a task told.
+pub(super) struct Seen {
+    pub(super) verdict: Verdict,
+    pub(super) summary: String,
+    pub(super) commands: Vec<String>,
+    pub(super) outlook: Option<Outlook>,
+}
+
+pub(super) type Looked = Result<Seen, StepError>;
+
+/// A host that does not let us in: the first of its tasks, and what it says.
+pub(super) struct Dark {
+    pub(super) first: TaskId,
+    pub(super) error: StepError,
+}
+
+/// Looks at the hosts of one plan.
+pub(super) struct Looker<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) run: &'a str,
+    pub(super) registry: &'a Registry,
+    pub(super) hosts: &'a Hosts,
+    pub(super) clock: &'a Clock,
+}
+
+impl Looker<'_> {
+    /// Asks every host for its root folder; those that do not answer are not asked anything more.
+    pub(super) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
+        let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
+        for task in self.plan.task_ids() {
+            first.entry(self.plan.task(task).host).or_insert(task);
+        }
+        let mut side_by_side = JoinSet::new();
+        for (index, first) in first {
+            let spec = &self.plan.hosts[index.0 as usize];
+            let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
+            side_by_side.spawn(async move {
+                match host.stat("/").await {
+                    Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
+                        Some((index, Dark { first, error: host_error(&error, None).remedy(by_hand) }))
+                    }
+                    // It says itself what to do about the key.
+                    Err(error @ HostError::Identity { .. }) => {
+                        Some((index, Dark { first, error: host_error(&error, None) }))
+                    }
+                    // A probe tells it with what it was about.
+                    Ok(_)
+                    | Err(
+                        HostError::Deadline { .. }
+                        | HostError::Unknown { .. }
+                        | HostError::Busy { .. }
+                        | HostError::Refused { .. },
+                    ) => None,
+                }
+            });
+        }
+        side_by_side.join_all().await.into_iter().flatten().collect()
+    }
+
+    /// Probes these tasks: hosts side by side, one probe at a time on each.
+    pub(super) async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
+        let mut by_host: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
+        for task in tasks {
+            by_host.entry(&self.plan.host(*task).name).or_default().push(*task);
+        }
+        let mut side_by_side = JoinSet::new();
+        for (name, tasks) in by_host {
+            let probes: Vec<_> = tasks.into_iter().map(|task| (task, self.probe_of(task))).collect();
+            let cx = self.context(name);
+            side_by_side.spawn(async move {
+                let mut looked = Vec::new();
+                for (task, (step, timeout)) in probes {
+                    looked.push((task, look_once(&*step, &cx, timeout).await));
+                }
+                looked
+            });
+        }
+        side_by_side.join_all().await.into_iter().flatten().collect()
+    }
+
+    fn probe_of(&self, task: TaskId) -> (Box<dyn Step>, Duration) {
+        let spec = self.plan.step(task);
+        let kind = self.registry.get(&spec.kind).expect("a validated plan names registered kinds");
+        ((kind.build)(&spec.with), Duration::from_millis(spec.timeout_ms))
+    }
+
+    fn context(&self, host: &str) -> Context {
+        Context {
+            host: Arc::clone(self.hosts.get(host).expect("every host of the plan was made")),
+            hosts: self.hosts.clone(),
+            cluster: self.plan.cluster.clone(),
+            run: self.run.to_owned(),
+            clock: self.clock.clone(),
+            progress: Progress::none(),
+        }
+    }
+}
+
+async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
+    let probe = tokio::time::timeout(timeout, step.probe(cx)).await.unwrap_or_else(|_| {
+        let message = format!("no answer within {}", crate::when::lasted(timeout));
+        Err(StepError::new(ErrorClass::DeadlineExceeded, message))
+    })?;
+    let commands = match probe.verdict {
+        Verdict::Drifted => step.commands(&probe.facts),
+        Verdict::Satisfied => Vec::new(),
+    };
+    let outlook = step.outlook(&probe.facts);
+    Ok(Seen { verdict: probe.verdict, summary: probe.summary, commands, outlook })
+}
