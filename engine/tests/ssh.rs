@@ -16,7 +16,7 @@ mod ssh_cases {
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use certwright_engine::host::{Command, Host, Output, SshHost, SshOptions};
+use certwright_engine::host::{Claim, Command, Host, Output, SshHost, SshOptions};
 use certwright_engine::plan::{HostSpec, SshSettings};
 use sshd::{Folder, Setup, Sshd, User};
 
@@ -64,6 +64,7 @@ impl Node {
         SshOptions {
             known_hosts: Some(self.sshd.known_hosts()),
             runtime_dir: Some(self.folder.path().join("control")),
+            claim: Some(claim("run-1")),
             ..SshOptions::default()
         }
     }
@@ -84,6 +85,10 @@ impl Node {
     fn control_folders(&self) -> usize {
         std::fs::read_dir(self.path("control")).expect("it is there").count()
     }
+}
+
+fn claim(run: &str) -> Claim {
+    Claim { run: run.to_owned(), operator: format!("{run}-operator@ws") }
 }
 
 /// Waits for something that happens in another process.
