@@ -22,5 +22,8 @@ mod renewal;
 #[path = "over_ssh/refused.rs"]
 mod refused;
 
+#[path = "over_ssh/operators.rs"]
+mod operators;
+
 #[path = "over_ssh/killed.rs"]
 mod killed;

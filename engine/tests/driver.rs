@@ -23,3 +23,6 @@ mod simulation;
 
 #[path = "driver/rules.rs"]
 mod rules;
+
+#[path = "driver/ahead.rs"]
+mod ahead;

@@ -7,6 +7,7 @@ mod sshd;
 
 mod ssh_cases {
     //! The cases by what they are about.
+    mod claims;
     mod connection;
     mod files;
     mod lost;
@@ -32,11 +33,19 @@ impl Node {
     }
 
     fn start_with(name: &str, config: &str) -> Self {
+        Self::start_as(name, config, Vec::new())
+    }
+
+    fn start_binding(name: &str, binds: Vec<(PathBuf, PathBuf)>) -> Self {
+        Self::start_as(name, "", binds)
+    }
+
+    fn start_as(name: &str, config: &str, mut binds: Vec<(PathBuf, PathBuf)>) -> Self {
         let folder = Folder::new(name);
         let state = folder.path().join("state");
         std::fs::create_dir(&state).expect("a folder");
-        let setup =
-            Setup { config: config.to_owned(), binds: vec![(state, PathBuf::from("/var/lib/certwright"))] };
+        binds.push((state, PathBuf::from("/var/lib/certwright")));
+        let setup = Setup { config: config.to_owned(), binds };
         let sshd = Sshd::start(&folder.path().join("sshd"), &setup);
         std::fs::create_dir(folder.path().join("control")).expect("a folder");
         Self { sshd, folder }

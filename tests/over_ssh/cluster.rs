@@ -69,6 +69,11 @@ impl Cluster {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
     }
 
+    /// Takes a machine off the network.
+    pub(crate) fn stop_machine(&mut self, index: usize) {
+        self.machines[index].stop();
+    }
+
     /// The lab behind the machines.
     pub(crate) fn lab(&self) -> Lab {
         Lab::open(self.path("lab")).expect("the lab")
@@ -94,11 +99,11 @@ impl Cluster {
     pub(crate) fn under(&self, program: &Path, before: &[&str], args: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
+        command.args(before).args(args.split_whitespace());
+        if !before.contains(&"--state-dir") {
+            command.arg("--state-dir").arg(self.path("state"));
+        }
         command
-            .args(before)
-            .args(args.split_whitespace())
-            .arg("--state-dir")
-            .arg(self.path("state"))
             .arg("--ssh-config")
             .arg(self.path("ssh_config"))
             .current_dir(self.folder.path())
@@ -112,7 +117,22 @@ impl Cluster {
 
     /// Runs certwright to its end.
     pub(crate) fn run(&self, args: &str) -> Ran {
-        let output = self.command(args).output().expect("certwright starts");
+        Self::ended(&mut self.command(args))
+    }
+
+    /// Runs certwright to its end on the workstation of another operator, which has a state folder of its own.
+    pub(crate) fn run_as(&self, user: &str, args: &str) -> Ran {
+        let state = self.path(user);
+        let mut command = self.under(
+            Path::new(env!("CARGO_BIN_EXE_certwright")),
+            &["--state-dir", state.to_str().expect("UTF-8")],
+            args,
+        );
+        Self::ended(command.env("USER", user).env_remove("SUDO_USER"))
+    }
+
+    fn ended(command: &mut Command) -> Ran {
+        let output = command.output().expect("certwright starts");
         Ran {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("UTF-8"),

@@ -118,10 +118,10 @@ fn side_by_side(steps: Vec<StepSpec>) -> Plan {
     plan
 }
 
-struct Ran {
-    result: Result<Outcome, DriverError>,
-    told: Told,
-    took: Duration,
+pub(crate) struct Ran {
+    pub(crate) result: Result<Outcome, DriverError>,
+    pub(crate) told: Told,
+    pub(crate) took: Duration,
 }
 
 impl Ran {
@@ -145,7 +145,7 @@ async fn run(plan: &Plan, registry: &Registry, stops: &[(u64, Stop)]) -> Ran {
     go_on(&mut life, plan, registry, &world, Input::Tick, stops).await
 }
 
-async fn go_on(
+pub(crate) async fn go_on(
     life: &mut Life,
     plan: &Plan,
     registry: &Registry,
