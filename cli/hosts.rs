@@ -36,7 +36,8 @@ pub(crate) fn real(plan: &Plan, ssh_config: Option<&Path>, claim: Option<Claim>)
 /// Lets go of every host that the run of these machines has claimed; those on which that failed, and why.
 pub(crate) async fn release(hosts: &Hosts) -> Vec<HostError> {
     let mut side_by_side = JoinSet::new();
-    for host in hosts.all().cloned() {
+    for host in hosts.all() {
+        let host = Arc::clone(host);
         side_by_side
             .spawn(async move { host.release().await.map_err(|error| (host.name().to_owned(), error)) });
     }

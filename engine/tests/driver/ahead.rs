@@ -27,7 +27,7 @@ fn the_host_of_the_next_task_is_connected_to_once_while_the_tasks_before_it_work
         let calls = world.state().calls.clone();
         let at =
             |call: &str| calls.iter().position(|c| c == call).unwrap_or_else(|| panic!("{call}: {calls:?}"));
-        assert!(at("connect h1") < at("run h0/s0=new"), "{calls:?}");
+        assert!(at("connect h1") < at("read h1/s0"), "{calls:?}");
         assert_eq!(calls.iter().filter(|c| c.starts_with("connect")).count(), 1, "{calls:?}");
     });
 }

@@ -262,7 +262,8 @@ impl<C: Connect> Client<C> {
         Ok(lease.worker().boot().to_owned())
     }
 
-    /// Sends one job; once more over a fresh worker when certainly nothing of it arrived.
+    /// Sends one job; once more over a fresh worker when certainly nothing of it arrived, or nothing is lost by that:
+    /// a worker that was idle may be dead without anybody having noticed.
     async fn ask(&self, job: Job<'_>, until: Instant) -> Result<Answer, HostError> {
         let mut again = true;
         loop {
@@ -280,7 +281,7 @@ impl<C: Connect> Client<C> {
             let ended = worker.ended().await;
             drop(lease);
             match lost {
-                Lost { sent: false } if again => again = false,
+                Lost { sent } if again && (!sent || job.may_be_repeated()) => again = false,
                 Lost { sent } => return Err(self.lost(sent, ended)),
             }
         }

@@ -78,6 +78,14 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Whether doing it twice is as good as doing it once: a compare and swap that was done answers with its own line.
+    pub(super) fn may_be_repeated(self) -> bool {
+        match self {
+            Job::Reads { .. } | Job::Settle { .. } => true,
+            Job::Mutates { .. } => false,
+        }
+    }
+
     /// The request but for the input: everything that is sent before it.
     ///
     /// # Panics
