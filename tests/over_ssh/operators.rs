@@ -89,7 +89,7 @@ fn a_second_operator_is_refused_by_name_until_the_first_run_is_over_or_given_up(
 }
 
 #[test]
-fn a_host_that_is_down_is_named_by_abandon_and_freed_by_the_next_one() {
+fn a_host_that_is_down_is_named_by_abandon_and_stays_claimed() {
     let mut cluster = Cluster::expired();
     cluster.write("plan.toml", PLAN);
     let failed = cluster.run(RUN);
