@@ -51,7 +51,7 @@ pub(crate) enum Verb {
     Resume(ResumeArgs),
     /// Restores what a run changed
     Undo(UndoArgs),
-    /// Gives up a run for good; its changes stay
+    /// Gives up a run for good and frees its hosts; its changes stay
     Abandon(AbandonArgs),
     /// Shows a run: every host, every certificate, what failed
     Show(ShowArgs),
@@ -155,6 +155,12 @@ pub(crate) struct AbandonArgs {
     /// The run, or a part of its name that no other has [default: the last one that is not finished]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// Give up a run whose journal is on no workstation any more: frees the hosts of this inventory from it
+    #[arg(long, short, value_name = "FILE", requires = "run")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// With --inventory: the run's whole name, given here instead of typed when asked
+    #[arg(long, value_name = "RUN", require_equals = true, requires = "inventory")]
+    pub(crate) yes: Option<String>,
 }
 
 /// Arguments of `show`.

@@ -4,16 +4,16 @@ use certwright_engine::clock::Clock;
 use certwright_engine::driver::{Env, Reporter as Tells, drive};
 use certwright_engine::host::Hosts;
 use certwright_engine::journal::Journal;
-use certwright_engine::machine::{Input, Machine, Record};
+use certwright_engine::machine::{Input, Machine, Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
 use certwright_engine::step::Registry;
 
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
-use crate::runtime;
 use crate::signals::Stops;
 use crate::view::RunView;
+use crate::{hosts, runtime};
 
 /// Everything a drive needs.
 pub(crate) struct Driven<'a> {
@@ -49,10 +49,26 @@ impl Driven<'_> {
             stops,
         };
         let result = drive(&mut self.machine, &mut self.journal, first, env).await;
-        runtime::close(&self.hosts).await;
         let view = tell.0.finish();
+        if result.as_ref().is_ok_and(|outcome| is_over(*outcome)) && view.tasks.iter().any(|task| task.acted)
+        {
+            let run = &view.header.run;
+            let kept = hosts::release(&self.hosts).await;
+            if let Some(warning) = hosts::not_released(run, &kept, &format!(" abandon {run}")) {
+                warning.tell(format);
+            }
+        }
+        runtime::close(&self.hosts).await;
         result?;
         Ok(view)
+    }
+}
+
+/// Whether a run that ended so keeps no host: it will not be resumed.
+fn is_over(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned => true,
+        Outcome::Failed | Outcome::Interrupted | Outcome::Stuck => false,
     }
 }
 

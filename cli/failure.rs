@@ -195,8 +195,8 @@ impl From<ConfirmError> for Failure {
         let message = error.to_string();
         let failure = Self::new(Exit::Refused, "not-confirmed", message).hint("nothing was changed");
         match error {
-            ConfirmError::NotATerminal { cluster } => {
-                failure.hint(format!("--yes={cluster} confirms it without a question"))
+            ConfirmError::NotATerminal { about } => {
+                failure.hint(format!("--yes={} confirms it without a question", about.name()))
             }
             ConfirmError::Other { .. } => failure,
         }

@@ -9,6 +9,8 @@ mod args;
 
 mod failure;
 
+mod warning;
+
 mod when;
 
 mod place;

@@ -25,6 +25,8 @@ mod refused;
 #[path = "over_ssh/config.rs"]
 mod config;
 
+#[path = "over_ssh/operators.rs"]
+mod operators;
 #[path = "over_ssh/trap.rs"]
 mod trap;
 

@@ -1,32 +1,95 @@
-//! `abandon`: gives a run up for good, so that its cluster is free for another one.
+//! `abandon`: gives a run up for good, so that its cluster and its hosts are free for another one.
+//!
+//! The decision is recorded first; then every host is let go of. That can be repeated until all were reached, and where
+//! the journal is on no workstation any more, an inventory says which hosts there are.
 
+use certwright_engine::host::Claim;
+use certwright_engine::journal::{RunId, StateDir};
 use certwright_engine::machine::Input;
+use certwright_engine::plan::Plan;
 
 use super::App;
-use crate::args::{AbandonArgs, Format};
+use crate::args::{AbandonArgs, ChoiceArgs, Format};
+use crate::confirm::{About, confirm_name};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::json;
 use crate::pick::{Default, pick};
-use crate::place;
 use crate::session::Session;
 use crate::terminal::out;
+use crate::warning::Warning;
+use crate::{hosts, human, json, place, runtime, signals, source};
 
-/// Records the decision; no host is touched.
+/// Records the decision, unless the run is over already, and frees its hosts.
 pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
+    if let (Some(inventory), Some(run)) = (&args.inventory, &args.run) {
+        return unknown(app, &state, run, &source::file(inventory)?, args.yes.as_deref());
+    }
     let run = pick(&state, args.run.as_deref(), Default::LastUnfinished)?;
     let mut session = Session::take_up(&state, &run)?;
-    if !session.state().can_abandon() {
+    let is_open = session.state().can_abandon();
+    let has_hosts = session.view().header.lab.is_none() && session.view().tasks.iter().any(|task| task.acted);
+    if !is_open && !has_hosts {
         return Err(Failure::nothing_to(&run, "abandon", session.view().outcome));
     }
-    session.record(Input::Abandon { operator: place::operator() })?;
+    if is_open {
+        session.record(Input::Abandon { operator: place::operator() })?;
+    }
+    let warning = if has_hosts { free(app, session.view().plan(), run.as_str())? } else { None };
     match app.format {
         Format::Json => out(&json::document("summary", json::run(session.view()))),
-        Format::Human => {
+        Format::Human if is_open => {
             let kept = "what it changed stays; nothing can be resumed or undone any more";
             out(&format!("Run {run} is abandoned: {kept}.\n"));
         }
+        Format::Human => out(&format!("Run {run} was over already.\n")),
     }
-    Ok(Exit::Done)
+    Ok(tell(app, warning.as_ref()))
+}
+
+/// A run without a journal here.
+fn unknown(
+    app: &App,
+    state: &StateDir,
+    run: &str,
+    inventory: &source::Text,
+    yes: Option<&str>,
+) -> Result<Exit, Failure> {
+    let run: RunId = run.parse()?;
+    let is_here = state.list()?.into_iter().any(|listed| listed.id == run && listed.summary.is_ok());
+    if is_here {
+        let message = format!("run `{run}` has its journal on this workstation");
+        return Err(Failure::new(Exit::Refused, "known-run", message)
+            .hint(format!("`certwright{} abandon {run}` gives it up", app.next().options)));
+    }
+    let mut stops = signals::listen()?;
+    let choices = ChoiceArgs { set: Vec::new(), limit: Vec::new() };
+    let plan = app.resolve_here(&source::plan(source::SHIPPED[0].name)?, inventory, &choices)?;
+    let what = "This frees the hosts of the inventory from that run. Whoever still has its journal must not resume it: \
+                be sure that its workstation is gone.";
+    confirm_name(&About::Run(run.to_string()), yes, what, &mut stops)?;
+    let warning = free(app, &plan, run.as_str())?;
+    match app.format {
+        Format::Json => out(&json::document("freed", serde_json::json!({ "run": run.to_string() }))),
+        Format::Human => out(&format!("The hosts of {} are free of run {run}.\n", inventory.name)),
+    }
+    Ok(tell(app, warning.as_ref()))
+}
+
+/// Lets go of every host of the plan.
+fn free(app: &App, plan: &Plan, run: &str) -> Result<Option<Warning>, Failure> {
+    let claim = Claim { run: run.to_owned(), operator: place::operator() };
+    let kept = runtime::block_on_real(async {
+        let hosts = hosts::real(plan, app.ssh_config.as_deref(), Some(claim));
+        let kept = hosts::release(&hosts).await;
+        runtime::close(&hosts).await;
+        kept
+    })?;
+    Ok(hosts::not_released(run, &kept, &format!("{} abandon {}", app.next().options, human::word(run))))
+}
+
+fn tell(app: &App, warning: Option<&Warning>) -> Exit {
+    let Some(warning) = warning else { return Exit::Done };
+    warning.tell(app.format);
+    Exit::Failed
 }

@@ -35,3 +35,6 @@ mod endings;
 
 #[path = "driver/misfits.rs"]
 mod misfits;
+
+#[path = "driver/ahead.rs"]
+mod ahead;

@@ -7,6 +7,7 @@ mod sshd;
 
 mod ssh_cases {
     //! The cases by what they are about.
+    mod claims;
     mod connection;
     mod dial;
     mod files;
@@ -17,7 +18,7 @@ mod ssh_cases {
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use certwright_engine::host::{Command, Host, Output, SshHost, SshOptions};
+use certwright_engine::host::{Claim, Command, Host, Output, SshHost, SshOptions};
 use certwright_engine::plan::{HostSpec, SshSettings};
 use sshd::{Folder, Setup, Sshd, User};
 
@@ -33,11 +34,19 @@ impl Node {
     }
 
     fn start_with(name: &str, config: &str) -> Self {
+        Self::start_as(name, config, Vec::new())
+    }
+
+    fn start_binding(name: &str, binds: Vec<(PathBuf, PathBuf)>) -> Self {
+        Self::start_as(name, "", binds)
+    }
+
+    fn start_as(name: &str, config: &str, mut binds: Vec<(PathBuf, PathBuf)>) -> Self {
         let folder = Folder::new(name);
         let state = folder.path().join("state");
         std::fs::create_dir(&state).expect("a folder");
-        let setup =
-            Setup { config: config.to_owned(), binds: vec![(state, PathBuf::from("/var/lib/certwright"))] };
+        binds.push((state, PathBuf::from("/var/lib/certwright")));
+        let setup = Setup { config: config.to_owned(), binds };
         let sshd = Sshd::start(&folder.path().join("sshd"), &setup);
         std::fs::create_dir(folder.path().join("control")).expect("a folder");
         Self { sshd, folder }
@@ -65,6 +74,7 @@ impl Node {
         SshOptions {
             known_hosts: Some(self.sshd.known_hosts()),
             runtime_dir: Some(self.folder.path().join("control")),
+            claim: Some(claim("run-1")),
             ..SshOptions::default()
         }
     }
@@ -85,6 +95,10 @@ impl Node {
     fn control_folders(&self) -> usize {
         std::fs::read_dir(self.path("control")).expect("it is there").count()
     }
+}
+
+fn claim(run: &str) -> Claim {
+    Claim { run: run.to_owned(), operator: format!("{run}-operator@ws") }
 }
 
 /// Waits for something that happens in another process.

@@ -20,7 +20,7 @@ fn help_lists_the_verbs_and_the_exit_codes() {
           run       Runs a plan against real hosts
           resume    Goes on with a run that failed, was interrupted or was cut off
           undo      Restores what a run changed
-          abandon   Gives up a run for good; its changes stay
+          abandon   Gives up a run for good and frees its hosts; its changes stay
           show      Shows a run: every host, every certificate, what failed
           runs      Lists the runs, the newest first
           rehearse  Tries a plan on simulated nodes with expired certificates; touches no real host

@@ -70,6 +70,11 @@ impl Cluster {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
     }
 
+    /// Takes a machine off the network.
+    pub(crate) fn stop_machine(&mut self, index: usize) {
+        self.machines[index].stop();
+    }
+
     /// The lab behind the machines.
     pub(crate) fn lab(&self) -> Lab {
         Lab::open(self.path("lab")).expect("the lab")
@@ -106,11 +111,11 @@ impl Cluster {
     fn plain(&self, program: &Path, before: &[&str], args: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
+        command.args(before).args(args.split_whitespace());
+        if !before.contains(&"--state-dir") {
+            command.arg("--state-dir").arg(self.path("state"));
+        }
         command
-            .args(before)
-            .args(args.split_whitespace())
-            .arg("--state-dir")
-            .arg(self.path("state"))
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("CERTWRIGHT_LAB_DIR", self.path("lab"))
@@ -147,6 +152,17 @@ impl Cluster {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{node}: {script}\n{} {said}", output.status);
         String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Runs certwright to its end on the workstation of another operator, which has a state folder of its own.
+    pub(crate) fn run_as(&self, user: &str, args: &str) -> Ran {
+        let state = self.path(user);
+        let mut command = self.under(
+            Path::new(env!("CARGO_BIN_EXE_certwright")),
+            &["--state-dir", state.to_str().expect("UTF-8")],
+            args,
+        );
+        Ran::of(command.env("USER", user).env_remove("SUDO_USER"))
     }
 
     /// Every file below `/etc/kubernetes` of every node, with its content.

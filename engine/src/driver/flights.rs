@@ -1,12 +1,14 @@
 //! The operations in flight, kept equal to what the machine wants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 
+use super::ahead::Ahead;
 use super::operation::{Bench, Operation};
 use super::report::Guarded;
 use crate::clock::{Clock, Mono};
@@ -18,6 +20,7 @@ pub(super) struct Flights<'a> {
     bench: Bench<'a>,
     attempts: BTreeMap<TaskId, Flight>,
     operations: FuturesUnordered<Abortable<Operation<'a>>>,
+    ahead: Ahead,
 }
 
 struct Flight {
@@ -30,7 +33,8 @@ struct Flight {
 
 impl<'a> Flights<'a> {
     pub(super) fn new(bench: Bench<'a>) -> Self {
-        Self { bench, attempts: BTreeMap::new(), operations: FuturesUnordered::new() }
+        let ahead = Ahead::new(bench.plan());
+        Self { bench, attempts: BTreeMap::new(), operations: FuturesUnordered::new(), ahead }
     }
 
     /// Drops what is no longer wanted and starts what is wanted and missing.
@@ -54,7 +58,9 @@ impl<'a> Flights<'a> {
         known.values().for_each(Flight::drop_operation);
     }
 
-    fn start_attempt(&self, machine: &Machine, want: Want, now: Mono) -> Flight {
+    fn start_attempt(&mut self, machine: &Machine, want: Want, now: Mono) -> Flight {
+        let bench = &self.bench;
+        self.ahead.started(want.task, |host| Arc::clone(bench.host(host)));
         self.start(machine, want, now.plus(self.bench.limit_ms(want)), now)
     }
 
@@ -85,6 +91,7 @@ impl<'a> Flights<'a> {
                 Some(stop) = stops.recv() => inputs.push(Input::Interrupt(stop)),
                 Some(ended) = self.operations.next() => inputs.extend(self.land(ended)),
                 Some((task, line)) = lines.recv() => reporter.progress(task, &line),
+                Some(()) = self.ahead.next() => {}
                 () = until(&clock, deadline.unwrap_or_default()), if deadline.is_some() => {
                     inputs.push(Input::Tick);
                 }

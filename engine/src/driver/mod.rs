@@ -19,6 +19,8 @@ mod steps;
 
 mod operation;
 
+mod ahead;
+
 mod flights;
 
 mod report;

@@ -68,6 +68,10 @@ impl<'a> Bench<'a> {
         Ok(Self { plan, steps, hosts, all, run: run.to_owned(), clock, progress })
     }
 
+    pub(super) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -130,7 +134,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn host(&self, host: HostIndex) -> &Arc<dyn Host> {
+    pub(super) fn host(&self, host: HostIndex) -> &Arc<dyn Host> {
         self.hosts[host.0 as usize].as_ref().expect("hosts of tasks were looked up at the start")
     }
 }

@@ -304,6 +304,11 @@ impl Host for FakeHost {
         free.map_err(|_| HostError::Deadline { host: self.name.clone(), after: within })
     }
 
+    async fn connect(&self) -> Result<(), HostError> {
+        self.world.state().calls.push(format!("connect {}", self.name));
+        Err(self.not_reached())
+    }
+
     async fn write(&self, _: &str, _: &[u8], _: u32) -> Result<(), HostError> {
         unreachable!("kinds of this test write by commands")
     }

@@ -50,6 +50,28 @@ async fn preflight_reports_every_finding_at_once_with_its_remedy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_another_run_has_claimed_is_refused_by_name() {
+    let scenario = Scenario::new("preflight", "cp-1", Validity::Expired);
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let folder = bench.file("/var/lib/certwright");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let theirs = "20261124-224500-abcd 3 0123 4567 kim@desk\n";
+    std::fs::write(folder.join("owner"), theirs).expect("written");
+    let error = bench.probe().await.expect_err("it is theirs");
+    assert_says(
+        &error,
+        ErrorClass::Invalid,
+        "cp-1: run `20261124-224500-abcd` of kim@desk has claimed it, last at 20",
+    );
+    let remedy = error.remedy.expect("a remedy");
+    assert!(remedy.contains("`certwright abandon 20261124-224500-abcd --inventory FILE`"), "{remedy}");
+    std::fs::write(folder.join("owner"), "\u{1b}[2J\n").expect("written");
+    let error = bench.probe().await.expect_err("it is nobody's");
+    assert_says(&error, ErrorClass::Invalid, "cp-1: /var/lib/certwright/owner was not written by certwright");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_off_is_found_before_anything_is_judged_by_dates() {
     let scenario = Scenario::new("preflight", "cp-1", Validity::Valid);
     let stage = Stage::new(&scenario).await;

@@ -64,12 +64,12 @@ pub(super) async fn dial(host: &SshHost, dial: &Dial) -> Result<Dialled, HostErr
     dial.check(host.name())?;
     let until = Instant::now() + dial.within;
     let left = || until.saturating_duration_since(Instant::now());
-    let master = host.master(until).await?;
+    let master = host.client.connector().master(until).await?;
     let half = Instant::now() + left() / 2;
-    let connected = timeout_at(half, master.forwards().connect(master.session(), &dial.at)).await;
+    let connected = timeout_at(half, master.forwards().connect(&master.session(), &dial.at)).await;
     if connected.is_err() {
         // The master itself does not answer.
-        host.retire(&master).await;
+        master.retire();
     }
     let forwarded = match connected {
         Ok(Some(stream)) => Some(timeout_at(half, talk(stream, dial)).await),

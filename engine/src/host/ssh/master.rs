@@ -6,6 +6,8 @@
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openssh::Session;
@@ -35,10 +37,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A connection that stands (or stood: a dead one is found out when it is used).
 pub(super) struct Master {
-    session: Session,
+    session: Arc<Session>,
     /// The ports of the node that can be reached through it.
     forwards: Forwards,
     process: Process,
+    /// Not to be used for anything new.
+    retired: AtomicBool,
 }
 
 /// The keeper, the master below it, and what is theirs.
@@ -67,8 +71,9 @@ impl Master {
         let socket = process.socket();
         match timeout_at(until, process.listening(&socket)).await {
             Ok(true) => {
-                let session = Session::resume_mux(socket.into_boxed_path(), None);
-                Ok(Self { session, forwards: Forwards::new(process.folder.path()), process })
+                let session = Arc::new(Session::resume_mux(socket.into_boxed_path(), None));
+                let forwards = Forwards::new(process.folder.path());
+                Ok(Self { session, forwards, process, retired: AtomicBool::new(false) })
             }
             Ok(false) => {
                 let words = process.words.borrow().clone();
@@ -88,8 +93,18 @@ impl Master {
     }
 
     /// The way to open channels.
-    pub(super) fn session(&self) -> &Session {
-        &self.session
+    pub(super) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session)
+    }
+
+    /// Makes the next call connect afresh; what still runs on it keeps it alive.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is not to be used for anything new.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// The ports of the node that can be reached through it.

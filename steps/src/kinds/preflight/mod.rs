@@ -5,6 +5,8 @@
 
 mod checks;
 
+mod owner;
+
 mod static_files;
 
 use std::time::Duration;
@@ -79,6 +81,7 @@ impl Step for Preflight {
         let host = cx.host.as_ref();
         // The first call also answers whether the login and sudo work: their refusal is an error of its own.
         let mut findings = checks::programs(host, &self.programs).await?;
+        findings.extend(owner::another(cx).await?);
         findings.extend(checks::clock(cx, self.max_clock_skew).await?);
         findings.extend(checks::space(host, self.min_free_mib).await?);
         let node = Node::look(host).await?;
