@@ -15,6 +15,20 @@ use std::time::Duration;
 const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/serve");
 const SERVE_OF_MEMBER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sshd/serve");
 
+/// A shell is what its name says: busybox by the name of sh.
+const BUSYBOX_SH: &str = "/usr/local/lib/certwright-test/sh";
+
+/// The .bashrc of [`User::Noisy`]: text, and marks as ours but for their nonce, on both streams.
+const NOISE: &str = "echo 'Welcome to the node!'
+echo 'a warning of .bashrc' >&2
+for mark in 'START ready x' ready begin 'fail for no reason' 'end 0 - -' 'end 0 4 4' 'owned by no one' 'busy with nothing'; do
+    printf '\\036%s %s\\n' 00112233445566778899aabbccddeeff \"$mark\"
+    printf '\\036%s %s\\n' 00112233445566778899aabbccddeeff \"$mark\" >&2
+done
+printf '\\036START ready x\\n'
+printf '\\036 no mark'
+";
+
 /// How an instance differs from the plain one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Setup {
@@ -22,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) config: String,
     /// What is bound over what in its mount namespace: (source, target).
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+    /// The network namespace it runs in, and its address there; None: ours, and 127.0.0.1.
+    pub(crate) network: Option<(String, Ipv4Addr)>,
 }
 
 impl Setup {
@@ -35,7 +51,7 @@ impl Setup {
             fs::create_dir_all(&source).expect("a folder of the node");
             (source, PathBuf::from(target))
         });
-        Self { config: String::new(), binds: binds.to_vec() }
+        Self { binds: binds.to_vec(), ..Self::default() }
     }
 }
 
@@ -52,20 +68,27 @@ pub(crate) enum User {
     Csh,
     /// `Ops` with fish.
     Fish,
-    /// `Ops` whose shell prints on both streams before every command, and whose sudo uses a pty where it can.
+    /// `Ops` with the sh of busybox.
+    Busybox,
+    /// `Ops` whose shell prints on both streams before every command, marks of another nonce too, and whose sudo
+    /// uses a pty where it can.
     Noisy,
 }
 
 /// One running sshd.
 pub(crate) struct Sshd {
     folder: PathBuf,
+    address: Ipv4Addr,
     port: u16,
     child: Child,
+    /// Its mount namespace, which everything that it starts is in.
+    namespace: PathBuf,
 }
 
 impl User {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [Self::Ops, Self::Pass, Self::Tty, Self::Csh, Self::Fish, Self::Noisy];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Ops, Self::Pass, Self::Tty, Self::Csh, Self::Fish, Self::Busybox, Self::Noisy];
 
     /// The login name.
     pub(crate) fn name(self) -> &'static str {
@@ -75,15 +98,18 @@ impl User {
             Self::Tty => "cwtty",
             Self::Csh => "cwcsh",
             Self::Fish => "cwfish",
+            Self::Busybox => "cwbusybox",
             Self::Noisy => "cwnoisy",
         }
     }
 
-    fn shell(self) -> &'static str {
+    /// Its login shell.
+    pub(crate) fn shell(self) -> &'static str {
         match self {
             Self::Ops | Self::Pass | Self::Tty => "/bin/sh",
             Self::Csh => "/bin/csh",
             Self::Fish => "/usr/bin/fish",
+            Self::Busybox => BUSYBOX_SH,
             Self::Noisy => "/bin/bash",
         }
     }
@@ -105,7 +131,7 @@ impl User {
                 Self::Tty => format!("Defaults:{name} requiretty\n"),
                 // The default of sudo 1.9.14 and later.
                 Self::Noisy => format!("Defaults:{name} use_pty\n"),
-                Self::Ops | Self::Pass | Self::Csh | Self::Fish => String::new(),
+                Self::Ops | Self::Pass | Self::Csh | Self::Fish | Self::Busybox => String::new(),
             };
             let text = format!("{defaults}{name} ALL=(ALL) NOPASSWD: ALL\n");
             if fs::read_to_string(&rule).ok().as_deref() != Some(&text) {
@@ -117,9 +143,10 @@ impl User {
             }
         }
         if self == Self::Noisy {
-            let noise =
-                "echo 'Welcome to the node!'\necho 'a warning of .bashrc' >&2\nprintf '\\036 no mark'\n";
-            fs::write(format!("/home/{name}/.bashrc"), noise).expect("write .bashrc");
+            // Renamed into place: shells of other tests read it at any time.
+            let new = format!("/home/{name}/.bashrc.{}", std::process::id());
+            fs::write(&new, NOISE).expect("write .bashrc");
+            fs::rename(&new, format!("/home/{name}/.bashrc")).expect("put it in place");
         }
     }
 }
@@ -142,16 +169,20 @@ impl Sshd {
         key(&folder.join("login_key"));
         fs::copy(folder.join("login_key.pub"), folder.join("authorized_keys")).expect("authorize the key");
         let port = free_port();
-        let config = folder.join("sshd_config");
-        fs::write(&config, sshd_config(folder, port, &setup.config)).expect("write sshd_config");
-        let child = serve(folder, &config, setup);
-        let mut sshd = Self { folder: folder.to_owned(), port, child };
+        let address = setup.network.as_ref().map_or(Ipv4Addr::LOCALHOST, |(_, address)| *address);
+        let child = serve(folder, address, port, setup);
+        let mut sshd = Self { folder: folder.to_owned(), address, port, child, namespace: PathBuf::new() };
         sshd.wait_until_it_listens();
         sshd.know(&folder.join("known_hosts"), &folder.join("host_key.pub"));
         sshd
     }
 
-    /// Its port on 127.0.0.1.
+    /// Its address.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -174,7 +205,13 @@ impl Sshd {
     /// Writes a known_hosts file that takes the public key in `key` for this instance's.
     pub(crate) fn know(&self, known_hosts: &Path, key: &Path) {
         let key = fs::read_to_string(key).expect("read a public key");
-        fs::write(known_hosts, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
+        fs::write(known_hosts, format!("[{}]:{} {key}", self.address, self.port)).expect("write known_hosts");
+    }
+
+    /// Writes a known_hosts file that takes this instance's key for that of another port.
+    pub(crate) fn know_at(&self, known_hosts: &Path, port: u16) {
+        let key = fs::read_to_string(self.folder.join("host_key.pub")).expect("read a public key");
+        fs::write(known_hosts, format!("[127.0.0.1]:{port} {key}")).expect("write known_hosts");
     }
 
     /// Kills the sshd processes of all sessions, as a lost line would end them; what they started lives on.
@@ -195,13 +232,38 @@ impl Sshd {
         sessions.into_iter().for_each(kill);
     }
 
+    /// Ends the listener alone: lines live on, and the port refuses connections.
+    pub(crate) fn stop_listening(&mut self) {
+        self.child.kill().expect("end sshd");
+        self.child.wait().expect("wait for sshd");
+    }
+
+    /// Ends everything that it ever started, as the power of a machine that is switched off; returns how many.
+    pub(crate) fn power_off(&mut self) -> usize {
+        self.stop_listening();
+        let inside: Vec<u32> = self.inside();
+        inside.iter().copied().for_each(kill);
+        inside.len()
+    }
+
+    /// Starts again on the same port after `stop` or `power_off`.
+    pub(crate) fn power_on(&mut self, setup: &Setup) {
+        self.child = serve(&self.folder, self.address, self.port, setup);
+        self.wait_until_it_listens();
+    }
+
+    /// Process ids of everything in its mount namespace.
+    pub(crate) fn inside(&self) -> Vec<u32> {
+        processes().into_iter().filter(|pid| namespace_of(*pid).as_ref() == Some(&self.namespace)).collect()
+    }
+
     /// Process ids of the sshd processes below the listener.
     pub(crate) fn sessions(&self) -> Vec<u32> {
         let mut found = Vec::new();
         let mut parents = vec![self.child.id()];
         while let Some(parent) = parents.pop() {
             for child in children_of(parent) {
-                if process_name(child).is_some_and(|name| name.starts_with("sshd")) {
+                if is_sshd(child) {
                     found.push(child);
                     parents.push(child);
                 }
@@ -212,7 +274,8 @@ impl Sshd {
 
     fn wait_until_it_listens(&mut self) {
         for _ in 0..1000 {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            if TcpStream::connect((self.address, self.port)).is_ok() {
+                self.namespace = namespace_of(self.child.id()).expect("it runs");
                 return;
             }
             if let Some(status) = self.child.try_wait().expect("ask for sshd") {
@@ -229,6 +292,8 @@ impl Drop for Sshd {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.stop();
         }
+        // Sessions whose listener was ended alone.
+        self.inside().into_iter().filter(|pid| is_sshd(*pid)).for_each(kill);
     }
 }
 
@@ -249,21 +314,36 @@ fn make_users() {
     // Test processes run side by side, and useradd refuses to wait for another one.
     let lock = fs::File::create("/run/certwright-test-users.lock").expect("a lock for the test users");
     lock.lock().expect("lock the test users");
+    if let Some(folder) = Path::new(BUSYBOX_SH).parent().filter(|folder| !folder.exists())
+        && Path::new("/bin/busybox").exists()
+    {
+        fs::create_dir_all(folder).expect("a folder for a shell");
+        std::os::unix::fs::symlink("/bin/busybox", BUSYBOX_SH).expect("a shell");
+    }
     User::ALL.into_iter().filter(|user| user.is_possible()).for_each(User::make);
 }
 
-fn sshd_config(folder: &Path, port: u16, more: &str) -> String {
+fn sshd_config(folder: &Path, address: Ipv4Addr, port: u16, more: &str) -> String {
     let folder = folder.display();
     format!(
-        "{more}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
+        "{more}\nPort {port}\nListenAddress {address}\nHostKey {folder}/host_key\nPidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
     )
 }
 
-fn serve(folder: &Path, config: &Path, setup: &Setup) -> Child {
+fn serve(folder: &Path, address: Ipv4Addr, port: u16, setup: &Setup) -> Child {
+    let config = folder.join("sshd_config");
+    fs::write(&config, sshd_config(folder, address, port, &setup.config)).expect("write sshd_config");
     let serve = if Path::new(SERVE).exists() { SERVE } else { SERVE_OF_MEMBER };
-    let mut command = Command::new(serve);
+    let mut command = match &setup.network {
+        None => Command::new(serve),
+        Some((namespace, _)) => {
+            let mut inside = Command::new("ip");
+            inside.args(["netns", "exec", namespace, serve]);
+            inside
+        }
+    };
     command.arg(config).arg(folder.join("log"));
     for (source, target) in &setup.binds {
         command.arg(source).arg(target);
@@ -300,6 +380,14 @@ fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // pid (name) state ppid: the name may hold anything.
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+fn namespace_of(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
+}
+
+fn is_sshd(pid: u32) -> bool {
+    process_name(pid).is_some_and(|name| name.starts_with("sshd"))
 }
 
 fn process_name(pid: u32) -> Option<String> {

@@ -2,12 +2,11 @@
 
 use certwright_engine::host::HostError;
 
+use super::again::{Given, again};
 use crate::sshd::{Sshd, key, kill, processes_with};
 use crate::{
     Command, Duration, Folder, Host, Node, Setup, SshHost, SshOptions, User, exists, ok, ran, sh, until,
 };
-
-const HELD: &str = "CERTWRIGHT_TEST_HELD_NODE";
 
 async fn error_of(host: &SshHost) -> HostError {
     host.run(&Command::mutates(["true"])).await.expect_err("it must not run")
@@ -252,11 +251,7 @@ async fn nothing_is_left_after_close_or_drop() {
 #[tokio::test]
 async fn nothing_is_left_after_certwright_is_killed() {
     let node = Node::start("killed");
-    let exe = std::env::current_exe().expect("a test binary");
-    #[expect(clippy::disallowed_methods, reason = "the process to kill is this test binary")]
-    let mut child = std::process::Command::new(exe)
-        .args(["--exact", "ssh_cases::connection::held_connection", "--nocapture", "--ignored"])
-        .env(HELD, format!("{} {}", node.sshd.port(), node.folder.path().display()))
+    let mut child = again("connection::held_connection", &node, &[])
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
@@ -272,27 +267,10 @@ async fn nothing_is_left_after_certwright_is_killed() {
 #[tokio::test]
 #[ignore = "started by another test"]
 async fn held_connection() {
-    let Ok(held) = std::env::var(HELD) else { return };
-    let (port, folder) = held.split_once(' ').expect("port and folder");
-    let folder = std::path::PathBuf::from(folder);
-    let spec = certwright_engine::plan::HostSpec {
-        name: "cp-1".to_owned(),
-        address: Some("127.0.0.1".to_owned()),
-        groups: Vec::new(),
-        ssh: certwright_engine::plan::SshSettings {
-            user: Some(User::Ops.name().to_owned()),
-            identity: Some(folder.join("sshd/login_key").display().to_string()),
-            port: Some(port.parse().expect("a port")),
-        },
-    };
-    let options = SshOptions {
-        known_hosts: Some(folder.join("sshd/known_hosts")),
-        runtime_dir: Some(folder.join("control")),
-        ..SshOptions::default()
-    };
-    let host = SshHost::new(&spec, options);
+    let Some(given) = Given::node() else { return };
+    let host = given.host();
     ok(&host, &Command::reads(["true"])).await;
-    std::fs::write(folder.join("connected"), "").expect("written");
+    std::fs::write(given.folder.join("connected"), "").expect("written");
     tokio::time::sleep(Duration::from_secs(60)).await;
     panic!("nobody killed this process");
 }
