@@ -8,6 +8,9 @@ mod sshd;
 #[path = "../../tests/support/chaos.rs"]
 mod chaos;
 
+#[path = "driver/random.rs"]
+mod random;
+
 mod ssh_cases {
     //! The cases by what they are about; `row` holds them against docs/design/ssh-failures.md.
     mod again;

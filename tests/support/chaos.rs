@@ -441,6 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_can_be_cut_while_nothing_passes() {
+        for (how, error) in [(End::Fin, None), (End::Rst, Some(ErrorKind::ConnectionReset))] {
+            let (mut client, served, chaos) = line(|_| {});
+            client.write_all(b"a").expect("sent");
+            assert_eq!(read_all(&served), (b"a".to_vec(), Some(ErrorKind::WouldBlock)));
+            chaos.cut(how);
+            for end in [&client, &served] {
+                end.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
+                assert_eq!(read_all(end), (Vec::new(), error), "{how:?}");
+            }
+            assert_eq!(chaos.open(), 0);
+        }
+    }
+
+    #[test]
     fn held_bytes_arrive_once_they_are_released_though_the_client_is_gone() {
         let (mut client, served, chaos) = line(|_| {});
         client.write_all(b"a").expect("sent");

@@ -325,10 +325,12 @@ fn make_users() {
 
 fn sshd_config(folder: &Path, address: Ipv4Addr, port: u16, more: &str) -> String {
     let folder = folder.display();
+    // sshd takes the last one it reads.
+    let startups = if more.contains("MaxStartups") { "" } else { "MaxStartups 100\n" };
     format!(
         "{more}\nPort {port}\nListenAddress {address}\nHostKey {folder}/host_key\nPidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
+         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n{startups}LogLevel VERBOSE\n"
     )
 }
 

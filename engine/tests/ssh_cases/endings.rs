@@ -145,8 +145,16 @@ async fn a_server_with_too_many_logins_under_way_was_not_reached_and_is_tried_ag
     let (host, effects) = (node.host(), node.path("effects"));
     let command = Command::mutates(sh(&format!("echo x >>{effects}")));
     let address = (node.sshd.address(), node.sshd.port());
-    let mut slot = std::net::TcpStream::connect(address).expect("it listens");
-    slot.read_exact(&mut [0; 8]).expect("sshd greets");
+    // The one that asked whether sshd listens may hold it for a moment.
+    let mut slot = None;
+    until("the only slot is ours", || {
+        let mut greeting = [0; 12];
+        let mut tried = std::net::TcpStream::connect(address).expect("it listens");
+        let greeted = tried.read_exact(&mut greeting).is_ok() && greeting.starts_with(b"SSH-2.0-Open");
+        slot = greeted.then_some(tried);
+        greeted
+    })
+    .await;
     let error = host.run(&command).await.expect_err("the only slot is taken");
     assert!(matches!(error, HostError::NotReached { .. }), "{error}");
     row.fired(node.sshd.log().contains("MaxStartups") || error.to_string().contains("MaxStartups"));

@@ -125,9 +125,12 @@ impl Resolver {
 
     /// Serves on an address of its own; counts the questions.
     fn serve(self) -> (Ipv4Addr, Arc<AtomicU32>) {
-        let [_, b, c, d] = std::process::id().to_be_bytes();
-        let address = Ipv4Addr::new(127, 64 + (b & 63), c, d | 2);
-        let socket = UdpSocket::bind((address, 53)).expect("nobody else is there");
+        let first = u32::from(Ipv4Addr::new(127, 64, 0, 0)) + (std::process::id() % (1 << 18)) * 8;
+        let free = (first..first + 8).find_map(|address| {
+            let address = Ipv4Addr::from(address);
+            UdpSocket::bind((address, 53)).ok().map(|socket| (address, socket))
+        });
+        let (address, socket) = free.expect("one of eight addresses is free");
         let questions = Arc::new(AtomicU32::new(0));
         let asked = Arc::clone(&questions);
         std::thread::spawn(move || {
