@@ -32,7 +32,7 @@ mod ssh_cases {
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use certwright_engine::host::{Command, Effect, Host, HostError, Output, SshHost, SshOptions};
+use certwright_engine::host::{Claim, Command, Effect, Host, HostError, Output, SshHost, SshOptions};
 use certwright_engine::plan::{HostSpec, SshSettings};
 use chaos::Chaos;
 use sshd::{Folder, Setup, Sshd, User};
@@ -87,6 +87,7 @@ impl Node {
         SshOptions {
             known_hosts: Some(self.sshd.known_hosts()),
             runtime_dir: Some(self.folder.path().join("control")),
+            claim: Some(claim("run-1")),
             ..SshOptions::default()
         }
     }
@@ -135,6 +136,10 @@ impl Node {
     fn control_folders(&self) -> usize {
         std::fs::read_dir(self.path("control")).expect("it is there").count()
     }
+}
+
+fn claim(run: &str) -> Claim {
+    Claim { run: run.to_owned(), operator: format!("{run}-operator@ws") }
 }
 
 /// Waits for something that happens in another process.

@@ -59,6 +59,15 @@ pub(crate) enum Line {
     Next,
 }
 
+/// What is let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Bytes, and the end of the connection behind them.
+    All,
+    /// Bytes; of the end the other side never hears, as when a workstation is gone for good.
+    Bytes,
+}
+
 /// The proxy; its lines end with it.
 pub(crate) struct Chaos {
     port: u16,
@@ -90,14 +99,13 @@ struct Armed {
     connection: u64,
     passed: [u64; 2],
     fired: bool,
-    released: bool,
+    released: Option<Release>,
 }
 
 /// What a pump does with the next piece.
 enum Now {
     Pass { bytes: usize, slowly: Option<Duration> },
     Keep,
-    Park,
     End(End),
 }
 
@@ -123,7 +131,7 @@ impl Chaos {
         let next = u64::from(line == Line::Next);
         let connection = state.connections + next;
         assert!(connection > 0, "there is no connection yet");
-        state.armed = Some(Armed { fault, connection, passed: [0; 2], fired: false, released: false });
+        state.armed = Some(Armed { fault, connection, passed: [0; 2], fired: false, released: None });
         (state.passed, state.pieces) = ([0; 2], Vec::new());
     }
 
@@ -141,9 +149,9 @@ impl Chaos {
         (state.passed, state.pieces) = ([0; 2], Vec::new());
     }
 
-    /// Lets go of what a `Hold` keeps, or of a line that was `HalfOpen`.
-    pub(crate) fn release(&self) {
-        self.shared.lock().armed.as_mut().expect("a fault is armed").released = true;
+    /// Lets go of what a `Hold` keeps.
+    pub(crate) fn release(&self, what: Release) {
+        self.shared.lock().armed.as_mut().expect("a fault is armed").released = Some(what);
     }
 
     /// True once the armed fault has changed something.
@@ -248,7 +256,7 @@ impl Pump {
                     Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                     Err(_reset) => over = true,
                 }
-            } else if !pending.is_empty() {
+            } else {
                 sleep(LOOK_EVERY);
             }
             let mut state = self.shared.lock();
@@ -256,11 +264,7 @@ impl Pump {
                 return self.end(End::Fin);
             }
             match state.now(self.connection, self.way, pending.len(), over) {
-                Now::Park if over => {
-                    drop(state);
-                    sleep(LOOK_EVERY);
-                }
-                Now::Keep | Now::Park => {}
+                Now::Keep => {}
                 Now::End(how) => return self.end(how),
                 Now::Pass { bytes, slowly } => {
                     let piece: Vec<u8> = pending.drain(..bytes).collect();
@@ -275,7 +279,8 @@ impl Pump {
                     if let Some(how) = end {
                         return self.end(how);
                     }
-                    if pending.is_empty() && (over || gone) {
+                    let is_all = pending.is_empty() && over && self.shared.lock().passes_end(self.connection);
+                    if is_all || gone {
                         // An error means that the other end is gone already.
                         let _gone = self.to.shutdown(Shutdown::Write);
                         return;
@@ -323,7 +328,11 @@ impl State {
                 }
                 left => Now::Pass { bytes: pending.min(left), slowly: None },
             },
-            Fault::Hold { way: its, after } if its == way && !armed.released => match left(after) {
+            Fault::Hold { way: its, .. } if its == way && armed.released.is_some() => {
+                // Not even the end of it, where only bytes were released.
+                if armed.released == Some(Release::Bytes) && pending == 0 { Now::Keep } else { all }
+            }
+            Fault::Hold { way: its, after } if its == way => match left(after) {
                 // Its end is kept as its bytes are.
                 0 => {
                     armed.fired |= pending > 0 || over;
@@ -331,11 +340,11 @@ impl State {
                 }
                 left => Now::Pass { bytes: pending.min(left), slowly: None },
             },
-            Fault::HalfOpen { .. } if armed.fired && !armed.released => Now::Park,
-            Fault::HalfOpen { way: its, after } if its == way && !armed.released => match left(after) {
+            Fault::HalfOpen { .. } if armed.fired => Now::Keep,
+            Fault::HalfOpen { way: its, after } if its == way => match left(after) {
                 0 => {
                     armed.fired = true;
-                    Now::Park
+                    Now::Keep
                 }
                 left => Now::Pass { bytes: pending.min(left), slowly: None },
             },
@@ -355,6 +364,12 @@ impl State {
             | Fault::Delay { .. }
             | Fault::Trickle { .. } => all,
         }
+    }
+
+    /// False where the other side must not hear of the end of a connection.
+    fn passes_end(&self, connection: u64) -> bool {
+        let armed = self.armed.as_ref().filter(|armed| armed.connection == connection);
+        armed.is_none_or(|armed| armed.released != Some(Release::Bytes))
     }
 
     /// Counts what passes; how the line ends right after it, if it does.
@@ -451,7 +466,9 @@ mod tests {
                 end.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
                 assert_eq!(read_all(end), (Vec::new(), error), "{how:?}");
             }
-            assert_eq!(chaos.open(), 0);
+            while chaos.open() > 0 {
+                sleep(LOOK_EVERY);
+            }
         }
     }
 
@@ -465,9 +482,21 @@ mod tests {
         drop(client);
         assert_eq!(read_all(&served), (b"b".to_vec(), Some(ErrorKind::WouldBlock)), "neither bytes nor end");
         assert!(chaos.fired());
-        chaos.release();
+        chaos.release(Release::All);
         served.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
         assert_eq!(read_all(&served), (b"cd".to_vec(), None));
+    }
+
+    #[test]
+    fn held_bytes_can_be_released_without_the_end_of_their_connection() {
+        let (mut client, served, chaos) =
+            line(|chaos| chaos.arm(Line::Next, Fault::Hold { way: Way::Up, after: 0 }));
+        client.write_all(b"abc").expect("sent");
+        drop(client);
+        assert_eq!(read_all(&served), (Vec::new(), Some(ErrorKind::WouldBlock)));
+        chaos.release(Release::Bytes);
+        assert_eq!(read_all(&served), (b"abc".to_vec(), Some(ErrorKind::WouldBlock)), "and no end");
+        assert!(chaos.fired());
     }
 
     #[test]

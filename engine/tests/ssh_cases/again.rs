@@ -6,7 +6,7 @@ use std::process::Command;
 
 use certwright_engine::plan::{HostSpec, SshSettings};
 
-use crate::{Node, SshHost, SshOptions, User};
+use crate::{Node, SshHost, SshOptions, User, claim};
 
 const NODE: &str = "CERTWRIGHT_TEST_HELD_NODE";
 
@@ -64,6 +64,7 @@ impl Given {
         let options = SshOptions {
             known_hosts: Some(folder.join("sshd/known_hosts")),
             runtime_dir: Some(folder.join("control")),
+            claim: Some(claim("run-1")),
             ..SshOptions::default()
         };
         Some(Self { folder, spec, options })

@@ -114,6 +114,7 @@ async fn a_host_that_is_down_was_not_reached_and_is_tried_again_on_the_next_call
     let host = node.host();
     ok(&host, &Command::reads(["true"])).await;
     node.sshd.stop();
+    until("ssh has seen it", || node.local_processes().is_empty()).await;
     let error = error_of(&host).await;
     assert!(matches!(error, HostError::NotReached { .. }), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");

@@ -103,8 +103,11 @@ async fn nodes_in_private_mount_namespaces_do_not_see_each_other() {
                 port: Some(sshd.port()),
             },
         };
-        let options =
-            crate::SshOptions { known_hosts: Some(sshd.known_hosts()), ..crate::SshOptions::default() };
+        let options = crate::SshOptions {
+            known_hosts: Some(sshd.known_hosts()),
+            claim: Some(crate::claim("run-1")),
+            ..crate::SshOptions::default()
+        };
         let host = crate::SshHost::new(&spec, options);
         let output = crate::ok(&host, &crate::Command::reads(["which-node"])).await;
         assert_eq!(output.stdout.lossy(), format!("{name}\n"));

@@ -1,10 +1,14 @@
 //! What an earlier process, another operator or a reboot left on a node.
 
 use certwright_engine::host::HostError;
+use certwright_engine::plan::ErrorClass;
 
 use super::row::Row;
 use crate::sshd::processes_with;
-use crate::{Command, Duration, Host, Lasting, Node, Setup, exists, ok, sh, times, until};
+use crate::{
+    Command, Duration, Host, Lasting, Node, Setup, SshHost, SshOptions, User, claim, exists, ok, ran, sh,
+    times, until,
+};
 
 #[tokio::test]
 async fn a_resume_waits_for_what_an_earlier_process_left_running_and_names_it() {
@@ -90,4 +94,60 @@ async fn a_rebooted_node_has_nothing_running_and_is_taken_over() {
     assert!(processes_with(&lasting.effects).is_empty());
     ok(&host, &lasting.command).await;
     assert_eq!(times(&lasting.effects), 1);
+}
+
+/// A second workstation with a run of its own.
+fn other_workstation(node: &Node, run: &str) -> SshHost {
+    let options = SshOptions { claim: Some(claim(run)), ..node.options() };
+    SshHost::new(&node.spec(User::Ops.name()), options)
+}
+
+#[tokio::test]
+async fn a_second_operator_is_told_whose_the_node_is_and_starts_nothing() {
+    let mut row = Row::of("two operators");
+    let node = Node::start("operators");
+    let (first, second, effects) = (node.host(), other_workstation(&node, "run-2"), node.path("effects"));
+    let change = Command::mutates(sh(&format!("echo x >>{effects}")));
+    ok(&first, &change).await;
+    for _again in 0..2 {
+        let error = second.run(&change).await.expect_err("it is somebody else's");
+        assert!(matches!(error, HostError::Owned { .. }), "{error}");
+        assert_eq!(error.class(), ErrorClass::Refused);
+        let text = error.to_string();
+        assert!(text.contains("run-1") && text.contains("run-1-operator@ws"), "{text}");
+        row.fired(times(&effects) == 1);
+    }
+    ok(&second, &Command::reads(["true"])).await;
+    second.settle(Duration::from_secs(1)).await.expect("nothing of the second runs");
+    second.release().await.expect("it has nothing to give up");
+    ok(&first, &change).await;
+    assert_eq!(times(&effects), 2, "the first goes on");
+    first.release().await.expect("it is over");
+    ok(&second, &change).await;
+    let error = first.run(&change).await.expect_err("now it is the second's");
+    assert!(matches!(error, HostError::Owned { .. }), "{error}");
+    assert_eq!(times(&effects), 3);
+}
+
+#[tokio::test]
+async fn of_two_operators_who_start_at_the_same_time_exactly_one_changes_the_node() {
+    let mut row = Row::of("two operators at the same time");
+    let node = Node::start("operators-race");
+    let hosts = [node.host(), other_workstation(&node, "run-2")];
+    let rounds = 10;
+    let mut wins = [0, 0];
+    for round in 0..rounds {
+        let effects = node.path(&format!("effects-{round}"));
+        let change = Command::mutates(sh(&format!("echo x >>{effects}")));
+        let (a, b) = tokio::join!(hosts[0].run(&change), hosts[1].run(&change));
+        let results = [a, b];
+        let winner = results.iter().position(Result::is_ok).expect("somebody has it");
+        let loser = results[1 - winner].as_ref().expect_err("only one has it");
+        assert!(matches!(loser, HostError::Owned { .. }), "{loser}");
+        assert_eq!(times(&effects), 1);
+        wins[winner] += 1;
+        hosts[winner].release().await.expect("it is over");
+    }
+    row.fired(wins[0] + wins[1] == rounds);
+    ran(rounds, &format!("races of two operators, {wins:?} of them won"));
 }

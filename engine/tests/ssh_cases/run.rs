@@ -77,7 +77,7 @@ async fn every_byte_survives_in_arguments_input_and_output() {
 }
 
 #[tokio::test]
-async fn five_megabytes_go_in_and_more_than_the_cap_comes_out_counted() {
+async fn five_megabytes_go_in_and_of_what_comes_out_the_first_is_kept() {
     let node = Node::start("large");
     let host = node.host();
     let bytes: Vec<u8> = (0..5_000_000u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
@@ -85,27 +85,16 @@ async fn five_megabytes_go_in_and_more_than_the_cap_comes_out_counted() {
         let output =
             host.run(&command(effect, &["cat"]).stdin(Secret::new(bytes.clone()))).await.expect("runs");
         assert!(output.stdout.bytes() == &bytes[..KEPT], "{effect:?}");
-        assert_eq!(
-            format!("{:?}", output.stdout),
-            format!("Untrusted({KEPT} of 5000000 bytes)"),
-            "{effect:?}"
-        );
+        assert!(output.stdout.is_cut(), "{effect:?}");
         let count = command(effect, &["wc", "-c"]).stdin(Secret::new(bytes.clone()));
         assert_eq!(ok(&host, &count).await.stdout.bytes(), b"5000000\n", "{effect:?}");
         let unread = host.run(&command(effect, &["true"]).stdin(Secret::new(bytes.clone()))).await;
         assert_eq!(unread.expect("input that nobody reads is no error").status, 0, "{effect:?}");
         let noisy = "head -c 3000000 /dev/zero >&2; head -c 2000000 /dev/zero";
         let output = ok(&host, &command(effect, &sh(noisy))).await;
-        assert_eq!(
-            format!("{:?}", output.stdout),
-            format!("Untrusted({KEPT} of 2000000 bytes)"),
-            "{effect:?}"
-        );
-        assert_eq!(
-            format!("{:?}", output.stderr),
-            format!("Untrusted({KEPT} of 3000000 bytes)"),
-            "{effect:?}"
-        );
+        for stream in [output.stdout, output.stderr] {
+            assert!(stream.is_cut() && stream.bytes().len() == KEPT, "{effect:?}");
+        }
     }
     ran(8, "large input and output");
 }
