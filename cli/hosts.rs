@@ -4,16 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{Host, Hosts, LocalHost, SshHost, SshOptions};
+use certwright_engine::host::{Claim, Host, Hosts, LocalHost, SshHost, SshOptions};
 use certwright_engine::plan::{HostSpec, Plan, WORKSTATION};
 use certwright_steps::lab::Lab;
 
 use crate::failure::Failure;
 use crate::place;
 
-/// Real machines: this one, and the others through ssh. Nothing is connected to yet.
-pub(crate) fn real(plan: &Plan, ssh_config: Option<&Path>) -> Hosts {
+/// Real machines: this one, and the others through ssh. Nothing is connected to yet, and only with a claim can
+/// anything be changed.
+pub(crate) fn real(plan: &Plan, ssh_config: Option<&Path>, claim: Option<Claim>) -> Hosts {
     let options = SshOptions {
+        claim,
         config: ssh_config.map(Path::to_owned),
         runtime_dir: place::runtime_dir(),
         ..SshOptions::default()

@@ -299,6 +299,7 @@ impl Looker<'_> {
                         HostError::Deadline { .. }
                         | HostError::Unknown { .. }
                         | HostError::Busy { .. }
+                        | HostError::Owned { .. }
                         | HostError::Refused { .. },
                     ) => None,
                 }

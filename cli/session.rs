@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
+use certwright_engine::host::Claim;
 use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
 use certwright_engine::machine::{Header, Input, Machine, RunState, Shape, fold};
 use certwright_engine::plan::Plan;
@@ -180,7 +181,10 @@ impl Session {
                 Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?),
             };
             let hosts = match lab {
-                None => hosts::real(view.plan(), app.ssh_config.as_deref()),
+                None => {
+                    let claim = Claim { run: view.header.run.clone(), operator: place::operator() };
+                    hosts::real(view.plan(), app.ssh_config.as_deref(), Some(claim))
+                }
                 Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
             };
             let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };

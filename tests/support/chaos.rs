@@ -249,15 +249,15 @@ impl Pump {
         let mut over = false;
         let mut chunk = vec![0; 64 << 10];
         loop {
-            if !over {
+            if over {
+                sleep(LOOK_EVERY);
+            } else {
                 match (&*self.from).read(&mut chunk) {
                     Ok(0) => over = true,
                     Ok(n) => pending.extend_from_slice(&chunk[..n]),
                     Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                     Err(_reset) => over = true,
                 }
-            } else {
-                sleep(LOOK_EVERY);
             }
             let mut state = self.shared.lock();
             if state.stopped {
@@ -402,11 +402,11 @@ mod tests {
 
     /// A client, the server's end of its connection, and the proxy between them.
     fn line(arm: impl FnOnce(&Chaos)) -> (TcpStream, TcpStream, Chaos) {
-        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let chaos = Chaos::to(server.local_addr().expect("bound").port());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let chaos = Chaos::to(listener.local_addr().expect("bound").port());
         arm(&chaos);
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, chaos.port())).expect("it listens");
-        let (served, _) = server.accept().expect("the proxy connects");
+        let (served, _) = listener.accept().expect("the proxy connects");
         for end in [&client, &served] {
             end.set_read_timeout(Some(Duration::from_millis(100))).expect("a socket");
         }
@@ -514,7 +514,7 @@ mod tests {
 
     #[test]
     fn a_slow_line_passes_everything_later() {
-        let trickle = Fault::Trickle { way: Way::Down, bytes_per_second: 10 };
+        let trickle = Fault::Trickle { way: Way::Down, bytes_per_second: 2 };
         for fault in [trickle, Fault::Delay { by: Duration::from_millis(250) }] {
             let (client, mut served, chaos) = line(|chaos| chaos.arm(Line::Next, fault));
             served.write_all(b"abc").expect("sent");

@@ -189,6 +189,14 @@ pub enum HostError {
         /// What runs and since when, escaped.
         what: String,
     },
+    /// Another run has claimed the host; nothing was started.
+    #[error("{host} belongs to {by}")]
+    Owned {
+        /// The host.
+        host: String,
+        /// That run and its operator, escaped.
+        by: String,
+    },
     /// The host answered that a file operation cannot be done, or the command not be started.
     #[error("{host}: {why}")]
     Refused {
@@ -207,7 +215,7 @@ impl HostError {
             Self::Identity { .. } | Self::Auth { .. } => ErrorClass::Denied,
             Self::Deadline { .. } => ErrorClass::DeadlineExceeded,
             Self::Unknown { .. } => ErrorClass::Unknown,
-            Self::Refused { .. } => ErrorClass::Refused,
+            Self::Owned { .. } | Self::Refused { .. } => ErrorClass::Refused,
         }
     }
 
@@ -221,6 +229,10 @@ impl HostError {
             Self::Refused { why, .. } if why.contains("No space left on device") => {
                 Some("free space on that host's file system (see `df -h`), then resume")
             }
+            Self::Owned { .. } => Some(
+                "on that operator's workstation, `certwright resume RUN` goes on with that run, and `certwright \
+                 abandon RUN` gives it up and frees its hosts",
+            ),
             Self::NotReached { .. }
             | Self::Identity { .. }
             | Self::Auth { .. }

@@ -1,15 +1,11 @@
 //! Machines: the only way to touch a computer.
 //!
 //! A non-zero exit is an [`Output`], not an error. [`HostError`] says what is known when there is no output.
-//! Values reach commands as argv elements; only the one `quote()` of the ssh host ever makes shell text.
+//! Values reach commands as argv elements; only the one `quote()` of the worker's client ever makes shell text.
 
 mod command;
 
-mod quote;
-mod stream;
-mod wrapper;
-
-mod exchange;
+pub mod worker;
 
 mod files;
 
@@ -23,8 +19,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use command::{Command, Effect, HostError, Output, Stat, StatKind};
-pub use local::LocalHost;
+pub use local::{LocalConnect, LocalHost, WhenAbandoned};
 pub use ssh::{SshHost, SshOptions};
+pub use worker::Claim;
 
 use crate::plan::HostSpec;
 
@@ -53,10 +50,22 @@ pub trait Host: Send + Sync {
     /// Names in a folder, sorted; None when it is not there.
     async fn list(&self, path: &str) -> Result<Option<Vec<String>>, HostError>;
 
-    /// Waits until no mutating command of ours runs on the host any more, at most `within`.
+    /// Waits until no mutating command of this run runs on the host any more, at most `within`, and fences those
+    /// that may still be on their way.
     ///
     /// Called before a probe that follows a lost or timed-out command: what was still running is over then.
     async fn settle(&self, within: Duration) -> Result<(), HostError>;
+
+    /// Connects ahead of the first call, so that it need not wait. Nothing is lost where this fails: that call
+    /// connects, and says what is wrong.
+    async fn connect(&self) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    /// Gives the host up for other runs, if this run has claimed it.
+    async fn release(&self) -> Result<(), HostError> {
+        Ok(())
+    }
 
     /// Ends the connection; later calls connect again.
     async fn close(&self);

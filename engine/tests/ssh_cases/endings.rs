@@ -122,14 +122,8 @@ async fn two_sessions_are_used_where_there_are_two_and_one_where_there_is_one() 
         let (host, effects) = (node.host(), node.path("effects"));
         let change = Command::mutates(sh(&format!("sleep 0.3; echo x >>{effects}")));
         let look = Command::reads(["sleep", "0.3"]);
-        let (a, b, c, d, e) = tokio::join!(
-            host.run(&change),
-            host.run(&look),
-            host.run(&change),
-            host.run(&look),
-            host.run(&look)
-        );
-        for output in [a, b, c, d, e] {
+        let calls = [&change, &look, &change, &look, &look].map(|command| host.run(command));
+        for output in futures_util::future::join_all(calls).await {
             assert_eq!(output.expect("it waits for its turn").status, 0, "MaxSessions {max}");
         }
         assert_eq!(times(&effects), 2);

@@ -24,8 +24,8 @@ impl Network {
         let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let name = format!("cw{process:x}n{next}");
         // One of 2^14 nets of four addresses in 10.213.0.0/16, by process id.
-        let net = u32::from(Ipv4Addr::new(10, 213, 0, 0)) + ((process.wrapping_add(next)) % (1 << 14)) * 4;
-        let (ours, theirs) = (Ipv4Addr::from(net + 1), Ipv4Addr::from(net + 2));
+        let block = u32::from(Ipv4Addr::new(10, 213, 0, 0)) + ((process.wrapping_add(next)) % (1 << 14)) * 4;
+        let (ours, theirs) = (Ipv4Addr::from(block + 1), Ipv4Addr::from(block + 2));
         let (near, far) = (format!("{name}a"), format!("{name}b"));
         let network = Self { name, theirs };
         let name = &network.name;

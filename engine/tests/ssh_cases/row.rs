@@ -51,10 +51,10 @@ fn claimed() -> BTreeMap<String, BTreeSet<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ssh_cases");
     let mut claimed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("the sources are there").flatten() {
-        let text = std::fs::read_to_string(entry.path()).expect("readable");
+        let source = std::fs::read_to_string(entry.path()).expect("readable");
         let module = entry.path().file_stem().expect("a name").to_string_lossy().into_owned();
         let mut test = String::new();
-        for line in text.lines() {
+        for line in source.lines() {
             if let Some((name, _)) = line.strip_prefix("async fn ").and_then(|rest| rest.split_once('(')) {
                 test = format!("{module}::{name}");
             }

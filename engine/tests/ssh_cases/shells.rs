@@ -203,9 +203,9 @@ async fn korean_workstation() {
 fn make_korean() {
     let known = std::process::Command::new("locale").arg("-a").output().expect("it is installed");
     if !String::from_utf8_lossy(&known.stdout).contains("ko_KR.utf8") {
-        let mut make = std::process::Command::new("localedef");
+        let mut localedef = std::process::Command::new("localedef");
         let made =
-            make.args(["-i", "ko_KR", "-f", "UTF-8", "ko_KR.UTF-8"]).status().expect("it is installed");
+            localedef.args(["-i", "ko_KR", "-f", "UTF-8", "ko_KR.UTF-8"]).status().expect("it is installed");
         assert!(made.success(), "localedef needs the package `locales`: run `tests/run`");
     }
 }

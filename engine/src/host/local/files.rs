@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::host::files::kind_of;
-use crate::host::stream::Nonce;
+use crate::host::worker::Nonce;
 use crate::host::{Stat, StatKind};
 use crate::text::KEPT;
 

@@ -1,33 +1,32 @@
 //! This machine, as the operator: no sudo, the operator's own PATH.
 //!
-//! The same promises as a node's, by the same wrapper over plain pipes: a mutating command holds the lock, has
+//! The same promises as a node's, by the same worker over plain pipes: a mutating command holds the lock, has
 //! its output in files and is left to finish whatever happens to us; a reading one ends, with all it started,
-//! when its deadline passes or its future is dropped.
+//! when its deadline passes or its future is dropped. So that ending the one never touches the other, reading
+//! and mutating commands have workers of their own.
+//!
+//! Deliberately absent: an owner. What arrives here arrives at once, and runs of several clusters share the machine.
 
 mod files;
 
+mod line;
+
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::Child;
-use tokio::time::{Instant, timeout, timeout_at};
 
-use super::exchange::Exchange;
-use super::stream::Nonce;
-use super::wrapper::{Job, NODE_BASE, PROGRAM, Place};
+use super::worker::{Client, NODE_BASE};
 use super::{Command, Effect, Host, HostError, Output, Stat};
-
-/// How long the wrapper may take to end after its final marks.
-const CLOSING: Duration = Duration::from_millis(500);
+pub use line::{LocalConnect, WhenAbandoned};
 
 /// This machine.
 pub struct LocalHost {
     name: String,
     base: PathBuf,
+    readers: Client<LocalConnect>,
+    writers: Client<LocalConnect>,
 }
 
 impl LocalHost {
@@ -36,68 +35,16 @@ impl LocalHost {
     /// Lock and running output are in `/run/user/UID/certwright`, or `/var/tmp/certwright-UID` where there is
     /// no such folder; for root where nodes have them.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), base: default_base() }
+        Self::with_base(name, default_base())
     }
 
     /// The same with lock and running output in `base`, a folder of ours alone, made when it is missing.
     pub fn with_base(name: impl Into<String>, base: PathBuf) -> Self {
-        Self { name: name.into(), base }
-    }
-
-    async fn perform(&self, job: Job<'_>) -> Result<Output, HostError> {
-        if job.nul() {
-            return Err(self.refused("an argument holds a NUL byte".to_owned()));
-        }
-        let deadline = job.deadline();
-        let until = Instant::now() + deadline;
-        let reads = matches!(job, Job::Run(Command { effect: Effect::Reads, .. }) | Job::Settle(_));
-        if !reads {
-            own_folder(&self.base).map_err(|why| self.refused(why))?;
-        }
-        let nonce = Nonce::random();
-        let mut group = self.start(job, &nonce, reads)?;
-        let pipes = (group.child.stdin.take(), group.child.stdout.take(), group.child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { unreachable!("all three are piped") };
-        let mut exchange = Exchange::new(&nonce);
-        let ran = exchange.run(stdin, stdout, stderr, b"", job.stdin());
-        if timeout_at(until, ran).await.is_err() {
-            return Err(HostError::Deadline { host: self.name.clone(), after: deadline });
-        }
-        // What a reading command left in the background is its own business.
-        group.ends_with_us = false;
-        let closed = timeout(CLOSING, group.child.wait()).await;
-        exchange.result(&self.name).unwrap_or_else(|_no_marks| {
-            let why = match closed {
-                Ok(Ok(status)) => format!("the command's shell ended without a result: {status}"),
-                Ok(Err(error)) => format!("the command's shell cannot be waited for: {error}"),
-                Err(_elapsed) => "the command's shell closed its streams".to_owned(),
-            };
-            Err(HostError::Unknown { host: self.name.clone(), why })
-        })
-    }
-
-    fn start(&self, job: Job<'_>, nonce: &Nonce, ends_with_us: bool) -> Result<Group, HostError> {
-        let Some(base) = self.base.to_str() else {
-            return Err(self.refused(format!("`{}` is not UTF-8", self.base.display())));
-        };
-        #[expect(clippy::disallowed_methods, reason = "the host floor starts commands")]
-        let mut command = tokio::process::Command::new("/bin/sh");
-        command
-            .args(["-c", PROGRAM, "certwright"])
-            .args(job.words(nonce, Place::Here, base))
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        let not_reached = |error| HostError::NotReached {
-            host: self.name.clone(),
-            why: format!("cannot start /bin/sh: {error}"),
-        };
-        let child = command.spawn().map_err(not_reached)?;
-        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let id = id.expect("a child that was not waited for has its id");
-        Ok(Group { child, id, ends_with_us })
+        let name = name.into();
+        let connect = |when| LocalConnect::new(&name, &["/bin/sh"], &base, when);
+        let readers = Client::here(name.clone(), connect(WhenAbandoned::End));
+        let writers = Client::here(name.clone(), connect(WhenAbandoned::Leave));
+        Self { name, base, readers, writers }
     }
 
     fn refused(&self, why: String) -> HostError {
@@ -130,7 +77,13 @@ impl Host for LocalHost {
     }
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
-        self.perform(Job::Run(command)).await
+        if command.effect == Effect::Mutates || command.stdin.is_some() {
+            own_folder(&self.base).map_err(|why| self.refused(why))?;
+        }
+        match command.effect {
+            Effect::Reads => self.readers.run(command).await,
+            Effect::Mutates => self.writers.run(command).await,
+        }
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -151,27 +104,12 @@ impl Host for LocalHost {
     }
 
     async fn settle(&self, within: Duration) -> Result<(), HostError> {
-        self.perform(Job::Settle(within)).await.map(drop)
+        self.writers.settle(within).await
     }
 
-    async fn close(&self) {}
-}
-
-/// The wrapper's process group.
-struct Group {
-    child: Child,
-    id: Pid,
-    /// Whether it is ended when nobody waits for it any more.
-    ends_with_us: bool,
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // None: it was waited for, and its id may belong to somebody else.
-        if self.ends_with_us && self.child.id().is_some() {
-            // An error means that nothing of the group is left.
-            let _gone = kill_process_group(self.id, Signal::KILL);
-        }
+    async fn close(&self) {
+        self.readers.close();
+        self.writers.close();
     }
 }
 

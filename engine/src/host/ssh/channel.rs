@@ -1,20 +1,20 @@
-//! One job through one channel of a connection, and what is certain when it has no result.
+//! One channel of a connection with a worker at its other end, and what is certain when none comes up.
 //!
 //! The remote command line is constant but for a length, so that sh, csh and fish read it the same: inside
-//! single quotes it holds no quote, no backslash, no `!` and no line end. Everything else goes to `/bin/sh`
-//! on its standard input, and a text that arrives cut is never started: its length is checked first. So a
-//! line that is lost before the whole frame was handed over has certainly started nothing.
+//! single quotes it holds no quote, no backslash, no `!` and no line end. The worker's program goes to `/bin/sh`
+//! on its standard input, and one that arrives cut is never started: its length is checked first.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::sync::Arc;
 
-use openssh::Stdio;
-use tokio::time::{Instant, sleep, timeout};
+use async_trait::async_trait;
+use openssh::{Child, Session, Stdio};
+use tokio::io::AsyncWriteExt;
 
 use super::classify;
 use super::master::Master;
 use crate::host::HostError;
-use crate::host::exchange::Exchange;
+use crate::host::worker::{Ended, Line, NODE_BASE, Nonce, PROGRAM, Pipes};
 use crate::plan::HostSpec;
 use crate::text::Untrusted;
 
@@ -39,55 +39,69 @@ const SECOND: &str = concat!(
     "frame=$(head -c \"$1\"); test \"${#frame}\" = \"$1\" || exit 75; eval \"$frame\"",
 );
 
-/// How long a channel that gave its result may take to close.
-const CLOSING: Duration = Duration::from_millis(500);
-
-/// How a channel ended, for those without a result.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// No channel was opened, so nothing was sent; ssh's words.
-    NoChannel(String),
-    /// The remote side ended with this status: all it sent has arrived.
-    Status(i32),
-    /// The line was lost, or a signal ended the remote side: the same to ssh.
-    Line(&'static str),
+/// The worker's program, with its words before it.
+///
+/// It ends in program text: `$(head -c N)` drops trailing line ends, and the check of the length would fail.
+fn program(start: &Nonce) -> String {
+    format!("set -- {} {NODE_BASE} log\n{}", start.as_str(), PROGRAM.trim_end())
 }
 
-/// Opens a channel and drives the job.
-pub(super) async fn run(
-    master: &Master,
-    exchange: &mut Exchange,
-    frame: &[u8],
-    input: Option<&[u8]>,
-    until: Instant,
-) -> Ended {
-    let line = format!("exec /bin/sh -c '{FIRST}' certwright {} '{SECOND}'", frame.len());
-    let mut pause = Duration::from_millis(10);
-    let mut child = loop {
-        let mut command = master.session().raw_command(&line);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        match command.spawn().await {
-            Ok(child) => break child,
-            // MaxSessions: another channel of ours, or one that is just closing, must end first.
-            Err(error) if is_refusal(&error) && Instant::now() + pause < until => {
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-            Err(error) => return Ended::NoChannel(error_chain(&error)),
-        }
+/// Opens a channel and starts a worker at its other end.
+pub(super) async fn open(master: &Arc<Master>, start: &Nonce) -> Result<Pipes, NoChannel> {
+    let program = program(start);
+    let line = format!("exec /bin/sh -c '{FIRST}' certwright {} '{SECOND}'", program.len());
+    let mut command = master.session().arc_raw_command(&line);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match command.spawn().await {
+        Ok(child) => child,
+        Err(error) if is_refusal(&error) => return Err(NoChannel::Full),
+        Err(error) => return Err(NoChannel::Dead(error_chain(&error))),
     };
     let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-    let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { unreachable!("all three are piped") };
-    exchange.run(stdin, stdout, stderr, frame, input).await;
-    match timeout(CLOSING, child.wait()).await {
-        Ok(Ok(status)) => match status.code() {
-            Some(255) | None => Ended::Line("ssh reports status 255"),
-            Some(code) => Ended::Status(code),
-        },
-        // The crate's way to say 127.
-        Ok(Err(openssh::Error::Remote(_))) => Ended::Status(127),
-        Ok(Err(_)) => Ended::Line("ssh reports no status"),
-        Err(_elapsed) => Ended::Line("its streams closed early"),
+    let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else { unreachable!("all three are piped") };
+    // Where this fails the line has ended, which the ready mark that is missing will tell.
+    let _told_later = stdin.write_all(program.as_bytes()).await;
+    let line = Box::new(Channel { child: Some(child), master: Arc::clone(master) });
+    Ok(Pipes { stdin: Box::new(stdin), stdout: Box::new(stdout), stderr: Box::new(stderr), line })
+}
+
+/// Why there is no channel.
+pub(super) enum NoChannel {
+    /// The server refused one more (MaxSessions).
+    Full,
+    /// The connection does not work any more; ssh's words.
+    Dead(String),
+}
+
+/// A channel.
+struct Channel {
+    child: Option<Child<Arc<Session>>>,
+    master: Arc<Master>,
+}
+
+#[async_trait]
+impl Line for Channel {
+    async fn ended(&mut self) -> Ended {
+        let Some(child) = self.child.take() else { return Ended::Lost("it was ended before".to_owned()) };
+        let why = match child.wait().await {
+            Ok(status) => match status.code() {
+                Some(255) | None => "ssh reports status 255",
+                Some(code) => return Ended::Status(code),
+            },
+            // The crate's way to say 127.
+            Err(openssh::Error::Remote(_)) => return Ended::Status(127),
+            Err(_) => "ssh reports no status",
+        };
+        Ended::Lost(format!("{why}: {}", self.master.last_words().await))
+    }
+
+    fn is_usable(&self) -> bool {
+        !self.master.is_retired()
+    }
+
+    fn abandon(&mut self) {
+        // The server may keep the channel's slot, and the line may be dead without ssh having noticed.
+        self.master.retire();
     }
 }
 
@@ -106,50 +120,16 @@ fn error_chain(error: &openssh::Error) -> String {
     text
 }
 
-/// A job without a result.
-pub(super) struct Lost {
-    /// How its channel ended.
-    pub(super) ended: Ended,
-    /// What was seen.
-    pub(super) exchange: Box<Exchange>,
-}
-
-impl Lost {
-    /// True when the frame never went out as a whole: trying again on a fresh connection is safe.
-    pub(super) fn nothing_was_sent(&self) -> bool {
-        match self.ended {
-            Ended::NoChannel(_) => true,
-            Ended::Line(_) => !self.exchange.was_sent(),
-            Ended::Status(_) => false,
-        }
-    }
-
-    /// What is certain.
-    pub(super) async fn error(self, spec: &HostSpec, master: &Master) -> HostError {
-        let host = spec.name.clone();
-        let words = Untrusted::new(self.exchange.stderr.noise());
-        let ready = self.exchange.stdout.is_ready();
-        match self.ended {
-            Ended::NoChannel(why) => {
-                HostError::NotReached { host, why: format!("{why}: {}", master.last_words().await) }
-            }
-            Ended::Line(why) if !self.exchange.was_sent() => {
-                HostError::NotReached { host, why: why.to_owned() }
-            }
-            Ended::Line(why) => {
-                HostError::Unknown { host, why: format!("{why}: {}", master.last_words().await) }
-            }
-            Ended::Status(status) if ready => HostError::Unknown {
-                host,
-                why: format!(
-                    "the command's shell on the node ended with status {status} and without a result"
-                ),
-            },
-            Ended::Status(ARRIVED_CUT) => {
-                HostError::NotReached { host, why: "the command arrived cut and was not started".to_owned() }
-            }
-            Ended::Status(status) => HostError::Auth { host, why: refusal(spec, &words, status) },
-        }
+/// What is certain of a channel that ended before its worker was ready.
+pub(super) fn not_ready(spec: &HostSpec, ended: Ended, noise: &Untrusted) -> HostError {
+    let host = spec.name.clone();
+    match ended {
+        Ended::Lost(why) => HostError::NotReached { host, why },
+        Ended::Status(ARRIVED_CUT) => HostError::NotReached {
+            host,
+            why: "the worker's program arrived cut and was not started".to_owned(),
+        },
+        Ended::Status(status) => HostError::Auth { host, why: refusal(spec, noise, status) },
     }
 }
 
@@ -177,9 +157,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::host::Command;
-    use crate::host::stream::Nonce;
-    use crate::host::wrapper::Job;
 
     #[test]
     fn sh_csh_and_fish_read_the_remote_command_line_the_same() {
@@ -193,29 +170,27 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_arrives_cut_starts_nothing() {
+    fn a_program_that_arrives_cut_starts_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mark = folder.path().join("mark");
-        let command = Command::reads(["touch", mark.to_str().expect("UTF-8")]);
-        let frame = Job::Run(&command).frame(&Nonce::random());
+        let program = program(&Nonce::random());
         let mut cuts = 0;
-        for shell in ["/bin/sh", "/bin/bash"].into_iter().filter(|shell| Path::new(shell).exists()) {
-            let ends = (0..frame.len()).step_by(61).chain([frame.len() - 1, frame.len()]);
+        for shell in ["/bin/dash", "/bin/bash"].into_iter().filter(|shell| Path::new(shell).exists()) {
+            let ends = (0..program.len()).step_by(97).chain([program.len() - 1, program.len()]);
             for end in ends {
                 let input = folder.path().join("input");
-                std::fs::write(&input, &frame[..end]).expect("written");
+                std::fs::write(&input, &program[..end]).expect("written");
                 #[expect(clippy::disallowed_methods, reason = "the shell itself is asked")]
                 let output = std::process::Command::new(shell)
-                    .args(["-c", SECOND, "certwright", &frame.len().to_string()])
+                    .args(["-c", SECOND, "certwright", &program.len().to_string()])
                     .stdin(std::fs::File::open(&input).expect("there"))
                     .output()
                     .expect("the shell runs");
-                let whole = end == frame.len();
-                assert_eq!(output.status.code(), Some(if whole { 0 } else { ARRIVED_CUT }), "{shell} {end}");
-                assert_eq!(mark.exists(), whole, "{shell}: cut at {end} of {}", frame.len());
+                let whole = end == program.len();
+                let ready = String::from_utf8_lossy(&output.stdout).contains(" ready ");
+                assert_eq!(ready, whole, "{shell}: cut at {end} of {}", program.len());
+                assert_eq!(output.status.code() == Some(ARRIVED_CUT), !whole, "{shell} {end}");
                 cuts += 1;
             }
-            std::fs::remove_file(&mark).expect("the whole frame made it");
         }
         assert!(cuts > 60, "only {cuts} cuts");
     }

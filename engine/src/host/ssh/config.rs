@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::SshOptions;
-use crate::host::wrapper::whole_secs;
+use crate::host::worker::whole_secs;
 
 /// Forced for the node and for every jump host on the way.
 const FORCED: &str = "\

@@ -6,6 +6,8 @@
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openssh::Session;
@@ -34,8 +36,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A connection that stands (or stood: a dead one is found out when it is used).
 pub(super) struct Master {
-    session: Session,
+    session: Arc<Session>,
     process: Process,
+    /// Not to be used for anything new.
+    retired: AtomicBool,
 }
 
 /// The keeper, the master below it, and what is theirs.
@@ -63,7 +67,10 @@ impl Master {
             .map_err(|error| not_reached(format!("cannot start ssh on this machine: {error}")))?;
         let socket = process.socket();
         match timeout_at(until, process.listening(&socket)).await {
-            Ok(true) => Ok(Self { session: Session::resume_mux(socket.into_boxed_path(), None), process }),
+            Ok(true) => {
+                let session = Arc::new(Session::resume_mux(socket.into_boxed_path(), None));
+                Ok(Self { session, process, retired: AtomicBool::new(false) })
+            }
             Ok(false) => {
                 let words = process.words.borrow().clone();
                 Err(classify::failed(&spec.name, &classify::Login::of(spec), &words))
@@ -82,8 +89,18 @@ impl Master {
     }
 
     /// The way to open channels.
-    pub(super) fn session(&self) -> &Session {
-        &self.session
+    pub(super) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session)
+    }
+
+    /// Makes the next call connect afresh; what still runs on it keeps it alive.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is not to be used for anything new.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// What ssh printed last, after giving it a moment to end; escaped.

@@ -1,10 +1,10 @@
 //! A node over the operator's own ssh, through the openssh crate.
 //!
-//! Invariant: a result is known only by the wrapper's final marks. A call that ends without them says what is
+//! Invariant: a result is known only by the worker's final marks. A call that ends without them says what is
 //! certain: nothing was started ([`HostError::NotReached`], [`HostError::Identity`], [`HostError::Auth`],
-//! [`HostError::Busy`]) or it is not known ([`HostError::Unknown`], [`HostError::Deadline`]).
+//! [`HostError::Busy`], [`HostError::Owned`]) or it is not known ([`HostError::Unknown`], [`HostError::Deadline`]).
 //!
-//! Deliberately absent: passwords (ssh's and sudo's), the long-lived worker and the owner token.
+//! Deliberately absent: passwords (ssh's and sudo's).
 
 mod channel;
 mod classify;
@@ -19,12 +19,11 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::exchange::Exchange;
-use super::stream::Nonce;
-use super::wrapper::Job;
+use super::worker::{Claim, Client, Connect, Ended, Nonce, OpenError, Pipes};
 use super::{Command, Host, HostError, Output, Stat, files};
 use crate::plan::HostSpec;
-use channel::Ended;
+use crate::text::Untrusted;
+use channel::NoChannel;
 use master::Master;
 
 /// How connections are made, beside what the inventory says of a host.
@@ -38,28 +37,45 @@ pub struct SshOptions {
     pub runtime_dir: Option<PathBuf>,
     /// Our own wall clock for a connection, jump hosts and login included.
     pub connect_timeout: Duration,
+    /// The run that changes the hosts; None for somebody who only reads.
+    pub claim: Option<Claim>,
 }
 
 impl Default for SshOptions {
     fn default() -> Self {
-        Self { config: None, known_hosts: None, runtime_dir: None, connect_timeout: Duration::from_secs(15) }
+        Self {
+            config: None,
+            known_hosts: None,
+            runtime_dir: None,
+            connect_timeout: Duration::from_secs(15),
+            claim: None,
+        }
     }
 }
 
 /// A node over ssh.
 pub struct SshHost {
-    spec: HostSpec,
-    options: SshOptions,
-    /// The connection that new calls use; calls in flight keep theirs alive.
-    current: Mutex<Option<Arc<Master>>>,
+    client: Client<SshConnect>,
 }
 
 impl SshHost {
     /// The host that `spec` describes; connects on the first call.
     pub fn new(spec: &HostSpec, options: SshOptions) -> Self {
-        Self { spec: spec.clone(), options, current: Mutex::new(None) }
+        let claim = options.claim.clone();
+        let connect = SshConnect { spec: spec.clone(), options, current: Mutex::new(None) };
+        Self { client: Client::node(&spec.name, connect, claim) }
     }
+}
 
+/// Opens workers on one node, all over one connection.
+struct SshConnect {
+    spec: HostSpec,
+    options: SshOptions,
+    /// The connection that new workers use; those there are keep theirs alive.
+    current: Mutex<Option<Arc<Master>>>,
+}
+
+impl SshConnect {
     /// The connection, made now if there is none.
     async fn master(&self, until: Instant) -> Result<Arc<Master>, HostError> {
         // Calls that wait here for somebody else's attempt to connect must not wait past their deadline.
@@ -67,82 +83,70 @@ impl SshHost {
             let within = humantime::format_duration(self.options.connect_timeout);
             return Err(self.not_reached(format!("no connection within {within}")));
         };
-        if let Some(master) = &*current {
+        if let Some(master) = current.as_ref().filter(|master| !master.is_retired()) {
             return Ok(Arc::clone(master));
         }
+        *current = None;
         let master = Arc::new(Master::connect(&self.spec, &self.options, until).await?);
         *current = Some(Arc::clone(&master));
         Ok(master)
     }
 
-    /// Makes the next call connect afresh.
-    async fn retire(&self, master: &Arc<Master>) {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|now| Arc::ptr_eq(now, master)) {
-            *current = None;
-        }
-    }
-
-    async fn perform(&self, job: Job<'_>) -> Result<Output, HostError> {
-        if job.nul() {
-            return Err(self.refused("an argument holds a NUL byte"));
-        }
-        let deadline = job.deadline();
-        let until = Instant::now() + deadline;
-        let mut reconnected = false;
-        loop {
-            let master = self.master(until).await?;
-            let nonce = Nonce::random();
-            let mut exchange = Exchange::new(&nonce);
-            let frame = job.frame(&nonce);
-            let ran = channel::run(&master, &mut exchange, &frame, job.stdin(), until);
-            let Ok(ended) = timeout_at(until, ran).await else {
-                // Perhaps the line is dead and ssh has not noticed, or its process hangs.
-                self.retire(&master).await;
-                return Err(self.out_of_time(&exchange, deadline));
-            };
-            let lost = match exchange.result(&self.spec.name) {
-                Ok(result) => return result,
-                Err(exchange) => channel::Lost { ended, exchange },
-            };
-            if matches!(lost.ended, Ended::NoChannel(_) | Ended::Line(_)) {
-                self.retire(&master).await;
-            }
-            if lost.nothing_was_sent() && !reconnected {
-                reconnected = true;
-                continue;
-            }
-            return Err(lost.error(&self.spec, &master).await);
-        }
-    }
-
-    fn out_of_time(&self, exchange: &Exchange, after: Duration) -> HostError {
-        if exchange.was_sent() {
-            return HostError::Deadline { host: self.spec.name.clone(), after };
-        }
-        self.not_reached(format!(
-            "its ssh connection took no command within {}",
-            humantime::format_duration(after)
-        ))
-    }
-
     fn not_reached(&self, why: String) -> HostError {
         HostError::NotReached { host: self.spec.name.clone(), why }
     }
+}
 
-    fn refused(&self, why: &str) -> HostError {
-        HostError::Refused { host: self.spec.name.clone(), why: why.to_owned() }
+/// Retires a connection that does not answer: when its caller gives up, this is dropped.
+struct Unanswered(Option<Arc<Master>>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(master) = &self.0 {
+            master.retire();
+        }
+    }
+}
+
+#[async_trait]
+impl Connect for SshConnect {
+    async fn open(&self, start: &Nonce, until: Instant) -> Result<Pipes, OpenError> {
+        let mut again = true;
+        loop {
+            let master = self.master(until).await?;
+            let mut unanswered = Unanswered(Some(Arc::clone(&master)));
+            let opened = channel::open(&master, start).await;
+            match opened {
+                Ok(pipes) => {
+                    unanswered.0 = None;
+                    return Ok(pipes);
+                }
+                Err(NoChannel::Full) => {
+                    unanswered.0 = None;
+                    return Err(OpenError::Full);
+                }
+                // It was dead before we came.
+                Err(NoChannel::Dead(_)) if again => again = false,
+                Err(NoChannel::Dead(why)) => {
+                    return Err(self.not_reached(format!("{why}: {}", master.last_words().await)).into());
+                }
+            }
+        }
+    }
+
+    fn not_ready(&self, ended: Ended, noise: &Untrusted) -> HostError {
+        channel::not_ready(&self.spec, ended, noise)
     }
 }
 
 #[async_trait]
 impl Host for SshHost {
     fn name(&self) -> &str {
-        &self.spec.name
+        self.client.name()
     }
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
-        self.perform(Job::Run(command)).await
+        self.client.run(command).await
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
@@ -162,11 +166,21 @@ impl Host for SshHost {
     }
 
     async fn settle(&self, within: Duration) -> Result<(), HostError> {
-        self.perform(Job::Settle(within)).await.map(drop)
+        self.client.settle(within).await
+    }
+
+    async fn connect(&self) -> Result<(), HostError> {
+        // The login may be slow on top of the connection.
+        self.client.connect(self.client.connector().options.connect_timeout * 2).await
+    }
+
+    async fn release(&self) -> Result<(), HostError> {
+        self.client.release().await
     }
 
     async fn close(&self) {
-        if let Some(master) = self.current.lock().await.take() {
+        self.client.close();
+        if let Some(master) = self.client.connector().current.lock().await.take() {
             master.kill();
         }
     }

@@ -1,4 +1,4 @@
-//! One output stream of the wrapper: noise, a ready mark, a begin mark, data, a final mark.
+//! What one request brings back on one stream of a worker: noise, a begin mark, data, a final mark.
 //!
 //! Pure. Invariant: only bytes between marks with our nonce are data, whatever a login shell, a banner or the
 //! command itself prints; a stream without a final mark has no result.
@@ -8,46 +8,59 @@ use crate::text::{KEPT, Untrusted};
 /// How much of the noise before the begin mark is kept for error messages, bytes.
 const NOISE_KEPT: usize = 8 << 10;
 
-/// Longest line of a mark, bytes; the wrapper's own are far shorter.
+/// Longest line of a mark, bytes; the worker's own are shorter.
 const MARK_MAX: usize = 1024;
 
 /// 128 random bits in hex: what the other side cannot guess.
 #[derive(Debug, Clone)]
-pub(super) struct Nonce(String);
+pub struct Nonce(String);
 
 impl Nonce {
     /// A fresh one from the kernel.
     ///
     /// # Panics
     /// When the kernel has no randomness to give, which it never refuses after boot.
-    pub(super) fn random() -> Self {
+    pub fn random() -> Self {
         let mut bytes = [0u8; 16];
         getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
         Self(format!("{:032x}", u128::from_ne_bytes(bytes)))
     }
 
     /// Its text.
-    pub(super) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How the wrapper says a job ended.
+/// How the worker says a request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The command ran. Lengths of its streams are known where they were files.
+    /// Not a request: the worker has started, on a host whose kernel has this boot id.
+    Ready(String),
+    /// The job was done.
     End {
-        /// Its exit status.
+        /// Exit status of its command.
         status: i32,
-        /// Bytes of standard output in all.
-        stdout: Option<u64>,
-        /// Bytes of standard error in all.
-        stderr: Option<u64>,
+        /// What was sent of its standard output.
+        stdout: Extent,
+        /// What was sent of its standard error.
+        stderr: Extent,
     },
     /// The lock was not free in time; nothing was started. What runs, in the holder's own words.
     Busy(String),
-    /// The wrapper could not start the command, and why.
+    /// Another line is in the owner file, this one; nothing was started.
+    Owned(String),
+    /// The worker could not do it, and why; nothing was started.
     Fail(String),
+}
+
+/// How much of what a command printed was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// More came, or may still come, than was kept on the host.
+    Cut,
 }
 
 /// Reads one stream.
@@ -60,7 +73,6 @@ pub(super) struct Stream {
     noise: Vec<u8>,
     data: Vec<u8>,
     total: u64,
-    ready: bool,
     begun: bool,
     verdict: Option<Verdict>,
 }
@@ -74,7 +86,6 @@ impl Stream {
             noise: Vec::new(),
             data: Vec::new(),
             total: 0,
-            ready: false,
             begun: false,
             verdict: None,
         }
@@ -117,20 +128,16 @@ impl Stream {
     fn mark(&mut self, line: &str) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
-            "ready" => self.ready = true,
+            "ready" => self.verdict = Some(Verdict::Ready(rest.to_owned())),
             "begin" => self.begun = true,
             "busy" => self.verdict = Some(Verdict::Busy(rest.to_owned())),
+            "owned" => self.verdict = Some(Verdict::Owned(rest.to_owned())),
             "fail" => self.verdict = Some(Verdict::Fail(rest.to_owned())),
             _ => {
                 self.verdict =
                     Some(parse_end(line).unwrap_or_else(|| Verdict::Fail(format!("sent the mark `{line}`"))));
             }
         }
-    }
-
-    /// True once the wrapper said that it runs.
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready
     }
 
     /// The final mark, once it was seen.
@@ -143,9 +150,12 @@ impl Stream {
         if self.begun { self.noise.clone() } else { [&self.noise[..], &self.pending[..]].concat() }
     }
 
-    /// The data; `total` where the host counted it.
-    pub(super) fn into_data(self, total: Option<u64>) -> Untrusted {
-        let total = total.unwrap_or(self.total).max(self.data.len() as u64);
+    /// The data.
+    pub(super) fn into_data(self, extent: Extent) -> Untrusted {
+        let total = match extent {
+            Extent::Whole => self.total,
+            Extent::Cut => self.total + 1,
+        };
         Untrusted::capped(self.data, total)
     }
 }
@@ -157,11 +167,12 @@ fn parse_end(line: &str) -> Option<Verdict> {
     else {
         return None;
     };
-    let length = |word: &str| match word {
-        "-" => Some(None),
-        digits => digits.parse().ok().map(Some),
+    let extent = |word: &str| match word {
+        "-" => Some(Extent::Whole),
+        "+" => Some(Extent::Cut),
+        _ => None,
     };
-    Some(Verdict::End { status: status.parse().ok()?, stdout: length(stdout)?, stderr: length(stderr)? })
+    Some(Verdict::End { status: status.parse().ok()?, stdout: extent(stdout)?, stderr: extent(stderr)? })
 }
 
 /// Where `needle` starts in `hay`; its first byte is rare.
@@ -186,15 +197,8 @@ mod tests {
 
     fn whole(data: &[u8]) -> Vec<u8> {
         let mark = |text: &str| format!("\u{1e}{} {text}\n", nonce().as_str()).into_bytes();
-        [
-            &b"Welcome!\n\x1e not a mark\n"[..],
-            &mark("ready"),
-            &mark("begin"),
-            data,
-            &mark("end 137 - 9"),
-            b"later noise",
-        ]
-        .concat()
+        [&b"Welcome!\n\x1e not a mark\n"[..], &mark("begin"), data, &mark("end 137 - +"), b"later noise"]
+            .concat()
     }
 
     #[test]
@@ -205,15 +209,18 @@ mod tests {
             let mut stream = Stream::new(&nonce());
             stream.feed(&bytes[..cut]);
             stream.feed(&bytes[cut..]);
-            assert_eq!(stream.verdict(), Some(&Verdict::End { status: 137, stdout: None, stderr: Some(9) }));
+            assert_eq!(
+                stream.verdict(),
+                Some(&Verdict::End { status: 137, stdout: Extent::Whole, stderr: Extent::Cut })
+            );
             assert_eq!(stream.noise(), b"Welcome!\n\x1e not a mark\n");
-            assert_eq!(stream.into_data(None).bytes(), data, "cut at {cut}");
+            assert_eq!(stream.into_data(Extent::Whole).bytes(), data, "cut at {cut}");
         }
         let mut stream = Stream::new(&nonce());
         for byte in &bytes {
             stream.feed(&[*byte]);
         }
-        assert_eq!(stream.into_data(None).bytes(), data, "byte by byte");
+        assert_eq!(stream.into_data(Extent::Whole).bytes(), data, "byte by byte");
     }
 
     #[test]
@@ -231,14 +238,14 @@ mod tests {
     fn output_over_the_cap_is_counted_and_not_kept() {
         let mut stream = Stream::new(&nonce());
         stream.feed(&whole(&vec![b'x'; 3 * KEPT]));
-        let data = stream.into_data(None);
+        let data = stream.into_data(Extent::Whole);
         assert!(data.is_cut());
         assert_eq!(data.bytes().len(), KEPT);
     }
 
     #[test]
     fn a_mark_that_makes_no_sense_is_not_a_success() {
-        for line in ["end", "end 0", "end x - -", "end 0 - - -", "ended 0 - -", ""] {
+        for line in ["end", "end 0", "end x - -", "end 0 - 9", "end 0 - - -", "ended 0 - -", ""] {
             let mut stream = Stream::new(&nonce());
             stream.feed(format!("\u{1e}{} {line}\n", nonce().as_str()).as_bytes());
             assert!(matches!(stream.verdict(), Some(Verdict::Fail(_))), "{line:?}");
