@@ -130,7 +130,7 @@ impl Node {
 
     /// Process ids of ssh, keeper and helpers on our side.
     fn local_processes(&self) -> Vec<u32> {
-        sshd::processes_with(&self.path("control"))
+        sshd::processes::processes_with(&self.path("control"))
     }
 
     fn control_folders(&self) -> usize {

@@ -6,28 +6,23 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+#[path = "processes.rs"]
+pub(crate) mod processes;
+#[path = "users.rs"]
+mod users;
+
+pub(crate) use users::User;
+
+use processes::{children_of, is_sshd, kill, namespace_of, processes};
+
 const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/serve");
 const SERVE_OF_MEMBER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sshd/serve");
-
-/// A shell is what its name says: busybox by the name of sh.
-const BUSYBOX_SH: &str = "/usr/local/lib/certwright-test/sh";
-
-/// The .bashrc of [`User::Noisy`]: text, and marks as ours but for their nonce, on both streams.
-const NOISE: &str = "echo 'Welcome to the node!'
-echo 'a warning of .bashrc' >&2
-for mark in 'START ready x' ready begin 'fail for no reason' 'end 0 - -' 'end 0 4 4' 'owned by no one' 'busy with nothing'; do
-    printf '\\036%s %s\\n' 00112233445566778899aabbccddeeff \"$mark\"
-    printf '\\036%s %s\\n' 00112233445566778899aabbccddeeff \"$mark\" >&2
-done
-printf '\\036START ready x\\n'
-printf '\\036 no mark'
-";
 
 /// How an instance differs from the plain one.
 #[derive(Debug, Clone, Default)]
@@ -55,26 +50,6 @@ impl Setup {
     }
 }
 
-/// A login user of the tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum User {
-    /// sudo without password.
-    Ops,
-    /// sudo wants a password.
-    Pass,
-    /// sudo wants a terminal.
-    Tty,
-    /// `Ops` with csh.
-    Csh,
-    /// `Ops` with fish.
-    Fish,
-    /// `Ops` with the sh of busybox.
-    Busybox,
-    /// `Ops` whose shell prints on both streams before every command, marks of another nonce too, and whose sudo
-    /// uses a pty where it can.
-    Noisy,
-}
-
 /// One running sshd.
 pub(crate) struct Sshd {
     folder: PathBuf,
@@ -83,72 +58,6 @@ pub(crate) struct Sshd {
     child: Child,
     /// Its mount namespace, which everything that it starts is in.
     namespace: PathBuf,
-}
-
-impl User {
-    /// All of them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Ops, Self::Pass, Self::Tty, Self::Csh, Self::Fish, Self::Busybox, Self::Noisy];
-
-    /// The login name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ops => "cwops",
-            Self::Pass => "cwpass",
-            Self::Tty => "cwtty",
-            Self::Csh => "cwcsh",
-            Self::Fish => "cwfish",
-            Self::Busybox => "cwbusybox",
-            Self::Noisy => "cwnoisy",
-        }
-    }
-
-    /// Its login shell.
-    pub(crate) fn shell(self) -> &'static str {
-        match self {
-            Self::Ops | Self::Pass | Self::Tty => "/bin/sh",
-            Self::Csh => "/bin/csh",
-            Self::Fish => "/usr/bin/fish",
-            Self::Busybox => BUSYBOX_SH,
-            Self::Noisy => "/bin/bash",
-        }
-    }
-
-    /// True when its login shell is installed.
-    pub(crate) fn is_possible(self) -> bool {
-        Path::new(self.shell()).exists()
-    }
-
-    /// Makes the user and its sudo rule unless they are there.
-    fn make(self) {
-        let name = self.name();
-        if !succeeds(Command::new("id").arg(name)) {
-            run(Command::new("useradd").args(["-m", "-p", "*", "-s", self.shell(), name]));
-        }
-        if self != Self::Pass {
-            let rule = PathBuf::from(format!("/etc/sudoers.d/certwright-{name}"));
-            let defaults = match self {
-                Self::Tty => format!("Defaults:{name} requiretty\n"),
-                // The default of sudo 1.9.14 and later.
-                Self::Noisy => format!("Defaults:{name} use_pty\n"),
-                Self::Ops | Self::Pass | Self::Csh | Self::Fish | Self::Busybox => String::new(),
-            };
-            let text = format!("{defaults}{name} ALL=(ALL) NOPASSWD: ALL\n");
-            if fs::read_to_string(&rule).ok().as_deref() != Some(&text) {
-                // sudo skips names with a dot: the rule appears whole or not at all.
-                let new = rule.with_extension("new");
-                fs::write(&new, text).expect("write a sudo rule");
-                fs::set_permissions(&new, fs::Permissions::from_mode(0o440)).expect("set its mode");
-                fs::rename(&new, &rule).expect("put it in place");
-            }
-        }
-        if self == Self::Noisy {
-            // Renamed into place: shells of other tests read it at any time.
-            let new = format!("/home/{name}/.bashrc.{}", std::process::id());
-            fs::write(&new, NOISE).expect("write .bashrc");
-            fs::rename(&new, format!("/home/{name}/.bashrc")).expect("put it in place");
-        }
-    }
 }
 
 impl Sshd {
@@ -162,7 +71,7 @@ impl Sshd {
             0,
             "tests with real sshd need root: run them as root"
         );
-        make_users();
+        users::make_users();
         fs::create_dir_all("/run/sshd").expect("sshd's own folder");
         fs::create_dir_all(folder).expect("the instance's folder");
         key(&folder.join("host_key"));
@@ -310,19 +219,6 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-fn make_users() {
-    // Test processes run side by side, and useradd refuses to wait for another one.
-    let lock = fs::File::create("/run/certwright-test-users.lock").expect("a lock for the test users");
-    lock.lock().expect("lock the test users");
-    if let Some(folder) = Path::new(BUSYBOX_SH).parent().filter(|folder| !folder.exists())
-        && Path::new("/bin/busybox").exists()
-    {
-        fs::create_dir_all(folder).expect("a folder for a shell");
-        std::os::unix::fs::symlink("/bin/busybox", BUSYBOX_SH).expect("a shell");
-    }
-    User::ALL.into_iter().filter(|user| user.is_possible()).for_each(User::make);
-}
-
 fn sshd_config(folder: &Path, address: Ipv4Addr, port: u16, more: &str) -> String {
     let folder = folder.display();
     // sshd takes the last one it reads.
@@ -352,48 +248,6 @@ fn serve(folder: &Path, address: Ipv4Addr, port: u16, setup: &Setup) -> Child {
     }
     let errors = fs::File::create(folder.join("errors")).expect("a file for errors");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().expect("start tests/sshd/serve")
-}
-
-/// Kills a process by id; one that is gone already is fine.
-pub(crate) fn kill(pid: u32) {
-    let _ended = succeeds(Command::new("kill").args(["-KILL", &pid.to_string()]));
-}
-
-/// Process ids of the children of `parent`.
-fn children_of(parent: u32) -> Vec<u32> {
-    processes().into_iter().filter(|pid| parent_of(*pid) == Some(parent)).collect()
-}
-
-/// Process ids of all processes, this one excepted, whose command line holds `text`; zombies have none.
-pub(crate) fn processes_with(text: &str) -> Vec<u32> {
-    let holds = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).replace('\0', " ").contains(text)
-    };
-    processes().into_iter().filter(|pid| *pid != std::process::id() && holds(pid)).collect()
-}
-
-fn processes() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state ppid: the name may hold anything.
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-}
-
-fn namespace_of(pid: u32) -> Option<PathBuf> {
-    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
-}
-
-fn is_sshd(pid: u32) -> bool {
-    process_name(pid).is_some_and(|name| name.starts_with("sshd"))
-}
-
-fn process_name(pid: u32) -> Option<String> {
-    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 fn succeeds(command: &mut Command) -> bool {

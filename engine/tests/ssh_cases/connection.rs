@@ -4,7 +4,8 @@ use certwright_engine::host::HostError;
 
 use super::again::{Given, again};
 use super::row::Row;
-use crate::sshd::{Sshd, key, kill, processes_with};
+use crate::sshd::processes::{kill, processes_with};
+use crate::sshd::{Sshd, key};
 use crate::{
     Command, Duration, Folder, Host, Node, Setup, SshHost, SshOptions, User, exists, ok, ran, sh, until,
 };
@@ -70,7 +71,9 @@ async fn a_refused_key_is_told_as_such() {
     assert!(matches!(error, HostError::Auth { .. }), "{error}");
     let start = format!("cp-1: the login as cwops@127.0.0.1 (port {}) was refused: ", node.sshd.port());
     assert!(error.to_string().starts_with(&start), "{error}");
-    row.fired(node.sshd.log().contains("Connection closed by authenticating user cwops"));
+    let is_logged = || node.sshd.log().contains("Connection closed by authenticating user cwops");
+    until("sshd has seen its end", is_logged).await;
+    row.fired(is_logged());
     spec.ssh.identity = Some(node.path("gone"));
     let error = error_of(&SshHost::new(&spec, node.options())).await;
     assert!(error.to_string().contains("gone not accessible: No such file or directory"), "{error}");

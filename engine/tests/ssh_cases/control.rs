@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::row::Row;
-use crate::sshd::processes_with;
+use crate::sshd::processes::processes_with;
 use crate::{Command, Folder, Node, SshHost, SshOptions, User, ok, until};
 
 /// Somebody else on this machine.

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use certwright_engine::host::HostError;
 
 use super::row::Row;
-use crate::sshd::{kill, processes_with};
+use crate::sshd::processes::{kill, processes_with};
 use crate::{Command, Duration, EFFECTS, Host, Lasting, Node, command, ok, ran, sh, times, until};
 
 /// Sends a signal by name to processes of ours.

@@ -174,16 +174,13 @@ async fn a_line_that_trickles_does_not_stretch_a_deadline() {
 #[tokio::test]
 async fn a_request_that_arrives_after_it_was_given_up_changes_nothing_any_more() {
     let mut row = Row::of("late start");
-    let mut cases = 0;
-    for what in [Release::All, Release::Bytes] {
-        // Before anybody settles it may start: settle waits for it then. Afterwards it must not.
-        for delay in [None, Some(0), Some(1000), Some(3000)] {
-            let arrived = late_start(what, delay.map(Duration::from_millis)).await;
-            row.fired(arrived);
-            cases += 1;
-        }
-    }
-    ran(cases, "late starts");
+    let delays = [None, Some(0), Some(1000), Some(3000)];
+    let cases = [Release::All, Release::Bytes].into_iter().flat_map(|what| delays.map(|delay| (what, delay)));
+    let starts = cases.map(|(what, delay)| late_start(what, delay.map(Duration::from_millis)));
+    // Before anybody settles it may start: settle waits for it then. Afterwards it must not.
+    let arrived = futures_util::future::join_all(starts).await;
+    row.fired(arrived.iter().all(|arrived| *arrived));
+    ran(arrived.len(), "late starts");
 }
 
 /// A request is held, given up, and released so long after settle; None: before. True when it arrived.

@@ -3,7 +3,7 @@
 use certwright_engine::host::HostError;
 
 use super::row::Row;
-use crate::sshd::{kill, processes_with};
+use crate::sshd::processes::{kill, processes_with};
 use crate::{Command, Duration, Host, Node, SshHost, User, exists, ok, ran, sh, until};
 
 /// Prints ten lines, one each 100 ms, and then makes a mark; SIGPIPE would end it half-way.

@@ -9,7 +9,7 @@ use certwright_engine::plan::SshSettings;
 
 use super::again::{Given, again, passes};
 use super::row::Row;
-use crate::sshd::{kill, processes_with};
+use crate::sshd::processes::{kill, processes_with};
 use crate::{Command, Duration, Host, Lasting, Node, Setup, SshHost, SshOptions, User, exists, ok, until};
 
 /// A network namespace with one address, joined to ours by a pair of interfaces.

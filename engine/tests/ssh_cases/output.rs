@@ -6,7 +6,7 @@ use certwright_engine::host::HostError;
 use certwright_engine::text::{KEPT, Secret};
 
 use super::row::Row;
-use crate::sshd::{kill, processes_with};
+use crate::sshd::processes::{kill, processes_with};
 use crate::{Command, Duration, EFFECTS, Host, Node, Setup, command, exists, ok, sh, times, until};
 
 /// Peak resident memory of this process since `forget`, KiB.

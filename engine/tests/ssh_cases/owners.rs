@@ -4,7 +4,7 @@ use certwright_engine::host::HostError;
 use certwright_engine::plan::ErrorClass;
 
 use super::row::Row;
-use crate::sshd::processes_with;
+use crate::sshd::processes::processes_with;
 use crate::{
     Command, Duration, Host, Lasting, Node, Setup, SshHost, SshOptions, User, claim, exists, ok, ran, sh,
     times, until,
