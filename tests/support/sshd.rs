@@ -6,11 +6,20 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+#[path = "processes.rs"]
+pub(crate) mod processes;
+#[path = "users.rs"]
+mod users;
+
+pub(crate) use users::User;
+
+use processes::{children_of, is_sshd, kill, namespace_of, processes};
 
 const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sshd/serve");
 const SERVE_OF_MEMBER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/sshd/serve");
@@ -22,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) config: String,
     /// What is bound over what in its mount namespace: (source, target).
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+    /// The network namespace it runs in, and its address there; None: ours, and 127.0.0.1.
+    pub(crate) network: Option<(String, Ipv4Addr)>,
 }
 
 impl Setup {
@@ -35,93 +46,18 @@ impl Setup {
             fs::create_dir_all(&source).expect("a folder of the node");
             (source, PathBuf::from(target))
         });
-        Self { config: String::new(), binds: binds.to_vec() }
+        Self { binds: binds.to_vec(), ..Self::default() }
     }
-}
-
-/// A login user of the tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum User {
-    /// sudo without password.
-    Ops,
-    /// sudo wants a password.
-    Pass,
-    /// sudo wants a terminal.
-    Tty,
-    /// `Ops` with csh.
-    Csh,
-    /// `Ops` with fish.
-    Fish,
-    /// `Ops` whose shell prints on both streams before every command, and whose sudo uses a pty where it can.
-    Noisy,
 }
 
 /// One running sshd.
 pub(crate) struct Sshd {
     folder: PathBuf,
+    address: Ipv4Addr,
     port: u16,
     child: Child,
-}
-
-impl User {
-    /// All of them.
-    pub(crate) const ALL: [Self; 6] = [Self::Ops, Self::Pass, Self::Tty, Self::Csh, Self::Fish, Self::Noisy];
-
-    /// The login name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ops => "cwops",
-            Self::Pass => "cwpass",
-            Self::Tty => "cwtty",
-            Self::Csh => "cwcsh",
-            Self::Fish => "cwfish",
-            Self::Noisy => "cwnoisy",
-        }
-    }
-
-    fn shell(self) -> &'static str {
-        match self {
-            Self::Ops | Self::Pass | Self::Tty => "/bin/sh",
-            Self::Csh => "/bin/csh",
-            Self::Fish => "/usr/bin/fish",
-            Self::Noisy => "/bin/bash",
-        }
-    }
-
-    /// True when its login shell is installed.
-    pub(crate) fn is_possible(self) -> bool {
-        Path::new(self.shell()).exists()
-    }
-
-    /// Makes the user and its sudo rule unless they are there.
-    fn make(self) {
-        let name = self.name();
-        if !succeeds(Command::new("id").arg(name)) {
-            run(Command::new("useradd").args(["-m", "-p", "*", "-s", self.shell(), name]));
-        }
-        if self != Self::Pass {
-            let rule = PathBuf::from(format!("/etc/sudoers.d/certwright-{name}"));
-            let defaults = match self {
-                Self::Tty => format!("Defaults:{name} requiretty\n"),
-                // The default of sudo 1.9.14 and later.
-                Self::Noisy => format!("Defaults:{name} use_pty\n"),
-                Self::Ops | Self::Pass | Self::Csh | Self::Fish => String::new(),
-            };
-            let text = format!("{defaults}{name} ALL=(ALL) NOPASSWD: ALL\n");
-            if fs::read_to_string(&rule).ok().as_deref() != Some(&text) {
-                // sudo skips names with a dot: the rule appears whole or not at all.
-                let new = rule.with_extension("new");
-                fs::write(&new, text).expect("write a sudo rule");
-                fs::set_permissions(&new, fs::Permissions::from_mode(0o440)).expect("set its mode");
-                fs::rename(&new, &rule).expect("put it in place");
-            }
-        }
-        if self == Self::Noisy {
-            let noise =
-                "echo 'Welcome to the node!'\necho 'a warning of .bashrc' >&2\nprintf '\\036 no mark'\n";
-            fs::write(format!("/home/{name}/.bashrc"), noise).expect("write .bashrc");
-        }
-    }
+    /// Its mount namespace, which everything that it starts is in.
+    namespace: PathBuf,
 }
 
 impl Sshd {
@@ -135,23 +71,27 @@ impl Sshd {
             0,
             "tests with real sshd need root: run them as root"
         );
-        make_users();
+        users::make_users();
         fs::create_dir_all("/run/sshd").expect("sshd's own folder");
         fs::create_dir_all(folder).expect("the instance's folder");
         key(&folder.join("host_key"));
         key(&folder.join("login_key"));
         fs::copy(folder.join("login_key.pub"), folder.join("authorized_keys")).expect("authorize the key");
         let port = free_port();
-        let config = folder.join("sshd_config");
-        fs::write(&config, sshd_config(folder, port, &setup.config)).expect("write sshd_config");
-        let child = serve(folder, &config, setup);
-        let mut sshd = Self { folder: folder.to_owned(), port, child };
+        let address = setup.network.as_ref().map_or(Ipv4Addr::LOCALHOST, |(_, address)| *address);
+        let child = serve(folder, address, port, setup);
+        let mut sshd = Self { folder: folder.to_owned(), address, port, child, namespace: PathBuf::new() };
         sshd.wait_until_it_listens();
         sshd.know(&folder.join("known_hosts"), &folder.join("host_key.pub"));
         sshd
     }
 
-    /// Its port on 127.0.0.1.
+    /// Its address.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -174,7 +114,13 @@ impl Sshd {
     /// Writes a known_hosts file that takes the public key in `key` for this instance's.
     pub(crate) fn know(&self, known_hosts: &Path, key: &Path) {
         let key = fs::read_to_string(key).expect("read a public key");
-        fs::write(known_hosts, format!("[127.0.0.1]:{} {key}", self.port)).expect("write known_hosts");
+        fs::write(known_hosts, format!("[{}]:{} {key}", self.address, self.port)).expect("write known_hosts");
+    }
+
+    /// Writes a known_hosts file that takes this instance's key for that of another port.
+    pub(crate) fn know_at(&self, known_hosts: &Path, port: u16) {
+        let key = fs::read_to_string(self.folder.join("host_key.pub")).expect("read a public key");
+        fs::write(known_hosts, format!("[127.0.0.1]:{port} {key}")).expect("write known_hosts");
     }
 
     /// Kills the sshd processes of all sessions, as a lost line would end them; what they started lives on.
@@ -195,13 +141,38 @@ impl Sshd {
         sessions.into_iter().for_each(kill);
     }
 
+    /// Ends the listener alone: lines live on, and the port refuses connections.
+    pub(crate) fn stop_listening(&mut self) {
+        self.child.kill().expect("end sshd");
+        self.child.wait().expect("wait for sshd");
+    }
+
+    /// Ends everything that it ever started, as the power of a machine that is switched off; returns how many.
+    pub(crate) fn power_off(&mut self) -> usize {
+        self.stop_listening();
+        let inside: Vec<u32> = self.inside();
+        inside.iter().copied().for_each(kill);
+        inside.len()
+    }
+
+    /// Starts again on the same port after `stop` or `power_off`.
+    pub(crate) fn power_on(&mut self, setup: &Setup) {
+        self.child = serve(&self.folder, self.address, self.port, setup);
+        self.wait_until_it_listens();
+    }
+
+    /// Process ids of everything in its mount namespace.
+    pub(crate) fn inside(&self) -> Vec<u32> {
+        processes().into_iter().filter(|pid| namespace_of(*pid).as_ref() == Some(&self.namespace)).collect()
+    }
+
     /// Process ids of the sshd processes below the listener.
     pub(crate) fn sessions(&self) -> Vec<u32> {
         let mut found = Vec::new();
         let mut parents = vec![self.child.id()];
         while let Some(parent) = parents.pop() {
             for child in children_of(parent) {
-                if process_name(child).is_some_and(|name| name.starts_with("sshd")) {
+                if is_sshd(child) {
                     found.push(child);
                     parents.push(child);
                 }
@@ -212,7 +183,8 @@ impl Sshd {
 
     fn wait_until_it_listens(&mut self) {
         for _ in 0..1000 {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            if TcpStream::connect((self.address, self.port)).is_ok() {
+                self.namespace = namespace_of(self.child.id()).expect("it runs");
                 return;
             }
             if let Some(status) = self.child.try_wait().expect("ask for sshd") {
@@ -229,6 +201,8 @@ impl Drop for Sshd {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.stop();
         }
+        // Sessions whose listener was ended alone.
+        self.inside().into_iter().filter(|pid| is_sshd(*pid)).for_each(kill);
     }
 }
 
@@ -245,65 +219,35 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-fn make_users() {
-    // Test processes run side by side, and useradd refuses to wait for another one.
-    let lock = fs::File::create("/run/certwright-test-users.lock").expect("a lock for the test users");
-    lock.lock().expect("lock the test users");
-    User::ALL.into_iter().filter(|user| user.is_possible()).for_each(User::make);
-}
-
-fn sshd_config(folder: &Path, port: u16, more: &str) -> String {
+fn sshd_config(folder: &Path, address: Ipv4Addr, port: u16, more: &str) -> String {
     let folder = folder.display();
+    // sshd takes the last one it reads.
+    let startups = if more.contains("MaxStartups") { "" } else { "MaxStartups 100\n" };
     format!(
-        "{more}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nPidFile none\n\
+        "{more}\nPort {port}\nListenAddress {address}\nHostKey {folder}/host_key\nPidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nMaxStartups 100\nLogLevel VERBOSE\n"
+         KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n{startups}LogLevel VERBOSE\n"
     )
 }
 
-fn serve(folder: &Path, config: &Path, setup: &Setup) -> Child {
+fn serve(folder: &Path, address: Ipv4Addr, port: u16, setup: &Setup) -> Child {
+    let config = folder.join("sshd_config");
+    fs::write(&config, sshd_config(folder, address, port, &setup.config)).expect("write sshd_config");
     let serve = if Path::new(SERVE).exists() { SERVE } else { SERVE_OF_MEMBER };
-    let mut command = Command::new(serve);
+    let mut command = match &setup.network {
+        None => Command::new(serve),
+        Some((namespace, _)) => {
+            let mut inside = Command::new("ip");
+            inside.args(["netns", "exec", namespace, serve]);
+            inside
+        }
+    };
     command.arg(config).arg(folder.join("log"));
     for (source, target) in &setup.binds {
         command.arg(source).arg(target);
     }
     let errors = fs::File::create(folder.join("errors")).expect("a file for errors");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().expect("start tests/sshd/serve")
-}
-
-/// Kills a process by id; one that is gone already is fine.
-pub(crate) fn kill(pid: u32) {
-    let _ended = succeeds(Command::new("kill").args(["-KILL", &pid.to_string()]));
-}
-
-/// Process ids of the children of `parent`.
-fn children_of(parent: u32) -> Vec<u32> {
-    processes().into_iter().filter(|pid| parent_of(*pid) == Some(parent)).collect()
-}
-
-/// Process ids of all processes, this one excepted, whose command line holds `text`; zombies have none.
-pub(crate) fn processes_with(text: &str) -> Vec<u32> {
-    let holds = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).replace('\0', " ").contains(text)
-    };
-    processes().into_iter().filter(|pid| *pid != std::process::id() && holds(pid)).collect()
-}
-
-fn processes() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state ppid: the name may hold anything.
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-}
-
-fn process_name(pid: u32) -> Option<String> {
-    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
 }
 
 fn succeeds(command: &mut Command) -> bool {

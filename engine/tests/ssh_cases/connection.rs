@@ -2,12 +2,13 @@
 
 use certwright_engine::host::HostError;
 
-use crate::sshd::{Sshd, key, kill, processes_with};
+use super::again::{Given, again};
+use super::row::Row;
+use crate::sshd::processes::{kill, processes_with};
+use crate::sshd::{Sshd, key};
 use crate::{
     Command, Duration, Folder, Host, Node, Setup, SshHost, SshOptions, User, exists, ok, ran, sh, until,
 };
-
-const HELD: &str = "CERTWRIGHT_TEST_HELD_NODE";
 
 async fn error_of(host: &SshHost) -> HostError {
     host.run(&Command::mutates(["true"])).await.expect_err("it must not run")
@@ -15,6 +16,7 @@ async fn error_of(host: &SshHost) -> HostError {
 
 #[tokio::test]
 async fn an_unknown_host_key_stops_with_the_remedy() {
+    let mut row = Row::of("unknown host key");
     let node = Node::start("unknown-key");
     let known_hosts = node.path("empty");
     std::fs::write(&known_hosts, "").expect("written");
@@ -31,10 +33,12 @@ async fn an_unknown_host_key_stops_with_the_remedy() {
         )
     );
     assert_eq!(std::fs::read_to_string(known_hosts).expect("there"), "", "nothing was added");
+    row.fired(!node.sshd.log().contains("Accepted publickey"));
 }
 
 #[tokio::test]
 async fn a_changed_host_key_names_file_and_line() {
+    let mut row = Row::of("changed host key");
     let node = Node::start("changed-key");
     let other = node.folder.path().join("other");
     key(&other);
@@ -52,10 +56,12 @@ async fn a_changed_host_key_names_file_and_line() {
     ] {
         assert!(error.to_string().contains(&part), "`{part}` is missing in: {error}");
     }
+    row.fired(!node.sshd.log().contains("Accepted publickey"));
 }
 
 #[tokio::test]
 async fn a_refused_key_is_told_as_such() {
+    let mut row = Row::of("refused key");
     let node = Node::start("refused-key");
     let other = node.folder.path().join("other");
     key(&other);
@@ -65,11 +71,9 @@ async fn a_refused_key_is_told_as_such() {
     assert!(matches!(error, HostError::Auth { .. }), "{error}");
     let start = format!("cp-1: the login as cwops@127.0.0.1 (port {}) was refused: ", node.sshd.port());
     assert!(error.to_string().starts_with(&start), "{error}");
-    assert!(
-        node.sshd.log().contains("Connection closed by authenticating user cwops"),
-        "{}",
-        node.sshd.log()
-    );
+    let is_logged = || node.sshd.log().contains("Connection closed by authenticating user cwops");
+    until("sshd has seen its end", is_logged).await;
+    row.fired(is_logged());
     spec.ssh.identity = Some(node.path("gone"));
     let error = error_of(&SshHost::new(&spec, node.options())).await;
     assert!(error.to_string().contains("gone not accessible: No such file or directory"), "{error}");
@@ -78,7 +82,11 @@ async fn a_refused_key_is_told_as_such() {
 #[tokio::test]
 async fn sudo_that_wants_a_password_or_a_terminal_is_told_and_nothing_was_started() {
     let node = Node::start("sudo");
-    for (user, words) in [(User::Pass, "password"), (User::Tty, "tty")] {
+    let refusals = [
+        (Row::of("sudo wants a password"), User::Pass, "password"),
+        (Row::of("requiretty"), User::Tty, "tty"),
+    ];
+    for (mut row, user, words) in refusals {
         let host = node.host_of(user.name());
         let mark = node.path("mark");
         for command in [Command::reads(["touch", &mark]), Command::mutates(["touch", &mark])] {
@@ -89,6 +97,7 @@ async fn sudo_that_wants_a_password_or_a_terminal_is_told_and_nothing_was_starte
             let rule = format!("`{} ALL=(root) NOPASSWD: /bin/sh`", user.name());
             assert!(text.contains(&rule), "{text}");
         }
+        row.fired(node.sshd.log().contains(&format!("Accepted publickey for {}", user.name())));
         assert!(!exists(&mark));
     }
     ran(4, "refusals of sudo");
@@ -108,6 +117,7 @@ async fn a_host_that_is_down_was_not_reached_and_is_tried_again_on_the_next_call
     let host = node.host();
     ok(&host, &Command::reads(["true"])).await;
     node.sshd.stop();
+    until("ssh has seen it", || node.local_processes().is_empty()).await;
     let error = error_of(&host).await;
     assert!(matches!(error, HostError::NotReached { .. }), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
@@ -121,6 +131,7 @@ async fn a_host_that_is_down_was_not_reached_and_is_tried_again_on_the_next_call
 #[tokio::test]
 async fn a_port_that_never_answers_costs_the_connect_timeout_and_no_more() {
     let node = Node::start("silent");
+    let mut row = Row::of("port that never answers");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut spec = node.spec(User::Ops.name());
     spec.ssh.port = Some(silent.local_addr().expect("bound").port());
@@ -130,7 +141,7 @@ async fn a_port_that_never_answers_costs_the_connect_timeout_and_no_more() {
     assert!(matches!(error, HostError::NotReached { .. }), "{error}");
     assert!(error.to_string().contains("no connection within 1s 500ms"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(4));
-    assert!(silent.accept().is_ok(), "ssh did connect");
+    row.fired(silent.accept().is_ok());
     until("its processes end", || node.local_processes().is_empty()).await;
 }
 
@@ -171,6 +182,7 @@ async fn the_operators_configuration_works_but_cannot_weaken_anything() {
 
 #[tokio::test]
 async fn a_jump_host_and_an_agent_are_used_as_ssh_config_says() {
+    let (mut jumped, mut asked) = (Row::of("jump host"), Row::of("agent"));
     let node = Node::start("target");
     let folder = Folder::new("jump");
     let jump = Sshd::start(folder.path(), &Setup::default());
@@ -196,7 +208,9 @@ async fn a_jump_host_and_an_agent_are_used_as_ssh_config_says() {
         SshOptions { config: Some(file.into()), known_hosts: Some(known_hosts.into()), ..node.options() };
     let host = SshHost::new(&spec, options);
     assert_eq!(ok(&host, &Command::mutates(["id", "-u"])).await.stdout.bytes(), b"0\n");
-    assert!(jump.log().contains("Accepted publickey for cwops"), "through the jump host: {}", jump.log());
+    jumped.fired(jump.log().contains("Accepted publickey for cwops"));
+    // No other key was offered: `IdentityFile none`.
+    asked.fired(node.sshd.log().contains("Accepted publickey for cwops"));
     drop(host);
     until("ssh and its jump end", || node.local_processes().is_empty()).await;
     until("the jump's line ends", || jump.sessions().is_empty()).await;
@@ -251,19 +265,16 @@ async fn nothing_is_left_after_close_or_drop() {
 
 #[tokio::test]
 async fn nothing_is_left_after_certwright_is_killed() {
+    let mut row = Row::of("certwright killed");
     let node = Node::start("killed");
-    let exe = std::env::current_exe().expect("a test binary");
-    #[expect(clippy::disallowed_methods, reason = "the process to kill is this test binary")]
-    let mut child = std::process::Command::new(exe)
-        .args(["--exact", "ssh_cases::connection::held_connection", "--nocapture", "--ignored"])
-        .env(HELD, format!("{} {}", node.sshd.port(), node.folder.path().display()))
+    let mut child = again("connection::held_connection", &node, &[])
         .stdout(std::process::Stdio::null())
         .spawn()
         .expect("it starts");
     until("it has connected", || exists(&node.path("connected"))).await;
     assert!(node.control_folders() == 1 && node.local_processes().len() >= 2);
     kill(child.id());
-    child.wait().expect("it ends");
+    row.fired(!child.wait().expect("it ends").success());
     until("its ssh ends too", || node.local_processes().is_empty() && node.control_folders() == 0).await;
     until("sshd sees it", || node.sshd.sessions().is_empty()).await;
 }
@@ -272,27 +283,10 @@ async fn nothing_is_left_after_certwright_is_killed() {
 #[tokio::test]
 #[ignore = "started by another test"]
 async fn held_connection() {
-    let Ok(held) = std::env::var(HELD) else { return };
-    let (port, folder) = held.split_once(' ').expect("port and folder");
-    let folder = std::path::PathBuf::from(folder);
-    let spec = certwright_engine::plan::HostSpec {
-        name: "cp-1".to_owned(),
-        address: Some("127.0.0.1".to_owned()),
-        groups: Vec::new(),
-        ssh: certwright_engine::plan::SshSettings {
-            user: Some(User::Ops.name().to_owned()),
-            identity: Some(folder.join("sshd/login_key").display().to_string()),
-            port: Some(port.parse().expect("a port")),
-        },
-    };
-    let options = SshOptions {
-        known_hosts: Some(folder.join("sshd/known_hosts")),
-        runtime_dir: Some(folder.join("control")),
-        ..SshOptions::default()
-    };
-    let host = SshHost::new(&spec, options);
+    let Some(given) = Given::node() else { return };
+    let host = given.host();
     ok(&host, &Command::reads(["true"])).await;
-    std::fs::write(folder.join("connected"), "").expect("written");
+    std::fs::write(given.folder.join("connected"), "").expect("written");
     tokio::time::sleep(Duration::from_secs(60)).await;
     panic!("nobody killed this process");
 }

@@ -196,7 +196,7 @@ async fn a_port_is_asked_while_a_command_has_the_only_session_and_dropped_calls_
     let command = Command::reads(["sleep", "61.57"]).deadline(Duration::from_secs(60));
     let running = host.run(&command);
     let asking = async {
-        until("it runs", || !sshd::processes_with("sleep 61.57").is_empty()).await;
+        until("it runs", || !sshd::processes::processes_with("sleep 61.57").is_empty()).await;
         all_come(&host, &port, &health, Way::Forward).await;
         let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = Endpoint::new("127.0.0.1", silent.local_addr().expect("bound").port());

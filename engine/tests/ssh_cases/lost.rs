@@ -2,7 +2,8 @@
 
 use certwright_engine::host::HostError;
 
-use crate::sshd::{kill, processes_with};
+use super::row::Row;
+use crate::sshd::processes::{kill, processes_with};
 use crate::{Command, Duration, Host, Node, SshHost, User, exists, ok, ran, sh, until};
 
 /// Prints ten lines, one each 100 ms, and then makes a mark; SIGPIPE would end it half-way.
@@ -27,10 +28,13 @@ async fn broken(node: &Node, host: &SshHost, how: impl FnOnce() -> usize) -> Hos
 
 #[tokio::test]
 async fn a_mutating_command_runs_to_its_end_when_the_line_is_cut() {
+    let mut row = Row::of("sshd session killed");
     // The second one's sudo has use_pty.
     for user in [User::Ops, User::Noisy] {
         let node = Node::start("cut");
         runs_to_its_end_when_the_line_is_cut(&node, &node.host_of(user.name())).await;
+        // `broken` asserts that there was a session to kill, under the command.
+        row.fired(true);
     }
 }
 
@@ -48,6 +52,7 @@ async fn runs_to_its_end_when_the_line_is_cut(node: &Node, host: &SshHost) {
 
 #[tokio::test]
 async fn a_mutating_command_runs_to_its_end_when_our_ssh_is_killed() {
+    let mut row = Row::of("master killed");
     let node = Node::start("ssh-killed");
     let host = node.host();
     let ours = || {
@@ -61,10 +66,12 @@ async fn a_mutating_command_runs_to_its_end_when_our_ssh_is_killed() {
     assert!(matches!(error, HostError::Unknown { .. }), "{error}");
     host.settle(Duration::from_secs(10)).await.expect("it ends");
     assert!(exists(&node.path("done")), "settle waited for the end");
+    row.fired(error.to_string().contains("connection lost before the result"));
 }
 
 #[tokio::test]
 async fn a_command_whose_shell_was_killed_is_still_waited_for() {
+    let mut row = Row::of("remote SIGKILL of the shell");
     let node = Node::start("shell-killed");
     let host = node.host();
     let (shell, done) = (node.path("shell"), node.path("done"));
@@ -78,7 +85,7 @@ async fn a_command_whose_shell_was_killed_is_still_waited_for() {
     let (result, ()) = tokio::join!(host.run(&command), breaking);
     let error = result.expect_err("there can be no result");
     assert!(matches!(error, HostError::Unknown { .. }), "{error}");
-    assert!(!exists(&done), "it still runs");
+    row.fired(!exists(&done));
     host.settle(Duration::from_secs(10)).await.expect("it ends");
     assert!(exists(&done), "the command itself holds the lock");
 }
@@ -118,6 +125,7 @@ async fn settle_on_a_node_that_never_ran_anything_makes_nothing_there() {
 
 #[tokio::test]
 async fn a_command_that_waits_for_the_lock_does_not_start_after_its_line_was_cut() {
+    let mut row = Row::of("line cut while it waits for the lock");
     let node = Node::start("waiting");
     let host = node.host();
     let (command, started, done) = printing(&node);
@@ -139,6 +147,7 @@ async fn a_command_that_waits_for_the_lock_does_not_start_after_its_line_was_cut
     until("the waiting one is over", || processes_with("flock -w 17 9").is_empty()).await;
     host.settle(Duration::from_secs(10)).await.expect("both are over");
     assert!(exists(&done) && !exists(&mark), "the first ran to its end, the second never started");
+    row.fired(true);
 }
 
 #[tokio::test]
@@ -155,6 +164,7 @@ async fn a_reading_command_past_its_deadline_is_ended_on_the_node() {
 
 #[tokio::test]
 async fn the_next_call_works_after_ssh_was_killed_or_the_line_was_cut() {
+    let mut row = Row::of("dead master");
     let node = Node::start("again");
     let host = node.host();
     for round in 0..3 {
@@ -165,6 +175,7 @@ async fn the_next_call_works_after_ssh_was_killed_or_the_line_was_cut() {
             kill(*pid);
         }
         until("they are gone", || node.local_processes().is_empty()).await;
+        row.fired(ours.iter().all(|pid| !node.local_processes().contains(pid)));
         ok(&host, &Command::mutates(["true"])).await;
         assert!(node.sshd.cut_lines() > 0, "round {round}");
         until("ssh has seen it", || node.local_processes().is_empty()).await;
@@ -175,6 +186,7 @@ async fn the_next_call_works_after_ssh_was_killed_or_the_line_was_cut() {
 
 #[tokio::test]
 async fn a_stopped_ssh_costs_one_deadline_and_is_replaced() {
+    let mut row = Row::of("stopped master");
     let node = Node::start("stopped");
     let host = node.host();
     ok(&host, &Command::reads(["true"])).await;
@@ -184,6 +196,11 @@ async fn a_stopped_ssh_costs_one_deadline_and_is_replaced() {
         let mut stop = std::process::Command::new("kill");
         assert!(stop.args(["-STOP", &pid.to_string()]).status().expect("it runs").success());
     }
+    let is_stopped = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "))
+    };
+    until("they are stopped", || ours.iter().all(is_stopped)).await;
+    row.fired(true);
     // The first one goes to the worker there is, or so it seems; the second one needs another channel.
     let command = Command::reads(["true"]).deadline(Duration::from_millis(600));
     let (first, second) = tokio::join!(host.run(&command), host.run(&command));

@@ -1,19 +1,12 @@
 //! Commands that run to their end.
 
-use certwright_engine::host::Effect;
 use certwright_engine::text::{KEPT, Secret};
 
-use crate::{Command, Duration, Host, Node, User, ok, ran, sh};
-
-const EFFECTS: [Effect; 2] = [Effect::Reads, Effect::Mutates];
-
-fn command(effect: Effect, argv: &[&str]) -> Command {
-    Command { effect, ..Command::reads(argv.iter().copied()) }
-}
+use crate::{Command, Duration, EFFECTS, Host, Node, User, command, ok, ran, sh};
 
 /// Logins whose shells differ in everything; `tests/run` installs them all.
 fn logins() -> Vec<&'static str> {
-    let users = [User::Ops, User::Csh, User::Fish, User::Noisy];
+    let users = [User::Ops, User::Csh, User::Fish, User::Busybox, User::Noisy];
     for user in users {
         assert!(user.is_possible(), "the login shell of {} is not installed: run `tests/run`", user.name());
     }
@@ -43,22 +36,6 @@ async fn status_and_streams_are_exact_for_every_login_shell() {
         }
     }
     ran(cases, "statuses");
-}
-
-#[tokio::test]
-async fn the_noisy_login_is_noisy() {
-    // The proof that the noise above was there: what a plain ssh sees.
-    let node = Node::start("noisy");
-    #[expect(clippy::disallowed_methods, reason = "a plain ssh to compare with")]
-    let mut ssh = std::process::Command::new("ssh");
-    ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-p", &node.sshd.port().to_string(), "-i"])
-        .arg(node.sshd.login_key())
-        .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", node.sshd.known_hosts().display()))
-        .args([&format!("{}@127.0.0.1", User::Noisy.name()), "true"]);
-    let output = ssh.output().expect("ssh is installed");
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(stdout.contains("Welcome to the node!") && stderr.contains("a warning of .bashrc"), "{stderr}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! Invariant: process group and folder end with this value, and with this process however it dies. ssh's own
 //! ways (ControlPersist, the crate's launcher) are not used: they outlive a SIGKILL and hide the process id.
 
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -227,7 +227,8 @@ fn socket_in(folder: &Path) -> PathBuf {
     folder.join("m")
 }
 
-/// A random folder of ours alone, in the runtime folder or, where its path is too long, in /tmp.
+/// A random folder of ours alone, in the runtime folder or, where that cannot be used, in /tmp: where its path is
+/// too long, or others may rename what stands in it and so put their socket in the place of ours.
 fn control_folder(options: &SshOptions) -> std::io::Result<TempDir> {
     let make = |base: &Path| {
         let mut builder = tempfile::Builder::new();
@@ -237,13 +238,21 @@ fn control_folder(options: &SshOptions) -> std::io::Result<TempDir> {
             .permissions(std::fs::Permissions::from_mode(0o700))
             .tempdir_in(base)
     };
-    if let Some(base) = &options.runtime_dir {
+    if let Some(base) = options.runtime_dir.as_ref().filter(|base| is_ours_to_fill(base)) {
         let folder = make(base)?;
         if socket_in(folder.path()).as_os_str().len() <= SOCKET_PATH_MAX {
             return Ok(folder);
         }
     }
     make(Path::new("/tmp"))
+}
+
+/// True when nobody but us and root can rename what we make in there; /tmp is sticky for the same reason.
+fn is_ours_to_fill(base: &Path) -> bool {
+    let us = rustix::process::geteuid().as_raw();
+    std::fs::metadata(base).is_ok_and(|base| {
+        (base.uid() == us || base.uid() == 0) && (base.mode() & 0o022 == 0 || base.mode() & 0o1000 != 0)
+    })
 }
 
 #[cfg(test)]
