@@ -100,11 +100,19 @@ drain() {
 # Waits for both readers, for a second at most; `+`: more came than was kept, or may still come.
 drained() {
     late=''
+    # Told again each second: what comes before a wait is not heard by it. And never to another process of that id.
     (
-        sleep 1 &
-        trap 'kill $!; exit' TERM
-        wait $!
-        kill -USR1 $$
+        # Before there is a sleep: one that is left by itself would still be there a second later.
+        nap=''
+        trap 'kill $nap; exit' TERM
+        while
+            sleep 1 &
+            nap=$!
+            wait $nap
+            read -r _ _ _ parent _ </proc/self/stat && test "$parent" = $$
+        do
+            kill -USR1 $$
+        done
     ) </dev/null >/dev/null 2>&1 3<&- 4<&- 5>&- 6>&- &
     timer=$!
     wait "$out" && out=- || out=+

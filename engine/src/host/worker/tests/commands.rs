@@ -122,6 +122,27 @@ async fn a_daemon_that_keeps_the_output_open_does_not_hang_the_reply_nor_reach_i
 }
 
 #[tokio::test]
+async fn a_timer_that_goes_off_before_anybody_waits_for_it_is_heard_all_the_same() {
+    for shell in shells() {
+        let node = Node::new(shell);
+        // The program, held up where it is slow to wait. Behind `-c PROGRAM certwright` stand its own words.
+        let slow = PROGRAM.replacen("timer=$!", "timer=$!; sleep 1.3", 1);
+        assert_ne!(slow, PROGRAM, "it is held up");
+        std::fs::write(node.path("slow"), format!("shift 3\n{slow}")).expect("written");
+        let words: Vec<&str> = shell.iter().copied().chain([node.text("slow").leak() as &str]).collect();
+        let connect = LocalConnect::new("cp-1", &words, &node.base(), WhenAbandoned::Leave);
+        let claim = Claim { run: "r".to_owned(), operator: "r-operator@ws".to_owned() };
+        let client = Client::node("cp-1", connect, Some(claim));
+        let (go, text) = (node.text("go"), "until test -e \"$1\"; do sleep 0.05; done");
+        let daemon =
+            Command::mutates(["/bin/sh", "-c", &format!("exec 9>&-; ({text}) & echo started"), "sh", &go]);
+        let output = ok(&client, &daemon.deadline(Duration::from_secs(20))).await;
+        assert_eq!(output.stdout.bytes(), b"started\n", "{shell:?}");
+        std::fs::write(&go, "").expect("written");
+    }
+}
+
+#[tokio::test]
 async fn a_mutating_command_outlives_the_worker_and_its_readers() {
     for shell in shells() {
         let node = Node::new(shell);
