@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Stat};
+use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::plan::{Choices, Plan, Source, resolve};
 use certwright_steps::lab::{Lab, LabSpec, Validity};
 use expect_test::expect;
@@ -55,7 +55,7 @@ impl Host for Closed {
         self.error()
     }
 
-    async fn settle(&self, _: Duration) -> Result<(), HostError> {
+    async fn settle(&self, _: Duration) -> Result<Settled, HostError> {
         self.error()
     }
 

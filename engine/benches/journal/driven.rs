@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::clock::Clock;
 use certwright_engine::driver::{Env, Reporter, drive};
-use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Stat};
+use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::journal::StateDir;
 use certwright_engine::machine::{Input, Machine, Outcome, Record, Shape};
 use certwright_engine::plan::{CancelPolicy, HostSpec, KindSchema, Nature, Plan, TaskId, UndoSupport};
@@ -117,8 +117,8 @@ impl Host for NoHost {
         unreachable!("nothing is done")
     }
 
-    async fn settle(&self, _: Duration) -> Result<(), HostError> {
-        Ok(())
+    async fn settle(&self, _: Duration) -> Result<Settled, HostError> {
+        Ok(Settled::Quiet)
     }
 
     async fn close(&self) {}

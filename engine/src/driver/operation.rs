@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::DriverError;
 use super::steps::Steps;
 use crate::clock::Clock;
-use crate::host::{Host, Hosts};
+use crate::host::{Host, Hosts, Settled};
 use crate::machine::{Facts, Input, Machine, Op, OpResult, Want};
 use crate::plan::{ErrorClass, HostIndex, Plan, TaskId};
 use crate::step::{Context, Done, Probe, Progress, Step, StepError};
@@ -155,15 +155,29 @@ async fn perform(
     settle: Vec<Arc<dyn Host>>,
     within: Duration,
 ) -> Result<OpResult, StepError> {
+    let mut rebooted = Vec::new();
     for host in settle {
-        host.settle(within).await?;
+        match host.settle(within).await? {
+            Settled::Quiet => {}
+            Settled::Rebooted => rebooted.push(format!("; {} was rebooted meanwhile", host.name())),
+        }
     }
-    match op {
+    let result = match op {
         Op::Probe => step.probe(&cx).await.map(looked),
         Op::Apply => step.apply(&cx, &facts).await.map(acted),
         Op::Verify => step.verify(&cx, &facts).await.map(looked),
         Op::Undo => step.undo(&cx, &facts).await.map(acted),
+    };
+    told(result, &rebooted.concat())
+}
+
+/// The same with what was noticed before it, which explains it.
+fn told(mut result: Result<OpResult, StepError>, noticed: &str) -> Result<OpResult, StepError> {
+    match &mut result {
+        Ok(OpResult::Looked { summary, .. } | OpResult::Acted { summary }) => summary.push_str(noticed),
+        Err(error) => error.message.push_str(noticed),
     }
+    result
 }
 
 fn looked(probe: Probe) -> OpResult {

@@ -138,6 +138,15 @@ pub enum StatKind {
     Other,
 }
 
+/// What a takeover of a host found beside that nothing runs there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing more.
+    Quiet,
+    /// The host was rebooted since this run claimed it: what was under way then ended with it, wherever it stood.
+    Rebooted,
+}
+
 /// What is known when a host call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -229,6 +238,9 @@ impl HostError {
             Self::Refused { why, .. } if why.contains("No space left on device") => {
                 Some("free space on that host's file system (see `df -h`), then resume")
             }
+            Self::Refused { why, .. } if is_of_worker_files(why) => Some(
+                "see whether its file system is full or read-only (`df -h`, `df -i`, `mount`), then resume",
+            ),
             Self::Owned { .. } => Some(
                 "on that operator's workstation, `certwright resume RUN` goes on with that run, and `certwright \
                  abandon RUN` gives it up and frees its hosts",
@@ -241,6 +253,11 @@ impl HostError {
             | Self::Refused { .. } => None,
         }
     }
+}
+
+/// Whether the worker says that it cannot keep its own files, which are named without quotes.
+fn is_of_worker_files(why: &str) -> bool {
+    why.starts_with("cannot ") && !why.starts_with("cannot lock ") && !why.contains('`')
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use command::{Command, Effect, HostError, Output, Stat, StatKind};
+pub use command::{Command, Effect, HostError, Output, Settled, Stat, StatKind};
 pub use local::{LocalConnect, LocalHost, WhenAbandoned};
 pub use ssh::{SshHost, SshOptions};
 pub use worker::Claim;
@@ -65,7 +65,7 @@ pub trait Host: Send + Sync {
     /// that may still be on their way.
     ///
     /// Called before a probe that follows a lost or timed-out command: what was still running is over then.
-    async fn settle(&self, within: Duration) -> Result<(), HostError>;
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError>;
 
     /// Connects ahead of the first call, so that it need not wait. Nothing is lost where this fails: that call
     /// connects, and says what is wrong.

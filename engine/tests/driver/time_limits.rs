@@ -112,3 +112,28 @@ fn a_retry_comes_after_its_delay_and_after_its_host_has_settled() {
         assert_eq!(world.state().calls, ["read h0/s0", "settle h0", "read h0/s0"]);
     });
 }
+
+#[test]
+fn an_attempt_after_a_reboot_says_so() {
+    virtually(async {
+        for comes in [true, false] {
+            let mut plan = plan(1, vec![step(0, "check")]);
+            let retry = &mut plan.steps[0].retry;
+            (retry.attempts, retry.delay_ms, retry.on) =
+                (2, if comes { 3_000 } else { 1 }, vec![ErrorClass::Unsatisfied]);
+            let world = World::new(&plan, 0, Random(4));
+            world.state().rebooted.insert("h0".into());
+            let mut life = Life::new(&plan, &Clock::virtual_from(0));
+            let ran = go_on(&mut life, &plan, &registry(), &world, Input::Tick, &[]).await;
+            assert!(world.state().rebooted.is_empty(), "it settled");
+            let said = ran.events().find_map(|event| match event {
+                Event::Probed { attempt: 2, summary, .. } => Some(summary.clone()),
+                Event::StepFailed { error, .. } => Some(error.message.clone()),
+                _ => None,
+            });
+            let said = said.expect("a second look");
+            assert!(said.ends_with("; h0 was rebooted meanwhile"), "{said}");
+            assert_eq!(ran.result.is_ok_and(|outcome| outcome == Outcome::Unchanged), comes);
+        }
+    });
+}

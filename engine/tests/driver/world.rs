@@ -1,11 +1,11 @@
 //! Fake hosts: keys with values, commands that outlive their callers, faults, and an eye on the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::host::{Command, Effect, Host, HostError, Hosts, Output, Stat};
+use certwright_engine::host::{Command, Effect, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::machine::TaskState;
 use certwright_engine::plan::{Plan, TaskId};
 use tokio::time::{Instant, sleep};
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) script: Vec<&'static str>,
     /// Every call in order, for tests of single rules.
     pub(crate) calls: Vec<String>,
+    /// Hosts that were rebooted and whose next settling finds that.
+    pub(crate) rebooted: BTreeSet<String>,
 }
 
 struct Landing {
@@ -76,6 +78,7 @@ impl World {
             disk: None,
             script: Vec::new(),
             calls: Vec::new(),
+            rebooted: BTreeSet::new(),
         })))
     }
 
@@ -298,10 +301,11 @@ impl Host for FakeHost {
         }
     }
 
-    async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         self.world.state().calls.push(format!("settle {}", self.name));
         let free = tokio::time::timeout(within, self.free()).await;
-        free.map_err(|_| HostError::Deadline { host: self.name.clone(), after: within })
+        free.map_err(|_| HostError::Deadline { host: self.name.clone(), after: within })?;
+        Ok(if self.world.state().rebooted.remove(&self.name) { Settled::Rebooted } else { Settled::Quiet })
     }
 
     async fn connect(&self) -> Result<(), HostError> {

@@ -135,7 +135,7 @@ async fn a_command_that_waits_for_the_lock_does_not_start_after_its_line_was_cut
     let breaking = async {
         until("the first one prints", || exists(&started)).await;
         let late = async {
-            until("the second one waits", || !processes_with("flock -w 17 9").is_empty()).await;
+            until("the second one waits", || !processes_with("flock -E 75 -w 17 9").is_empty()).await;
             assert!(node.sshd.cut_lines() > 0);
         };
         tokio::join!(host.run(&second), late).0
@@ -144,7 +144,7 @@ async fn a_command_that_waits_for_the_lock_does_not_start_after_its_line_was_cut
     assert!(matches!(first, Err(HostError::Unknown { .. })), "{first:?}");
     assert!(matches!(second, Err(HostError::Unknown { .. })), "{second:?}");
     host.settle(Duration::from_secs(10)).await.expect("both are over");
-    until("the waiting one is over", || processes_with("flock -w 17 9").is_empty()).await;
+    until("the waiting one is over", || processes_with("flock -E 75 -w 17 9").is_empty()).await;
     host.settle(Duration::from_secs(10)).await.expect("both are over");
     assert!(exists(&done) && !exists(&mark), "the first ran to its end, the second never started");
     row.fired(true);

@@ -1,6 +1,6 @@
 //! What an earlier process, another operator or a reboot left on a node.
 
-use certwright_engine::host::HostError;
+use certwright_engine::host::{HostError, Settled};
 use certwright_engine::plan::ErrorClass;
 
 use super::row::Row;
@@ -86,7 +86,8 @@ async fn a_rebooted_node_has_nothing_running_and_is_taken_over() {
     setup.binds.push(node.setup.binds[0].clone());
     node.sshd.power_on(&setup);
     let start = tokio::time::Instant::now();
-    host.settle(Duration::from_secs(10)).await.expect("nothing runs");
+    let settled = host.settle(Duration::from_secs(10)).await.expect("nothing runs");
+    assert_eq!(settled, Settled::Rebooted);
     assert!(start.elapsed() < Duration::from_secs(5), "there is nothing to wait for");
     let facts = ok(&host, &Command::reads(sh("cat /proc/sys/kernel/random/boot_id; ls -A /run"))).await;
     row.fired(facts.stdout.lossy().starts_with(BOOTS[1]) && !facts.stdout.lossy().contains("of-this-boot"));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{Command, Effect, Host, HostError, Output, Stat, StatKind};
+use certwright_engine::host::{Command, Effect, Host, HostError, Output, Settled, Stat, StatKind};
 use certwright_engine::text::Untrusted;
 
 use super::LabError;
@@ -207,7 +207,7 @@ impl Host for LabHost {
         Ok(Some(names))
     }
 
-    async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         let busy = || {
             let locked = self.open()?;
             Ok(locked.state.busy.get(&self.name).map_or(0, |until| until.saturating_sub(locked.state.now)))
@@ -218,7 +218,7 @@ impl Host for LabHost {
             return Err(HostError::Deadline { host: self.name.clone(), after: within });
         }
         self.clock.sleep(left).await;
-        Ok(())
+        Ok(Settled::Quiet)
     }
 
     async fn close(&self) {}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::host::{Command, Host, HostError, Output, Stat};
+use certwright_engine::host::{Command, Host, HostError, Output, Settled, Stat};
 use certwright_engine::text::Untrusted;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 
@@ -127,8 +127,8 @@ impl Host for FolderHost {
         unreachable!("tools only run commands")
     }
 
-    async fn settle(&self, _: Duration) -> Result<(), HostError> {
-        Ok(())
+    async fn settle(&self, _: Duration) -> Result<Settled, HostError> {
+        Ok(Settled::Quiet)
     }
 
     async fn close(&self) {}

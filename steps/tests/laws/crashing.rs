@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::host::{Command, Effect, Host, HostError, Output, Stat};
+use certwright_engine::host::{Command, Effect, Host, HostError, Output, Settled, Stat};
 
 /// When the line is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Host for Crashing {
         self.inner.list(path).await
     }
 
-    async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         self.inner.settle(within).await
     }
 

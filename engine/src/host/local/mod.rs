@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 use super::dial::{self, Dial, Dialled};
 use super::worker::{Client, NODE_BASE};
-use super::{Command, Effect, Host, HostError, Output, Stat};
+use super::{Command, Effect, Host, HostError, Output, Settled, Stat};
 pub use line::{LocalConnect, WhenAbandoned};
 
 /// This machine.
@@ -109,7 +109,7 @@ impl Host for LocalHost {
         self.blocking("list", path, files::list).await
     }
 
-    async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         self.writers.settle(within).await
     }
 

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Dial, Dialled};
 use super::worker::{Claim, Client, Connect, Ended, Nonce, OpenError, Pipes};
-use super::{Command, Host, HostError, Output, Stat, files};
+use super::{Command, Host, HostError, Output, Settled, Stat, files};
 use crate::plan::HostSpec;
 use crate::text::Untrusted;
 use channel::NoChannel;
@@ -171,7 +171,7 @@ impl Host for SshHost {
         files::list(self, path).await
     }
 
-    async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         self.client.settle(within).await
     }
 

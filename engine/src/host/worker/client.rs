@@ -1,20 +1,20 @@
-//! What a host answers through its workers: commands, the claim on the host, and what is certain without a result.
+//! What a host answers to this process: commands under its claim on the host, and the claim itself.
 //!
 //! A mutating command is sent with the line that the owner file must hold. The first one claims the host; one that
-//! ends without a result drops the claim, and the next one takes the host over in a new epoch, so that whatever is
-//! still on its way starts nothing.
+//! ends without a result lets the claim lapse, and the next one takes the host over in a new epoch, so that whatever
+//! is still on its way starts nothing.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::caller::{Caller, Reply};
 use super::frame::{Job, Limit, lock_secs};
-use super::line::{Connect, Ended};
+use super::hold::{Hold, Kept, Standing};
+use super::line::Connect;
 use super::owner::{Claim, Owner};
-use super::pool::{NoWorker, Pool};
-use super::serve::{Answer, Lost};
-use crate::host::{Command, Effect, HostError, Output};
+use super::serve::Answer;
+use crate::host::{Command, Effect, HostError, Output, Settled};
 
 /// How often a claim looks again because somebody changed the owner meanwhile.
 const LOOKS: usize = 5;
@@ -33,12 +33,10 @@ pub(in crate::host) enum Fence {
 
 /// The workers of a host, and what this process knows of its owner.
 pub struct Client<C> {
-    name: String,
-    pool: Pool<C>,
+    caller: Caller<C>,
     fence: Fence,
     limit: Limit,
-    /// The owner line that is ours, once a claim succeeded.
-    token: Mutex<Option<Owner>>,
+    hold: Hold,
     /// One claim at a time.
     claiming: tokio::sync::Mutex<()>,
 }
@@ -56,17 +54,17 @@ impl<C: Connect> Client<C> {
 
     fn new(name: String, connect: C, fence: Fence, limit: Limit) -> Self {
         let claiming = tokio::sync::Mutex::new(());
-        Self { name, pool: Pool::new(connect), fence, limit, token: Mutex::new(None), claiming }
+        Self { caller: Caller::new(name, connect), fence, limit, hold: Hold::new(), claiming }
     }
 
     /// Its name in the plan.
     pub fn name(&self) -> &str {
-        &self.name
+        self.caller.name()
     }
 
     /// Who opens its lines.
     pub(in crate::host) fn connector(&self) -> &C {
-        self.pool.connect()
+        self.caller.connector()
     }
 
     /// Runs a command to its end, or to its deadline.
@@ -75,16 +73,17 @@ impl<C: Connect> Client<C> {
     /// When a mutating command comes without a claim: a bug of the caller.
     pub async fn run(&self, command: &Command) -> Result<Output, HostError> {
         if command.argv.iter().any(|word| word.contains('\0')) {
-            return Err(self.refused("an argument holds a NUL byte".to_owned()));
+            return Err(self.caller.refused("an argument holds a NUL byte".to_owned()));
         }
         let until = Instant::now() + command.deadline;
         match (command.effect, &self.fence) {
             (Effect::Reads, _) => {
                 let job = Job::Reads { command, limit: self.limit };
-                self.done(self.ask(job, until).await?)
+                self.caller.done(self.caller.ask(job, until).await?.answer)
             }
             (Effect::Mutates, Fence::None) => {
-                self.done(self.ask(Job::Mutates { command, token: "-" }, until).await?)
+                let job = Job::Mutates { command, token: "-" };
+                self.caller.done(self.caller.ask(job, until).await?.answer)
             }
             (Effect::Mutates, Fence::Owner(claim)) => {
                 let claim = claim.as_ref().expect("a command that changes a node belongs to a run");
@@ -97,17 +96,17 @@ impl<C: Connect> Client<C> {
         for _look in 0..LOOKS {
             let owner = self.claimed(claim, command.deadline, until).await?;
             let token = owner.to_string();
-            let kept = Kept { token: &self.token, owner: &owner };
-            let answer = self.ask(Job::Mutates { command, token: &token }, until).await;
-            match answer {
-                Ok(Answer::Owned(line)) => {
+            let kept = Kept { hold: &self.hold, owner: &owner };
+            let reply = self.caller.ask(Job::Mutates { command, token: &token }, until).await;
+            match reply {
+                Ok(Reply { answer: Answer::Owned(line), .. }) => {
                     // Another call of ours took the host over meanwhile, or another run has it now.
                     drop(kept);
                     self.ours(&line, claim)?.ok_or_else(|| self.gone())?;
                 }
-                Ok(answer) => {
+                Ok(Reply { answer, .. }) => {
                     kept.stays();
-                    return self.done(answer);
+                    return self.caller.done(answer);
                 }
                 Err(error) => {
                     if certainly_not_started(&error) {
@@ -120,16 +119,19 @@ impl<C: Connect> Client<C> {
         Err(self.restless())
     }
 
-    /// The owner line that is ours; takes the host if there is none.
+    /// The owner line that is ours; takes the host unless it is held.
     async fn claimed(&self, claim: &Claim, deadline: Duration, until: Instant) -> Result<Owner, HostError> {
         let _one = self.alone(until).await?;
-        if let Some(owner) = self.token() {
-            return Ok(owner);
-        }
+        let before = match self.hold.standing() {
+            Standing::Held(owner) => return Ok(owner),
+            Standing::GivenUp => return Err(self.gone()),
+            Standing::Lapsed(owner) => Some(owner),
+            Standing::None => None,
+        };
         let within = Duration::from_secs(lock_secs(deadline));
-        let claimed = self.take_over(claim, within, until, None).await;
+        let claimed = self.take_over(claim, within, until, before).await;
         // The command itself was not sent yet.
-        claimed.map_err(|error| match error {
+        claimed.map(|(owner, _)| owner).map_err(|error| match error {
             HostError::Unknown { host, why } => HostError::NotReached { host, why },
             HostError::Deadline { host, after } => {
                 let after = humantime::format_duration(after);
@@ -140,7 +142,7 @@ impl<C: Connect> Client<C> {
     }
 
     async fn alone(&self, until: Instant) -> Result<tokio::sync::MutexGuard<'_, ()>, HostError> {
-        let late = || self.not_reached("another call was still claiming it".to_owned());
+        let late = || self.caller.not_reached("another call was still claiming it".to_owned());
         timeout_at(until, self.claiming.lock()).await.map_err(|_elapsed| late())
     }
 
@@ -151,24 +153,27 @@ impl<C: Connect> Client<C> {
         within: Duration,
         until: Instant,
         mut before: Option<Owner>,
-    ) -> Result<Owner, HostError> {
-        let boot = self.boot(until).await?;
+    ) -> Result<(Owner, Settled), HostError> {
+        let mut boot = self.caller.boot(until).await?;
         for _look in 0..LOOKS {
             let expected = before.as_ref().map_or_else(|| "-".to_owned(), Owner::to_string);
             let owner = Owner::next(claim, before.as_ref(), &boot);
             let new = owner.to_string();
-            match self.ask(Job::Settle { within, expected: &expected, new: &new }, until).await? {
-                Answer::Owned(line) => {
-                    let now = self.ours(&line, claim)?;
-                    if now.is_none() {
-                        return Err(self.gone());
-                    }
-                    before = now;
-                }
+            let job = Job::Settle { within, expected: &expected, new: &new };
+            let reply = self.caller.ask(job, until).await?;
+            let is_stale = std::mem::replace(&mut boot, reply.boot) != boot;
+            match reply.answer {
+                Answer::Owned(line) => before = Some(self.ours(&line, claim)?.ok_or_else(|| self.gone())?),
                 answer => {
-                    self.done(answer)?;
-                    *self.slot() = Some(owner.clone());
-                    return Ok(owner);
+                    self.caller.done(answer)?;
+                    // It was rebooted under an idle line: once more, with the boot id of the worker that answered.
+                    if is_stale {
+                        before = Some(owner);
+                        continue;
+                    }
+                    self.hold.set(Standing::Held(owner.clone()));
+                    let rebooted = before.is_some_and(|before| before.boot != owner.boot);
+                    return Ok((owner, if rebooted { Settled::Rebooted } else { Settled::Quiet }));
                 }
             }
         }
@@ -179,7 +184,7 @@ impl<C: Connect> Client<C> {
     fn ours(&self, line: &str, claim: &Claim) -> Result<Option<Owner>, HostError> {
         match self.owner(line)? {
             Some(owner) if !owner.is_of(claim) => {
-                Err(HostError::Owned { host: self.name.clone(), by: owner.shown() })
+                Err(HostError::Owned { host: self.name().to_owned(), by: owner.shown() })
             }
             owner => Ok(owner),
         }
@@ -192,33 +197,42 @@ impl<C: Connect> Client<C> {
         let owner = Owner::parse(line);
         let line = crate::text::escape(line);
         let foreign =
-            || self.refused(format!("its owner file holds `{line}`, which certwright did not write"));
+            || self.caller.refused(format!("its owner file holds `{line}`, which certwright did not write"));
         owner.map(Some).ok_or_else(foreign)
     }
 
     /// Waits until nothing of this run runs on the host any more, at most `within`, and fences what may come late.
-    pub async fn settle(&self, within: Duration) -> Result<(), HostError> {
+    pub async fn settle(&self, within: Duration) -> Result<Settled, HostError> {
         let until = Instant::now() + settle_deadline(within);
         let claim = match &self.fence {
             Fence::Owner(Some(claim)) => claim,
             Fence::None | Fence::Owner(None) => {
                 let job = Job::Settle { within, expected: "=", new: "-" };
-                return self.done(self.ask(job, until).await?).map(drop);
+                let answer = self.caller.ask(job, until).await?.answer;
+                return self.caller.done(answer).map(|_| Settled::Quiet);
             }
         };
         let _one = self.alone(until).await?;
-        let mut known = self.token();
+        let mut known = match self.hold.standing() {
+            Standing::Held(owner) | Standing::Lapsed(owner) => Some(owner),
+            Standing::None => None,
+            Standing::GivenUp => return Err(self.gone()),
+        };
         for _look in 0..LOOKS {
             if let Some(owner) = known {
                 // Not ours: their claim waited for the lock, and fenced everything of ours.
                 if owner.is_of(claim) {
-                    self.take_over(claim, within, until, Some(owner)).await?;
+                    return self
+                        .take_over(claim, within, until, Some(owner))
+                        .await
+                        .map(|(_, settled)| settled);
                 }
-                return Ok(());
+                return Ok(Settled::Quiet);
             }
-            match self.ask(Job::Settle { within, expected: "-", new: "-" }, until).await? {
+            let job = Job::Settle { within, expected: "-", new: "-" };
+            match self.caller.ask(job, until).await?.answer {
                 Answer::Owned(line) => known = self.owner(&line)?,
-                answer => return self.done(answer).map(drop),
+                answer => return self.caller.done(answer).map(|_| Settled::Quiet),
             }
         }
         Err(self.restless())
@@ -229,7 +243,11 @@ impl<C: Connect> Client<C> {
         let Fence::Owner(Some(claim)) = &self.fence else { return Ok(()) };
         let until = Instant::now() + settle_deadline(RELEASING);
         let _one = self.alone(until).await?;
-        let mut known = self.slot().take();
+        let mut known = match self.hold.standing() {
+            Standing::Held(owner) | Standing::Lapsed(owner) => Some(owner),
+            Standing::None => None,
+            Standing::GivenUp => return Ok(()),
+        };
         for _look in 0..LOOKS {
             let expected = match &known {
                 None => "-".to_owned(),
@@ -237,9 +255,13 @@ impl<C: Connect> Client<C> {
                 Some(_another) => return Ok(()),
             };
             let job = Job::Settle { within: RELEASING, expected: &expected, new: "-" };
-            match self.ask(job, until).await? {
+            match self.caller.ask(job, until).await?.answer {
                 Answer::Owned(line) => known = self.owner(&line)?,
-                answer => return self.done(answer).map(drop),
+                answer => {
+                    self.caller.done(answer)?;
+                    self.hold.set(Standing::None);
+                    return Ok(());
+                }
             }
         }
         Err(self.restless())
@@ -247,109 +269,23 @@ impl<C: Connect> Client<C> {
 
     /// Opens a worker ahead of its use.
     pub async fn connect(&self, within: Duration) -> Result<(), HostError> {
-        self.boot(Instant::now() + within).await.map(drop)
+        self.caller.boot(Instant::now() + within).await.map(drop)
     }
 
     /// Ends the workers that nothing uses; later calls open others.
     pub fn close(&self) {
-        self.pool.clear();
+        self.caller.close();
     }
 
-    /// The boot id of the host.
-    async fn boot(&self, until: Instant) -> Result<String, HostError> {
-        let within = until.saturating_duration_since(Instant::now());
-        let mut lease = self.pool.take(until).await.map_err(|no| self.no_worker(no, within))?;
-        Ok(lease.worker().boot().to_owned())
-    }
-
-    /// Sends one job; once more over a fresh worker when certainly nothing of it arrived, or nothing is lost by that:
-    /// a worker that was idle may be dead without anybody having noticed.
-    async fn ask(&self, job: Job<'_>, until: Instant) -> Result<Answer, HostError> {
-        let mut again = true;
-        loop {
-            let mut lease = self.pool.take(until).await.map_err(|no| self.no_worker(no, job.deadline()))?;
-            let worker = lease.worker();
-            let lost = match timeout_at(until, worker.request(job)).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(lost)) => lost,
-                // Perhaps the line is dead and nobody has noticed, or a process on the way hangs.
-                Err(_elapsed) if worker.was_sent() => {
-                    return Err(HostError::Deadline { host: self.name.clone(), after: job.deadline() });
-                }
-                Err(_elapsed) => return Err(self.no_worker(NoWorker::Late, job.deadline())),
-            };
-            let ended = worker.ended().await;
-            drop(lease);
-            match lost {
-                Lost { sent } if again && (!sent || job.may_be_repeated()) => again = false,
-                Lost { sent } => return Err(self.lost(sent, ended)),
-            }
-        }
-    }
-
-    /// What an answer to a job means that was not about the owner.
-    fn done(&self, answer: Answer) -> Result<Output, HostError> {
-        let host = self.name.clone();
-        match answer {
-            Answer::Ran(output) => Ok(output),
-            Answer::Busy(what) => Err(HostError::Busy { host, what }),
-            Answer::Failed(why) => Err(HostError::Refused { host, why }),
-            Answer::Owned(line) => {
-                let line = crate::text::escape(&line);
-                Err(HostError::Refused { host, why: format!("its owner file holds `{line}`") })
-            }
-        }
-    }
-
-    fn lost(&self, sent: bool, ended: Ended) -> HostError {
-        let host = self.name.clone();
-        let why = match ended {
-            Ended::Lost(why) => why,
-            Ended::Status(status) => {
-                format!("the worker on the host ended with status {status} and without a result")
-            }
-        };
-        if sent { HostError::Unknown { host, why } } else { HostError::NotReached { host, why } }
-    }
-
-    fn no_worker(&self, why: NoWorker, within: Duration) -> HostError {
-        match why {
-            NoWorker::Host(error) => error,
-            NoWorker::Late => {
-                let within = humantime::format_duration(whole_ms(within));
-                self.not_reached(format!("its connection took no command within {within}"))
-            }
-        }
-    }
-
-    /// Whoever removes the owner file means it: what is under way stops, and a resume claims the host again.
+    /// Whoever removes the owner file means it: what is under way stops, and only a resume claims the host again.
     fn gone(&self) -> HostError {
-        self.forget();
-        self.refused("this run's claim on it was given up by somebody (`certwright abandon`)".to_owned())
+        self.hold.set(Standing::GivenUp);
+        self.caller
+            .refused("this run's claim on it was given up by somebody (`certwright abandon`)".to_owned())
     }
 
     fn restless(&self) -> HostError {
-        self.refused("its owner file changes all the time".to_owned())
-    }
-
-    fn not_reached(&self, why: String) -> HostError {
-        HostError::NotReached { host: self.name.clone(), why }
-    }
-
-    fn refused(&self, why: String) -> HostError {
-        HostError::Refused { host: self.name.clone(), why }
-    }
-
-    fn token(&self) -> Option<Owner> {
-        self.slot().clone()
-    }
-
-    fn forget(&self) {
-        *self.slot() = None;
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Owner>> {
-        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+        self.caller.refused("its owner file changes all the time".to_owned())
     }
 }
 
@@ -357,11 +293,6 @@ impl<C: Connect> Client<C> {
 /// does not answer.
 fn settle_deadline(within: Duration) -> Duration {
     Job::Settle { within, expected: "-", new: "-" }.deadline()
-}
-
-/// The duration as people read it.
-fn whole_ms(duration: Duration) -> Duration {
-    Duration::from_millis(duration.as_millis().try_into().unwrap_or(u64::MAX))
 }
 
 /// Whether the error says that nothing was started.
@@ -374,26 +305,5 @@ fn certainly_not_started(error: &HostError) -> bool {
         | HostError::Owned { .. }
         | HostError::Refused { .. } => true,
         HostError::Deadline { .. } | HostError::Unknown { .. } => false,
-    }
-}
-
-/// A claim with a command under way: dropped with it unless it [stays](Kept::stays).
-struct Kept<'c> {
-    token: &'c Mutex<Option<Owner>>,
-    owner: &'c Owner,
-}
-
-impl Kept<'_> {
-    fn stays(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Kept<'_> {
-    fn drop(&mut self) {
-        let mut token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if token.as_ref() == Some(self.owner) {
-            *token = None;
-        }
     }
 }

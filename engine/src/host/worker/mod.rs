@@ -1,7 +1,7 @@
 //! The worker: one constant sh program that serves many commands over one set of pipes, and who speaks with it.
 //!
 //! ```text
-//!   Client (claim, fence, one retry) -> Pool -> Worker (one request at a time) -> Pipes <- Connect (ssh, local, tests)
+//!   Client (claim, fence) -> Caller (one retry) -> Pool -> Worker (one request at a time) -> Pipes <- Connect (ssh, local, tests)
 //! ```
 //!
 //! Invariants: a request that arrives cut starts nothing; a result is known only by final marks with the nonce of
@@ -25,11 +25,18 @@ mod pool;
 
 mod owner;
 
+mod hold;
+
+mod caller;
+
 mod client;
+
+mod needs;
 
 pub use client::Client;
 pub use frame::{Job, Limit, NODE_BASE, PROGRAM};
 pub use line::{Connect, Ended, Line, OpenError, Pipes};
+pub use needs::NEEDS;
 pub use owner::{Claim, Owner};
 pub use serve::{Answer, Lost, Worker};
 pub use stream::Nonce;

@@ -5,9 +5,11 @@
 # argv), LENGTH bytes of standard input (`-`: none). One that is cut anywhere starts nothing. A reply, on both
 # streams: `begin`, data, `end STATUS OUT ERR`; or `busy WHAT`, `owned LINE`, `fail WHY`.
 #
+# The nonce of a request never leaves these pipes: no file is named after it, and no program is given it.
+#
 # Descriptors: 3 4 the pipes of a mutating command (read ends), 5 6 files for what comes out of them, 7 input,
 # 8 for a moment, 9 the lock. No lock is held between requests.
-n=$1 base=$2 log=$3 run=$2/run made='' late=''
+n=$1 base=$2 log=$3 run=$2/run file=$2/run/$1 made='' late='' limit=''
 umask 077
 trap 'late=1' USR1
 
@@ -30,9 +32,9 @@ receive() {
         exec 7</dev/null
         return
     fi
-    folder && true 2>/dev/null >"$run/$n.in" || fail "cannot make files in $run"
-    exec 7<>"$run/$n.in"
-    rm -f "$run/$n.in"
+    folder && true 2>/dev/null >"$file.in" || fail "cannot make files in $run"
+    exec 7<>"$file.in"
+    rm -f "$file.in"
     head -c "$len" >&7 2>/dev/null || fail "cannot keep $len bytes of standard input in $run"
     test "$(stat -L -c %s /proc/self/fd/7)" = "$len" || exit 1
     exec 7</proc/self/fd/7
@@ -42,11 +44,16 @@ receive() {
 lock() {
     true 2>/dev/null >>"$base/lock" || fail "cannot open $base/lock" || return
     exec 9>>"$base/lock"
-    flock -w "$secs" 9 && return
+    # A status of its own: 1 is also that of a flock that knows no -w.
+    flock -E 75 -w "$secs" 9 && return
     status=$?
     exec 9>&-
-    test $status = 1 || fail "cannot lock $base/lock" || return
-    say "busy $(head -c 300 "$run/current" | head -n 1), since $(date -u -r "$run/current" +%H:%M:%SZ)"
+    test $status = 75 || fail "cannot lock $base/lock (flock of util-linux ended with status $status)" || return
+    running=''
+    # Empty where the disk is full.
+    test ! -s "$run/current" ||
+        running="$(head -c 300 "$run/current" | head -n 1), since $(date -u -r "$run/current" +%H:%M:%SZ)"
+    say "busy $running"
     return 1
 }
 # Says who the owner is unless it is $1 (`-`: nobody).
@@ -66,6 +73,7 @@ fenced() {
 
 reads() {
     receive || return
+    test "$secs" = 0 || test "$limit" || fail "timeout (of coreutils) is not on the PATH" || return
     say begin
     # The shell itself says nothing of a command that a signal ended.
     {
@@ -83,12 +91,11 @@ reads() {
 pipes() {
     test -z "$made" || return 0
     folder || return
-    f=$run/$n
-    if mkfifo "$f.3" "$f.4" 2>/dev/null && true 2>/dev/null >"$f.5" >"$f.6"; then
-        exec 8<>"$f.3" 3<"$f.3" 8<>"$f.4" 4<"$f.4" 8>&- 5>"$f.5" 6>"$f.6"
+    if mkfifo "$file.3" "$file.4" 2>/dev/null && true 2>/dev/null >"$file.5" >"$file.6"; then
+        exec 8<>"$file.3" 3<"$file.3" 8<>"$file.4" 4<"$file.4" 8>&- 5>"$file.5" 6>"$file.6"
         made=1
     fi
-    rm -f "$f.3" "$f.4" "$f.5" "$f.6"
+    rm -f "$file.3" "$file.4" "$file.5" "$file.6"
     test "$made" || fail "cannot make files in $run"
 }
 # Copies standard input to the file $1 up to 1 MiB, and reads the rest: never SIGPIPE, never a full disk.
@@ -127,7 +134,7 @@ audit() {
     fi
 }
 mutates() {
-    fenced && receive && pipes && lock || return
+    receive && fenced && pipes && lock || return
     if ! fenced; then
         exec 9>&-
         return
@@ -177,6 +184,7 @@ swap() {
     fi && sync "$base" || fail "cannot write $base/owner"
 }
 
+command -v timeout >/dev/null && limit=1
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 say "ready $boot"
 while IFS=' ' read -r n lines len; do
@@ -192,4 +200,6 @@ while IFS=' ' read -r n lines len; do
     job=$1 secs=$2 token=$3 what=$4
     shift 4
     "$job" "$@"
+    # Nothing of the input is kept for longer than its request.
+    exec 7<&-
 done

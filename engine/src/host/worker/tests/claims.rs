@@ -23,7 +23,8 @@ async fn the_first_mutating_command_claims_and_another_run_is_refused_by_name_un
         assert!(error.remedy().is_some_and(|text| text.contains("certwright abandon RUN")));
         assert!(!node.path("mark").exists(), "{shell:?}");
         two.run(&Command::reads(TRUE)).await.expect("whoever only reads is not refused");
-        two.settle(Duration::from_secs(1)).await.expect("nothing of theirs runs");
+        let settled = two.settle(Duration::from_secs(1)).await.expect("nothing of theirs runs");
+        assert_eq!(settled, Settled::Quiet, "{shell:?}");
         two.release().await.expect("it is not theirs to release");
         assert!(node.owner().is_some(), "{shell:?}");
         // A later process of the same run gives the host up.
@@ -43,8 +44,62 @@ async fn a_claim_that_was_given_up_by_somebody_is_not_taken_again() {
     node.client("one").release().await.expect("released");
     let error = client.run(&Command::mutates(TRUE)).await.expect_err("given up");
     assert!(error.to_string().contains("claim on it was given up"), "{error}");
-    assert_eq!(node.owner(), None);
-    client.run(&Command::mutates(TRUE)).await.expect("whoever goes on after that means it");
+    for _again in 0..2 {
+        let error = client.run(&Command::mutates(TRUE)).await.expect_err("and stays given up");
+        assert!(error.to_string().contains("claim on it was given up"), "{error}");
+        client.settle(Duration::from_secs(1)).await.expect_err("what follows would look at somebody else's");
+        client.release().await.expect("there is nothing to release");
+        assert_eq!(node.owner(), None);
+    }
+    node.client("one").run(&Command::mutates(TRUE)).await.expect("whoever resumes means it");
+}
+
+#[tokio::test]
+async fn a_claim_that_was_given_up_after_a_lost_command_is_not_taken_again() {
+    let node = Node::new(shells()[0]);
+    let client = node.client("one");
+    let slow = Command::mutates(sh("sleep 0.5")).deadline(Duration::from_millis(300));
+    let error = client.run(&slow).await.expect_err("too slow");
+    assert!(matches!(error, HostError::Deadline { .. }), "{error}");
+    node.client("one").release().await.expect("released");
+    let mark = node.text("mark");
+    let error = client.run(&Command::mutates(["touch", &mark])).await.expect_err("given up");
+    assert!(error.to_string().contains("claim on it was given up"), "{error}");
+    assert!(node.owner().is_none() && !node.path("mark").exists());
+}
+
+#[tokio::test]
+async fn the_input_of_a_command_that_is_refused_is_never_taken_for_a_request() {
+    for shell in shells() {
+        let node = Node::new(shell);
+        let client = node.client("one");
+        client.run(&Command::mutates(TRUE)).await.expect("it runs");
+        let other = Owner { run: "two".into(), ..node.owner().expect("claimed") };
+        std::fs::write(node.base().join("owner"), format!("{other}\n")).expect("written");
+        let touch = Command::mutates(["touch", &node.text("mark")]);
+        let hostile = Job::Mutates { command: &touch, token: "-" }.frame(&Nonce::random());
+        let cat = Command::mutates(["cat"]).stdin(crate::text::Secret::new(hostile));
+        let error = client.run(&cat).await.expect_err("it is another run's");
+        assert!(matches!(error, HostError::Owned { .. }), "{shell:?}: {error}");
+        client.run(&Command::reads(TRUE)).await.expect("the worker goes on");
+        assert!(!node.path("mark").exists(), "{shell:?}: its input was run");
+    }
+}
+
+#[tokio::test]
+async fn a_takeover_says_that_the_node_was_rebooted_once() {
+    let node = Node::new(shells()[0]);
+    node.client("one").run(&Command::mutates(TRUE)).await.expect("it runs");
+    let before =
+        Owner { boot: "11111111-1111-4111-8111-111111111111".into(), ..node.owner().expect("claimed") };
+    std::fs::write(node.base().join("owner"), format!("{before}\n")).expect("written");
+    let client = node.client("one");
+    assert_eq!(client.settle(Duration::from_secs(1)).await.expect("nothing runs"), Settled::Rebooted);
+    assert_eq!(client.settle(Duration::from_secs(1)).await.expect("nothing runs"), Settled::Quiet);
+    assert_eq!(
+        node.client("one").settle(Duration::from_secs(1)).await.expect("nothing runs"),
+        Settled::Quiet
+    );
 }
 
 #[tokio::test]
@@ -93,7 +148,7 @@ async fn the_owner_is_looked_at_again_under_the_lock() {
         let meanwhile = async {
             until("the first one runs", || started.exists()).await;
             let change = async {
-                until("the second one waits", || runs("flock -w 27 9")).await;
+                until("the second one waits", || runs("flock -E 75 -w 27 9")).await;
                 let other = Owner { run: "two".into(), ..node.owner().expect("claimed") };
                 std::fs::write(node.base().join("owner"), format!("{other}\n")).expect("written");
                 std::fs::write(&go, "").expect("written");

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use super::*;
-use crate::host::{Command, Effect, HostError, LocalConnect, Output, WhenAbandoned};
+use crate::host::{Command, Effect, HostError, LocalConnect, Output, Settled, WhenAbandoned};
 
 const EFFECTS: [Effect; 2] = [Effect::Reads, Effect::Mutates];
 
