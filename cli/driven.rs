@@ -27,6 +27,8 @@ pub(crate) struct Driven<'a> {
     pub(crate) clock: Clock,
     /// Every step kind.
     pub(crate) registry: &'a Registry,
+    /// The common options of this command line, for the next one.
+    pub(crate) again: String,
 }
 
 impl Driven<'_> {
@@ -54,7 +56,7 @@ impl Driven<'_> {
         {
             let run = &view.header.run;
             let kept = hosts::release(&self.hosts).await;
-            if let Some(warning) = hosts::not_released(run, &kept, &format!(" abandon {run}")) {
+            if let Some(warning) = hosts::not_released(run, &kept, &format!("{} abandon {run}", self.again)) {
                 warning.tell(format);
             }
         }

@@ -16,14 +16,14 @@ use crate::warning::Warning;
 
 /// Real machines: this one, and the others through ssh. Nothing is connected to yet, and only with a claim can
 /// anything be changed.
-pub(crate) fn real(plan: &Plan, ssh_config: Option<&Path>, claim: Option<Claim>) -> Hosts {
+pub(crate) fn real(specs: &[HostSpec], ssh_config: Option<&Path>, claim: Option<Claim>) -> Hosts {
     let options = SshOptions {
         claim,
         config: ssh_config.map(Path::to_owned),
         runtime_dir: place::runtime_dir(),
         ..SshOptions::default()
     };
-    Hosts::new(plan.hosts.iter().map(|spec| {
+    Hosts::new(specs.iter().map(|spec| {
         let host: Arc<dyn Host> = if spec.name == WORKSTATION {
             Arc::new(LocalHost::new(&spec.name))
         } else {

@@ -223,11 +223,12 @@ impl Session {
             let hosts = match lab {
                 None => {
                     let claim = Claim { run: view.header.run.clone(), operator: place::operator() };
-                    hosts::real(view.plan(), ssh_config.as_deref(), Some(claim))
+                    hosts::real(&view.plan().hosts, ssh_config.as_deref(), Some(claim))
                 }
                 Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
             };
-            let driven = Driven { machine, journal, hosts, clock, registry: &app.registry };
+            let again = app.next().options;
+            let driven = Driven { machine, journal, hosts, clock, registry: &app.registry, again };
             driven.run(view, first, app.format, stops).await
         })?
     }

@@ -3,13 +3,15 @@
 //! The decision is recorded first; then every host is let go of. That can be repeated until all were reached, and where
 //! the journal is on no workstation any more, an inventory says which hosts there are.
 
+use std::path::Path;
+
 use certwright_engine::host::Claim;
 use certwright_engine::journal::{RunId, StateDir};
 use certwright_engine::machine::Input;
-use certwright_engine::plan::Plan;
+use certwright_engine::plan::HostSpec;
 
 use super::App;
-use crate::args::{AbandonArgs, ChoiceArgs, Format};
+use crate::args::{AbandonArgs, Format};
 use crate::confirm::{About, confirm_name};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -32,10 +34,16 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     if !is_open && !has_hosts {
         return Err(Failure::nothing_to(&run, "abandon", session.view().outcome));
     }
+    // Before the decision: hosts that cannot be reached without it would stay claimed.
+    let ssh_config = if has_hosts { session.ssh_config(app)? } else { None };
     if is_open {
         session.record(Input::Abandon { operator: place::operator() })?;
     }
-    let warning = if has_hosts { free(app, session.view().plan(), run.as_str())? } else { None };
+    let warning = if has_hosts {
+        free(app, &session.view().plan().hosts, ssh_config.as_deref(), run.as_str())?
+    } else {
+        None
+    };
     match app.format {
         Format::Json => out(&json::document("summary", json::run(session.view()))),
         Format::Human if is_open => {
@@ -63,12 +71,11 @@ fn unknown(
             .hint(format!("`certwright{} abandon {run}` gives it up", app.next().options)));
     }
     let mut stops = signals::listen()?;
-    let choices = ChoiceArgs { set: Vec::new(), limit: Vec::new() };
-    let plan = app.resolve_here(&source::plan(source::SHIPPED[0].name)?, inventory, &choices)?;
+    let specs = app.hosts(inventory)?;
     let what = "This frees the hosts of the inventory from that run. Whoever still has its journal must not resume it: \
                 be sure that its workstation is gone.";
     confirm_name(&About::Run(run.to_string()), yes, what, &mut stops)?;
-    let warning = free(app, &plan, run.as_str())?;
+    let warning = free(app, &specs, app.ssh_config.as_deref(), run.as_str())?;
     match app.format {
         Format::Json => out(&json::document("freed", serde_json::json!({ "run": run.to_string() }))),
         Format::Human => out(&format!("The hosts of {} are free of run {run}.\n", inventory.name)),
@@ -76,11 +83,16 @@ fn unknown(
     Ok(tell(app, warning.as_ref()))
 }
 
-/// Lets go of every host of the plan.
-fn free(app: &App, plan: &Plan, run: &str) -> Result<Option<Warning>, Failure> {
+/// Lets go of every one of these hosts.
+fn free(
+    app: &App,
+    specs: &[HostSpec],
+    ssh_config: Option<&Path>,
+    run: &str,
+) -> Result<Option<Warning>, Failure> {
     let claim = Claim { run: run.to_owned(), operator: place::operator() };
     let kept = runtime::block_on_real(async {
-        let hosts = hosts::real(plan, app.ssh_config.as_deref(), Some(claim));
+        let hosts = hosts::real(specs, ssh_config, Some(claim));
         let kept = hosts::release(&hosts).await;
         runtime::close(&hosts).await;
         kept

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
-use certwright_engine::plan::{Choices, Color, Plan, Source, resolve, resolve_at};
+use certwright_engine::plan::{Choices, Color, HostSpec, Plan, Source, hosts_at, resolve, resolve_at};
 use certwright_engine::step::Registry;
 
 use crate::args::{ChoiceArgs, Cli, Format, Target};
@@ -84,6 +84,12 @@ impl App {
     ) -> Result<Plan, Failure> {
         let choices = choices(args)?;
         resolve_at(&place::base()?, as_source(plan), as_source(inventory), &choices, &self.registry)
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+    }
+
+    /// The hosts of an inventory, whatever a plan would want of it.
+    pub(crate) fn hosts(&self, inventory: &Text) -> Result<Vec<HostSpec>, Failure> {
+        hosts_at(&place::base()?, as_source(inventory))
             .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Failure> {
     let plan = app.resolve(&args.target)?;
     let mut stops = signals::listen()?;
     let preview = runtime::block_on_real(async {
-        let hosts = hosts::real(&plan, app.ssh_config.as_deref(), None);
+        let hosts = hosts::real(&plan.hosts, app.ssh_config.as_deref(), None);
         let clock = Clock::real();
         let look = preview(&plan, "RUN", &app.registry, &hosts, &clock);
         let preview = signals::unless_stopped(&mut stops, "while looking", look).await;

@@ -23,7 +23,7 @@ pub(crate) fn run(app: &App, args: &RunArgs) -> Result<Exit, Failure> {
     let plan = begin.plan();
     beside::refuse_unfinished(app, &state, &plan.cluster.name)?;
     let seen: Preview = runtime::block_on_real(async {
-        let hosts = hosts::real(plan, app.ssh_config.as_deref(), None);
+        let hosts = hosts::real(&plan.hosts, app.ssh_config.as_deref(), None);
         let clock = Clock::real();
         let look = preview(plan, begin.run(), &app.registry, &hosts, &clock);
         let seen = signals::unless_stopped(&mut stops, "while looking", look).await;

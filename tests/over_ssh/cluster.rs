@@ -75,6 +75,12 @@ impl Cluster {
         self.machines[index].stop();
     }
 
+    /// Brings it back.
+    pub(crate) fn start_machine(&mut self, index: usize) {
+        let binds = binds(self.folder.path(), &self.nodes()[index]);
+        self.machines[index].power_on(&Setup { binds, ..Setup::default() });
+    }
+
     /// The lab behind the machines.
     pub(crate) fn lab(&self) -> Lab {
         Lab::open(self.path("lab")).expect("the lab")
@@ -242,6 +248,11 @@ fn programs(bin: &Path) {
 }
 
 fn machine(root: &Path, node: &str) -> Sshd {
+    Sshd::start(&root.join("sshd").join(node), &Setup { binds: binds(root, node), ..Setup::default() })
+}
+
+/// What the machine of a node has in the places of this one's.
+fn binds(root: &Path, node: &str) -> Vec<(PathBuf, PathBuf)> {
     let lab = root.join("lab");
     let marker = root.join(format!("{node}.marker"));
     fs::write(&marker, Seat { dir: lab.clone(), host: node.to_owned() }.marker()).expect("a marker");
@@ -255,7 +266,7 @@ fn machine(root: &Path, node: &str) -> Sshd {
         .collect();
     binds.push((root.join("bin"), "/usr/local/bin".into()));
     binds.push((marker, "/etc/certwright-lab".into()));
-    Sshd::start(&root.join("sshd").join(node), &Setup { binds, ..Setup::default() })
+    binds
 }
 
 fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {

@@ -102,4 +102,25 @@ fn a_host_that_is_down_is_named_by_abandon_and_stays_claimed() {
     let says = format!("warning: run `{run}` still has 1 host: cp-1 could not be reached: ");
     assert!(abandoned.stderr.contains(&says), "{}", abandoned.whole());
     assert_eq!(owner(&cluster), Some(run.clone()));
+
+    // The command that the warning names, once the machine is back; the run's own ssh_config is found by itself.
+    cluster.start_machine(0);
+    let again = cluster.run_plain(&format!("abandon {run}"));
+    assert_eq!(again.code, Some(0), "{}", again.whole());
+    assert!(again.stdout.contains("was over already") && again.stderr.is_empty(), "{}", again.whole());
+    assert_eq!(owner(&cluster), None, "it is free");
+}
+
+#[test]
+fn an_inventory_that_no_shipped_plan_would_take_is_enough_to_free_its_hosts() {
+    let cluster = Cluster::expired();
+    cluster.write("plan.toml", PLAN);
+    let failed = cluster.run_as("kim", RUN);
+    assert_eq!(failed.code, Some(10), "{}", failed.whole());
+    let run = owner(&cluster).expect("a failed run keeps its hosts");
+    let inventory = fs::read_to_string(cluster.path("inventory.toml")).expect("there");
+    cluster.write("others.toml", &inventory.replace("\"control-plane\"", "\"workers\""));
+    let freed = cluster.run_as("lee", &format!("abandon {run} --inventory others.toml --yes={run}"));
+    assert_eq!(freed.code, Some(0), "{}", freed.whole());
+    assert_eq!(owner(&cluster), None);
 }
