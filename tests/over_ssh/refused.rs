@@ -91,3 +91,24 @@ fn other_key_for_first(cluster: &Cluster, known: &str) -> String {
     let other = fs::read_to_string(cluster.path("sshd/cp-2/host_key.pub")).expect("a public key");
     format!("{address} {}\n{}\n{}\n", other.trim(), lines[1], lines[2])
 }
+
+#[test]
+fn what_certwright_itself_lacks_on_a_node_is_told_with_all_else_before_anything_is_changed() {
+    let cluster = Cluster::expired();
+    let before = cluster.certificates();
+    // As busybox's: it ends with status 1 at an option that it does not know.
+    cluster.type_on(
+        "cp-1",
+        "mount --bind /bin/false /usr/bin/flock && mount -o remount,ro,bind /var/lib/certwright",
+    );
+    let ran = cluster.run(RUN);
+    assert_eq!(ran.code, Some(14), "{}", ran.whole());
+    for part in [
+        "cp-1: 2 findings, the first: certwright's worker finds no flock that does what it needs",
+        "install util-linux on cp-1",
+        "/var/lib/certwright is read-only, and certwright keeps its lock and its backups there",
+    ] {
+        assert!(ran.stdout.contains(part) || ran.stderr.contains(part), "{part}: {}", ran.whole());
+    }
+    assert_eq!(cluster.certificates(), before, "a file was changed");
+}

@@ -1,5 +1,6 @@
 //! What is asked of the node itself: its programs, clock, space and kubelet.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use certwright_engine::host::Host;
@@ -13,7 +14,8 @@ use crate::kinds::node::run;
 use crate::pki::layout::KUBERNETES;
 use crate::tools::{date, df, programs as on_path};
 
-/// Programs that are not on the node's PATH.
+/// Programs that are not on the node's PATH, those of certwright's own worker among them, and a folder in which it
+/// cannot keep its files.
 pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<Finding>, StepError> {
     let command = on_path::missing(wanted);
     let output = run(host, &command).await?;
@@ -29,7 +31,25 @@ pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<F
             format!("install {program} on {}, in /usr/bin, /usr/local/bin or /opt/bin", host.name()),
         )
     };
-    Ok(on_path::parse_missing(wanted, &output).into_iter().map(finding).collect())
+    let lacks = on_path::parse_missing(wanted, &output);
+    let mut findings: Vec<Finding> = lacks.wanted.into_iter().map(finding).collect();
+    if !lacks.of_worker.is_empty() {
+        let names: Vec<&str> = lacks.of_worker.iter().map(|(name, _)| *name).collect();
+        let packages: BTreeSet<&str> = lacks.of_worker.iter().map(|(_, package)| *package).collect();
+        let packages = packages.into_iter().collect::<Vec<_>>().join(" and ");
+        findings.push(Finding::new(
+            format!("certwright's worker finds no {} that does what it needs", names.join(", ")),
+            format!("install {packages} on {} (busybox has smaller ones of the same names)", host.name()),
+        ));
+    }
+    if let Some(folder) = lacks.read_only {
+        let folder = certwright_engine::text::escape(&folder);
+        findings.push(Finding::new(
+            format!("{folder} is read-only, and certwright keeps its lock and its backups there"),
+            format!("see why (`dmesg`, `findmnt -T {folder}`), then remount it writable"),
+        ));
+    }
+    Ok(findings)
 }
 
 /// A clock too far from the workstation's: everything after this is judged by dates.
