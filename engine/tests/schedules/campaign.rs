@@ -78,7 +78,7 @@ pub(crate) fn run(seeds: Range<u64>, program: &str, limit: Duration) -> Seen {
     let next = AtomicU64::new(seeds.start);
     let seen = Mutex::new(Seen::default());
     // Most of the time a schedule waits for its processes.
-    let players = 4 * std::thread::available_parallelism().map_or(2, usize::from);
+    let players = 16 * std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..players {
             scope.spawn(|| {

@@ -83,7 +83,7 @@ impl Ends {
                 }
                 break;
             }
-            requests.frame.text.extend_from_slice(&chunk[..read]);
+            requests.frame.extend(&chunk[..read]);
             if !requests.went_on().await {
                 break;
             }

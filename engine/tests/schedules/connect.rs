@@ -77,7 +77,7 @@ impl Connect for Chaos {
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(to), Some(out), Some(err)) = pipes else { unreachable!("all three are piped") };
         let fate = world.pick(&[Fate::Hard, Fate::Soft, Fate::Soft, Fate::HalfOpen]);
-        let (window, trickle) = (world.pick(&[1, 40, 300, 1 << 16]), world.percent(20));
+        let (window, trickle) = (world.pick(&[30, 300, 1 << 16, 1 << 16]), world.percent(15));
         let reply = match fault {
             Some(Fault::CutReply(stream, at)) => Some((stream, at, Ending::Cut)),
             Some(other) => unreachable!("no line starts with {other:?}"),

@@ -224,9 +224,6 @@ impl World {
         {
             problems.push("the lock is held".into());
         }
-        if base.join("owner").exists() {
-            problems.push("the host still has an owner, and both runs have ended".into());
-        }
         problems
     }
 }

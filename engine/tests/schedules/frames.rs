@@ -14,6 +14,9 @@ pub(crate) enum Job {
 #[derive(Default)]
 pub(crate) struct Frame {
     pub(crate) text: Vec<u8>,
+    /// Found once: a frame may come byte by byte.
+    total: Option<usize>,
+    attempt: Option<usize>,
 }
 
 impl Frame {
@@ -38,8 +41,27 @@ impl Frame {
         }
     }
 
+    /// Takes more of it.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+        self.total = self.total.or_else(|| self.measure());
+        if self.total.is_none_or(|total| total > self.text.len()) && !bytes.contains(&b'-') {
+            return;
+        }
+        self.attempt = self.attempt.or_else(|| self.find_attempt());
+    }
+
     /// Its length, bytes, once all of its lines have come.
     pub(crate) fn total(&self) -> Option<usize> {
+        self.total
+    }
+
+    /// The attempt whose command it carries.
+    pub(crate) fn attempt(&self) -> Option<usize> {
+        self.attempt
+    }
+
+    fn measure(&self) -> Option<usize> {
         let (head, rest) = self.head()?;
         let mut words = head.split(' ').skip(1);
         let lines: usize = words.next()?.parse().ok()?;
@@ -50,8 +72,8 @@ impl Frame {
         Some(head.len() + 1 + last + 1 + input)
     }
 
-    /// The attempt whose command it carries: the number in `att-N-`.
-    pub(crate) fn attempt(&self) -> Option<usize> {
+    /// The number in `att-N-`.
+    fn find_attempt(&self) -> Option<usize> {
         let text = String::from_utf8_lossy(&self.text);
         text.split_once("att-")?.1.split_once('-')?.0.parse().ok()
     }

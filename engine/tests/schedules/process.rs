@@ -38,6 +38,8 @@ pub(crate) struct Manner {
     pub(crate) releases: bool,
     /// It waits for the word between its effects.
     pub(crate) waits: bool,
+    /// Channels that the server grants it at once; None: any number.
+    pub(crate) channels: Option<usize>,
     /// How long its settle waits for the lock at first; 30 s later.
     pub(crate) within: Duration,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Manner {
 impl Manner {
     pub(crate) fn of(run: &'static str) -> Self {
         let within = Duration::from_secs(30);
-        Self { run, resumes: false, releases: false, waits: false, within }
+        Self { run, resumes: false, releases: false, waits: false, channels: None, within }
     }
 
     pub(crate) fn resumed(self) -> Self {
@@ -68,7 +70,7 @@ impl Process {
             inner.lives.len() - 1
         });
         world.trace(format!("process {number}: {manner:?}"));
-        let channels = world.pick(&[1, 2, 4]);
+        let channels = manner.channels.unwrap_or_else(|| world.pick(&[1, 2, 4]));
         let claim = Claim { run: manner.run.to_owned(), operator: format!("{}-operator@ws", manner.run) };
         let connect = Chaos { world: Arc::clone(world), process: number, channels };
         let client = Client::node("cp-1", connect, Some(claim));
@@ -151,8 +153,11 @@ impl Process {
                     }
                 }
             }
+            // A first attempt may be made without a look: its run has never been here.
+            let blind = !settles && self.world.percent(60);
             settles = true;
-            let Some(seen) = self.look(effect).await else { continue };
+            let seen = if blind { Some(Seen::Nothing) } else { self.look(effect).await };
+            let Some(seen) = seen else { continue };
             if seen == Seen::Done {
                 self.report(effect);
                 return Finish::Done;

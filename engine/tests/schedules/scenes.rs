@@ -30,10 +30,18 @@ const JOBS: [Job; 4] = [Job::Reads, Job::Mutates, Job::Mutates, Job::Settle];
 /// The longest request is about so long, bytes; its input may come on top.
 const REQUEST: usize = 1100;
 
+/// The act in which a run is given up while it is at work.
+const ABANDONED: usize = 5;
+
 /// A reply without data is about so long, bytes.
 const REPLY: usize = 84;
 
 impl Stage {
+    /// What the first run is to do; sometimes a little more.
+    fn effects(&self) -> Vec<usize> {
+        if self.world.percent(35) { vec![1, 2] } else { vec![1] }
+    }
+
     fn any_cut(&self) -> Fault {
         let world = &self.world;
         match world.below(4) {
@@ -95,7 +103,9 @@ impl Stage {
         }
         self.abandon(opening).await;
         self.world.fired("second operator after an abandon");
-        let process = self.start(Manner::of("two"), &[fresh]);
+        let came_before = self.runs.iter().any(|(run, ..)| *run == "two");
+        let manner = Manner { resumes: came_before, ..Manner::of("two") };
+        let process = self.start(manner, &[fresh]);
         if let Some(spot) = spot {
             self.gate(process, spot);
         }
@@ -122,13 +132,14 @@ impl Stage {
 
 /// The line is cut at some byte of some request or reply, once or twice, perhaps while the command runs.
 async fn cuts(stage: &mut Stage) {
+    let effects = stage.effects();
     stage.arm_any_cut(None);
     if stage.world.percent(40) {
         stage.arm_any_cut(None);
     }
     stage.weather();
     let gated = stage.world.percent(40);
-    let process = stage.start(Manner::of("one"), &[1, 2]);
+    let process = stage.start(Manner::of("one"), &effects);
     if gated {
         stage.gate(process, stage.world.pick(&SPOTS));
         stage.at_gate(process).await;
@@ -142,14 +153,17 @@ async fn cuts(stage: &mut Stage) {
 /// Something happens while the command runs.
 async fn running(stage: &mut Stage) {
     let world = stage.world.clone();
+    let act = world.below(7);
+    // Somebody who gives a run up is noticed by what comes next.
+    let effects = if act == ABANDONED { vec![1, 2] } else { stage.effects() };
     stage.weather();
     let opening = if world.percent(8) { Opening::Busy } else { stage.opening() };
     let within = if opening == Opening::Busy { Duration::from_secs(1) } else { Duration::from_secs(30) };
-    let process = stage.start(Manner { within, ..Manner::of("one") }, &[1, 2]);
+    let process = stage.start(Manner { within, ..Manner::of("one") }, &effects);
     stage.gate(process, world.pick(&SPOTS));
     let Some(attempt) = stage.at_gate(process).await else { return };
     let line = stage.line_of(attempt);
-    match world.below(7) {
+    match act {
         0 => stage.pass_deadline(DEADLINE).await,
         1 => stage.kill_shell(line),
         2 => stage.kill_command(attempt),
@@ -158,7 +172,7 @@ async fn running(stage: &mut Stage) {
             world.fired("line cut while the command runs");
             world.update(|inner| inner.wires[line].cut = true);
         }
-        5 => {
+        ABANDONED => {
             // Somebody gives the run up while it is at work.
             world.fired("abandon of a living run");
             stage.abandon(opening).await;
@@ -168,7 +182,7 @@ async fn running(stage: &mut Stage) {
         }
         _ => {
             stage.kill_client(process).await;
-            let next = stage.succeed(&[1, 2], 3, opening, None).await;
+            let next = stage.succeed(&effects, 3, opening, None).await;
             return stage.await_finish(next, opening).await;
         }
     }
@@ -177,9 +191,10 @@ async fn running(stage: &mut Stage) {
 
 /// The request of a mutating command is held on its way, its client gives up, and it arrives late.
 async fn late(stage: &mut Stage) {
+    let effects = stage.effects();
     let world = stage.world.clone();
     let at = if world.percent(50) { world.below(REQUEST) } else { 0 };
-    let process = stage.start(Manner::of("one"), &[1, 2]);
+    let process = stage.start(Manner::of("one"), &effects);
     stage.arm(process, Job::Mutates, Fault::HoldRequest(at));
     if !stage.until(process, |inner| inner.wires.iter().any(|wire| wire.held)).await {
         return;
@@ -203,7 +218,7 @@ async fn late(stage: &mut Stage) {
         if early {
             stage.release();
         }
-        stage.succeed(&[1, 2], 3, Opening::Now, spot).await
+        stage.succeed(&effects, 3, Opening::Now, spot).await
     };
     if spot.is_some() && stage.at_gate(next).await.is_some() && !early {
         // The lock is held by a command of the new owner.
@@ -243,7 +258,9 @@ async fn queue(stage: &mut Stage) {
     let world = stage.world.clone();
     let is_short = world.percent(15);
     let deadline = if is_short { SHORT } else { DEADLINE };
-    let process = stage.start_at_once(Manner::of("one"), [1, 2], deadline);
+    let channels = if is_short { 4 } else { world.pick(&[1, 4, 4, 4, 4, 4, 4]) };
+    let process =
+        stage.start_at_once(Manner { channels: Some(channels), ..Manner::of("one") }, [1, 2], deadline);
     stage.gate(process, world.pick(&SPOTS));
     if stage.at_gate(process).await.is_none() {
         return;
@@ -251,11 +268,13 @@ async fn queue(stage: &mut Stage) {
     if is_short {
         return stage.await_finish(process, Opening::Busy).await;
     }
-    stage.arm(process, Job::Mutates, Fault::HoldRequest(0));
-    if !stage.until(process, |inner| inner.wires.iter().any(|wire| wire.held)).await {
-        // One channel only: the second command has none.
+    if channels == 1 {
+        // The second command waits for the worker of the first one.
+        world.until(|inner| inner.fired.contains_key("one channel only")).await;
         return stage.await_finish(process, Opening::Now).await;
     }
+    stage.arm(process, Job::Mutates, Fault::HoldRequest(0));
+    stage.until(process, |inner| inner.wires.iter().any(|wire| wire.held)).await;
     let held = world.inner().wires.iter().position(|wire| wire.held).expect("just seen");
     let next = if world.percent(30) {
         stage.pass_deadline(DEADLINE).await;
@@ -280,9 +299,10 @@ async fn queue(stage: &mut Stage) {
 
 /// The reply is held, or its line is lost with it, though all was done.
 async fn replies(stage: &mut Stage) {
+    let effects = stage.effects();
     let world = stage.world.clone();
     let job = world.pick(&[Job::Mutates, Job::Mutates, Job::Settle, Job::Reads]);
-    let process = stage.start(Manner::of("one"), &[1, 2]);
+    let process = stage.start(Manner::of("one"), &effects);
     stage.arm(process, job, Fault::HoldReply(world.below(2), world.below(REPLY)));
     stage.weather();
     if !stage.until(process, |inner| inner.wires.iter().any(|wire| wire.held)).await {
@@ -298,7 +318,7 @@ async fn replies(stage: &mut Stage) {
         }
         _ => {
             stage.kill_client(process).await;
-            let next = stage.succeed(&[1, 2], 3, Opening::Now, None).await;
+            let next = stage.succeed(&effects, 3, Opening::Now, None).await;
             return stage.await_finish(next, Opening::Now).await;
         }
     }

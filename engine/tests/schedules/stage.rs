@@ -216,29 +216,36 @@ impl Stage {
                 self.world.until(|inner| inner.lives[process].finish.is_some()).await;
             }
         }
+        let mut leaves = self.world.percent(40);
         for round in 0..4 {
             let mut is_complete = true;
-            for place in 0..self.runs.len() {
-                let (run, effects, is_given_up) = self.runs[place].clone();
-                if is_given_up {
+            for (run, effects, is_given_up) in self.runs.clone() {
+                let missing: Vec<usize> = {
+                    let inner = self.world.inner();
+                    effects.into_iter().filter(|effect| !inner.reported.contains(effect)).collect()
+                };
+                if is_given_up || missing.is_empty() && (round > 1 || !leaves) {
                     continue;
                 }
-                let manner = Manner { releases: true, ..Manner::of(run).resumed() };
-                let missing =
-                    |inner: &Inner| effects.iter().copied().filter(|e| !inner.reported.contains(e)).collect();
-                let missing: Vec<usize> = missing(&self.world.inner());
-                if missing.is_empty() && round > 0 {
-                    continue;
-                }
-                let process = Process::new(&self.world, manner);
+                // Whoever still misses something may wait for the other run to leave.
+                let process =
+                    Process::new(&self.world, Manner { releases: true, ..Manner::of(run).resumed() });
                 let number = process.number();
                 self.spawn(process.work(missing));
                 self.world.until(|inner| inner.lives[number].finish.is_some()).await;
                 is_complete &= self.finish(number) == Some(Finish::Done);
             }
             if is_complete {
-                return self.leave().await;
+                if leaves {
+                    self.leave().await;
+                    if self.world.base().join("owner").exists() {
+                        self.world.problem("the host still has an owner, and both runs have ended".into());
+                    }
+                }
+                return;
             }
+            self.leave().await;
+            leaves = true;
         }
         self.world.problem("the runs do not come to an end".into());
     }

@@ -261,9 +261,10 @@ impl World {
     }
 
     pub(crate) fn fired(&self, name: &'static str) {
-        let mut inner = self.inner();
-        *inner.fired.entry(name).or_default() += 1;
-        inner.trace.push(format!("fired: {name}"));
+        self.update(|inner| {
+            *inner.fired.entry(name).or_default() += 1;
+            inner.trace.push(format!("fired: {name}"));
+        });
     }
 
     pub(crate) fn problem(&self, text: String) {

@@ -101,9 +101,12 @@ drain() {
 drained() {
     late=''
     (
+        # Before there is a sleep: one that is left by itself would still be there a second later.
+        nap=''
+        trap 'kill $nap; exit' TERM
         sleep 1 &
-        trap 'kill $!; exit' TERM
-        wait $!
+        nap=$!
+        wait $nap
         kill -USR1 $$
     ) </dev/null >/dev/null 2>&1 3<&- 4<&- 5>&- 6>&- &
     timer=$!
