@@ -20,13 +20,12 @@ stop() {
     test "$gate" != "$1" || { echo "$att $1 $$" >"$dir/at"; read -r _ <"$dir/go-$att"; }
 }
 stop before
-echo "working on $id"
 if test "$5" = whole; then
     read -r run _ <"$dir/base/owner"
     echo "begin $id $att $run" >>"$dir/effects"
 fi
 stop between
-echo "half of $id" >&2
+echo "half of $id is done"
 echo "end $id $att" >>"$dir/effects"
 stop after
 "#;

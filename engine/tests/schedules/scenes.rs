@@ -338,6 +338,7 @@ async fn kills(stage: &mut Stage) {
         }
         1 => {
             stage.arm(process, world.pick(&JOBS), Fault::HoldRequest(world.below(REQUEST)));
+            world.update(|inner| inner.go_on = true);
             if stage.until(process, |inner| inner.wires.iter().any(|wire| wire.held)).await {
                 let held = world.inner().wires.iter().position(|wire| wire.held).expect("just seen");
                 world.fired("worker killed within a request");

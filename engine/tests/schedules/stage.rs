@@ -216,7 +216,7 @@ impl Stage {
                 self.world.until(|inner| inner.lives[process].finish.is_some()).await;
             }
         }
-        let mut leaves = self.world.percent(40);
+        let mut leaves = self.world.percent(25);
         for round in 0..4 {
             let mut is_complete = true;
             for (run, effects, is_given_up) in self.runs.clone() {
