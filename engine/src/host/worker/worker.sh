@@ -51,11 +51,9 @@ lock() {
 }
 # Says who the owner is unless it is $1 (`-`: nobody).
 owned_by() {
-    owner=-
-    if test -e "$base/owner"; then
-        owner=
-        { IFS= read -r owner <"$base/owner"; } 2>/dev/null
-    fi
+    owner=
+    # It may be removed at any moment: whether it is there is asked only when it cannot be read.
+    { IFS= read -r owner <"$base/owner"; } 2>/dev/null || test -e "$base/owner" || owner=-
     test "$owner" = "$1" && return
     say "owned $(printf %.800s "$owner")"
     return 1
