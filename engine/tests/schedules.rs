@@ -36,6 +36,9 @@ mod scenes;
 #[path = "schedules/campaign.rs"]
 mod campaign;
 
+#[path = "schedules/mutants.rs"]
+mod mutants;
+
 use std::time::Duration;
 
 use certwright_engine::host::worker::PROGRAM;
@@ -45,6 +48,12 @@ const SCHEDULES: u64 = 10_000;
 
 /// So much real time a schedule may take before it is stuck.
 const STUCK: Duration = Duration::from_secs(100);
+
+/// Schedules that a broken worker may survive.
+const MUTANT_SCHEDULES: u64 = 1500;
+
+/// The same for one that is broken: it may well be stuck.
+const MUTANT_STUCK: Duration = Duration::from_secs(20);
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -81,4 +90,23 @@ fn a_long_campaign_of_schedules() {
     let from = number("CERTWRIGHT_SEED").unwrap_or(SCHEDULES);
     let count = number("CERTWRIGHT_SCHEDULES").unwrap_or(100_000);
     play(from..from + count);
+}
+
+#[test]
+fn every_broken_worker_is_found_out() {
+    let mut found = Vec::new();
+    let mut missed = Vec::new();
+    for mutant in mutants::MUTANTS {
+        let seen = campaign::run(0..MUTANT_SCHEDULES, &mutant.of(PROGRAM), MUTANT_STUCK);
+        let played: u64 = seen.schedules.iter().sum();
+        match seen.broken {
+            Some((seed, text)) => {
+                let how = text.lines().nth(1).unwrap_or_default().trim().to_owned();
+                found.push(format!("{played:>5} schedules, seed {seed}: {}: {how}", mutant.name));
+            }
+            None => missed.push(mutant.name),
+        }
+    }
+    println!("{} broken workers:\n{}", found.len(), found.join("\n"));
+    assert!(missed.is_empty(), "the campaign does not notice: {missed:?}");
 }

@@ -51,9 +51,13 @@ lock() {
 }
 # Says who the owner is unless it is $1 (`-`: nobody).
 owned_by() {
-    owner=
-    # It may be removed at any moment: whether it is there is asked only when it cannot be read.
-    { IFS= read -r owner <"$base/owner"; } 2>/dev/null || test -e "$base/owner" || owner=-
+    # It may come and go at any moment: none only where it can neither be opened nor seen.
+    for look in 1 2 3; do
+        owner=-
+        { { owner=''; IFS= read -r owner; } <"$base/owner"; } 2>/dev/null
+        test "$owner" = - && test -e "$base/owner" || break
+    done
+    test "$owner" != - || test ! -e "$base/owner" || owner=''
     test "$owner" = "$1" && return
     say "owned $(printf %.800s "$owner")"
     return 1
