@@ -106,10 +106,8 @@ drained() {
         # Before there is a sleep: one that is left by itself would still be there a second later.
         nap=''
         trap 'kill $nap; exit' TERM
-        sleep 1 &
-        nap=$!
-        wait $nap
-        kill -USR1 $$
+        # Again and again: bash misses a signal that comes together with the end of a child.
+        while sleep 1 & nap=$!; wait $nap; kill -USR1 $$; do :; done
     ) </dev/null >/dev/null 2>&1 3<&- 4<&- 5>&- 6>&- &
     timer=$!
     wait "$out" && out=- || out=+
