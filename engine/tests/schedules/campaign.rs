@@ -1,6 +1,7 @@
 //! Plays many schedules at once, until one breaks a rule, and counts what happened in them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,26 +79,26 @@ fn cast(seed: u64) -> (usize, usize) {
 
 /// Plays the schedules with these seeds against that program of the worker.
 pub(crate) fn run(seeds: Range<u64>, program: &str, limit: Duration) -> Seen {
-    let next = AtomicU64::new(seeds.start);
-    let seen = Mutex::new(Seen::default());
+    let counter = AtomicU64::new(seeds.start);
+    let results = Mutex::new(Seen::default());
     // Most of the time a schedule waits for its processes.
     let players = 16 * std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..players {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || seen.lock().expect("no panic under it").broken.is_some() {
+                    let seed = counter.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || results.lock().expect("no panic under it").broken.is_some() {
                         return;
                     }
                     let (scene, shell) = cast(seed);
                     let world = play(seed, scene, shell, program, limit);
-                    seen.lock().expect("no panic under it").add(seed, scene, shell, &world);
+                    results.lock().expect("no panic under it").add(seed, scene, shell, &world);
                 }
             });
         }
     });
-    seen.into_inner().expect("no panic under it")
+    results.into_inner().expect("no panic under it")
 }
 
 impl Seen {
@@ -131,7 +132,7 @@ impl Seen {
             self.effects, self.workers
         );
         for (name, [dash, bash, busybox]) in &self.fired {
-            text += &format!("{dash:>7} {bash:>7} {busybox:>7}  {name}\n");
+            writeln!(text, "{dash:>7} {bash:>7} {busybox:>7}  {name}").expect("a string takes it");
         }
         text
     }

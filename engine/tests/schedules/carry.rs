@@ -65,8 +65,14 @@ impl Ends {
     }
 
     pub(crate) async fn carry_requests(self, mut from: DuplexStream, to: ChildStdin) {
-        let mut requests =
-            Requests { ends: self, to, frame: Frame::default(), passed: 0, met: None, stale: String::new() };
+        let mut requests = Requests {
+            ends: self,
+            to,
+            frame: Frame::default(),
+            passed: 0,
+            met: Met::NotYet,
+            stale: String::new(),
+        };
         let ends = requests.ends.clone();
         let mut chunk = [0; 2048];
         loop {
@@ -107,7 +113,7 @@ impl Ends {
                 biased;
                 () = self.is_cut(), if to.is_some() => {
                     to = None;
-                    if self.fate() == Fate::Hard { return };
+                    if self.fate() == Fate::Hard { return }
                     continue;
                 }
                 () = self.world.until(|inner| inner.quiet) => return,
@@ -172,6 +178,13 @@ impl Wire {
     }
 }
 
+/// Whether it is known what becomes of a frame.
+#[derive(Debug, Clone, Copy)]
+enum Met {
+    NotYet,
+    Known(Option<Fault>),
+}
+
 /// The requests of one line.
 struct Requests {
     ends: Ends,
@@ -180,7 +193,7 @@ struct Requests {
     /// Bytes of the frame that the worker has.
     passed: usize,
     /// The fault of this frame, once it is known what it asks.
-    met: Option<Option<Fault>>,
+    met: Met,
     /// The nonce of the request before.
     stale: String,
 }
@@ -192,8 +205,11 @@ impl Requests {
         if let Some(attempt) = self.frame.attempt() {
             self.ends.update(|wire| wire.attempt = Some(attempt));
         }
-        let fault = self.met.unwrap_or_else(|| self.meet(job));
-        self.met = Some(fault);
+        let fault = match self.met {
+            Met::Known(fault) => fault,
+            Met::NotYet => self.meet(job),
+        };
+        self.met = Met::Known(fault);
         let have = self.frame.text.len();
         let whole = self.frame.total() == Some(have);
         match fault {
@@ -205,7 +221,7 @@ impl Requests {
                 self.pass(at.min(have - 1)).await;
                 self.ends.world.fired("request held");
                 self.ends.hold().await;
-                self.met = Some(None);
+                self.met = Met::Known(None);
             }
             // Not yet, or not here.
             Some(
@@ -287,6 +303,6 @@ impl Requests {
         });
         self.frame.nonce().unwrap_or_default().clone_into(&mut self.stale);
         self.frame = Frame::default();
-        (self.passed, self.met) = (0, None);
+        (self.passed, self.met) = (0, Met::NotYet);
     }
 }

@@ -192,7 +192,9 @@ impl World {
         let killed = inner.shell_killed;
         drop(inner);
         problems.extend(self.left_behind(killed));
-        problems.into_iter().for_each(|problem| self.problem(problem));
+        for problem in problems {
+            self.problem(problem);
+        }
     }
 
     /// What is left in the base folder that should not be there.

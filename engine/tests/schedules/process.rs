@@ -168,10 +168,9 @@ impl Process {
                     self.report(effect);
                     return Finish::Done;
                 }
-                Ok(_) => {}
                 Err(HostError::Owned { .. }) => return Finish::Owned,
                 Err(error) if given_up(&error) => return Finish::GivenUp,
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         self.world.problem(format!("process {}: e{effect} does not converge", self.number));
@@ -212,13 +211,13 @@ impl Process {
         let world = &self.world;
         let number = world.inner().attempts.len();
         let gate = world.gate(self.number, number);
-        let word = gate.as_ref().map_or("-", |(spot, _)| spot.word());
+        let stop = gate.as_ref().map_or("-", |(spot, _)| spot.word());
         let with_input = world.percent(30);
         let id = format!("e{effect}");
         let named = if with_input { "-" } else { &id };
         let how = if seen == Seen::Half { "rest" } else { "whole" };
         let attempt = format!("att-{number}-");
-        let argv = ["/bin/sh", "-c", SCRIPT, "certwright", &world.text(""), named, &attempt, word, how];
+        let argv = ["/bin/sh", "-c", SCRIPT, "certwright", &world.text(""), named, &attempt, stop, how];
         let mut command = Command::mutates(argv).script("effect").deadline(deadline);
         if with_input {
             let filling = "input ".repeat(world.below(600));
@@ -227,7 +226,7 @@ impl Process {
         world.update(|inner| {
             inner
                 .trace
-                .push(format!("process {} applies e{effect}: attempt {number}, {how}, {word}", self.number));
+                .push(format!("process {} applies e{effect}: attempt {number}, {how}, {stop}", self.number));
             inner.attempts.push(Attempt {
                 process: self.number,
                 run: self.manner.run,

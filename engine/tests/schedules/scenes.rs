@@ -229,12 +229,16 @@ async fn late(stage: &mut Stage) {
             wire.exited.is_some() || wire.whole > whole && said(&wire.heard).is_some()
         };
         world.poll(4000, answered).await;
-        let text = said(&world.inner().wires[held].heard);
+        let (text, waits) = {
+            let wire = &world.inner().wires[held];
+            (said(&wire.heard), wire.exited.is_none() && wire.whole > whole)
+        };
         match text.as_deref() {
             Some("owned") => world.fired("late start refused at once"),
             Some(other) => {
-                world.problem(format!("a late start was answered with `{other}` while another ran"))
+                world.problem(format!("a late start was answered with `{other}` while another ran"));
             }
+            None if waits => world.problem("a late start waits while another owner's command runs".into()),
             None => world.fired("late start ended with its line"),
         }
     } else if !early {

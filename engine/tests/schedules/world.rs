@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -127,6 +127,7 @@ pub(crate) struct Life {
     pub(crate) busy: usize,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that has happened or not")]
 pub(crate) struct Inner {
     pub(crate) random: Random,
     pub(crate) trace: Vec<String>,
@@ -209,7 +210,7 @@ impl World {
     }
 
     pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no panic under it")
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes something and wakes whoever waits for it.
