@@ -213,6 +213,12 @@ impl Requests {
         let have = self.frame.text.len();
         let whole = self.frame.total() == Some(have);
         match fault {
+            Some(Fault::CutBeforeEnd(missing)) => {
+                if whole {
+                    self.cut(have - missing).await;
+                }
+                return !whole;
+            }
             Some(Fault::CutRequest(at)) if have >= at || whole => {
                 self.cut(at.min(have)).await;
                 return false;
@@ -247,7 +253,14 @@ impl Requests {
         let reply = match fault {
             Some(Fault::CutReply(stream, at)) => Some((stream, at, Ending::Cut)),
             Some(Fault::HoldReply(stream, at)) => Some((stream, at, Ending::Hold)),
-            Some(Fault::CutRequest(_) | Fault::HoldRequest(_) | Fault::Noise | Fault::Refuse) | None => None,
+            Some(
+                Fault::CutRequest(_)
+                | Fault::CutBeforeEnd(_)
+                | Fault::HoldRequest(_)
+                | Fault::Noise
+                | Fault::Refuse,
+            )
+            | None => None,
         };
         if let Some(Fault::Noise) = fault {
             self.ends.world.fired("noise with marks of another nonce");

@@ -145,6 +145,11 @@ impl World {
                 if rest != [attempt.run] {
                     problems.push(format!("{line:?} began while the owner was {rest:?}"));
                 }
+                if let Some(before) = runs.last().filter(|run| *run != attempt.run)
+                    && !inner.freed.iter().any(|(run, lines)| run == before && *lines <= number)
+                {
+                    problems.push(format!("{line:?} began on a host that run {before} had not given up"));
+                }
                 if runs.last().is_none_or(|run| run != attempt.run) {
                     runs.push(attempt.run.to_owned());
                 }

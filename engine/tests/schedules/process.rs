@@ -124,6 +124,8 @@ impl Process {
     }
 
     async fn release(&self) {
+        let lines = self.world.effects().len();
+        self.world.inner().freed.push((self.manner.run, lines));
         for _ in 0..TRIES {
             match self.client.release().await {
                 Ok(()) => return self.world.trace(format!("process {} has released", self.number)),

@@ -22,6 +22,8 @@ pub(crate) const SHELLS: [&[&str]; 3] = [&["/bin/dash"], &["/bin/bash"], &["/bin
 pub(crate) enum Fault {
     /// So many bytes of the request arrive, then the line is cut.
     CutRequest(usize),
+    /// All of the request but its last bytes, so many, arrive, then the line is cut.
+    CutBeforeEnd(usize),
     /// So many bytes of the request arrive, the rest when it is released.
     HoldRequest(usize),
     /// So many bytes of the reply arrive on stream 0 or 1, then the line is cut.
@@ -146,6 +148,8 @@ pub(crate) struct Inner {
     pub(crate) quiet: bool,
     /// A worker's shell was killed: it may leave a file that has a name for an instant.
     pub(crate) shell_killed: bool,
+    /// Runs that began to give the host up, and how many lines of effects there were.
+    pub(crate) freed: Vec<(&'static str, usize)>,
     /// Effects that a process reported as done.
     pub(crate) reported: Vec<usize>,
     pub(crate) problems: Vec<String>,
@@ -181,6 +185,7 @@ impl World {
             released: false,
             quiet: false,
             shell_killed: false,
+            freed: Vec::new(),
             reported: Vec::new(),
             problems: Vec::new(),
             go_on: false,
