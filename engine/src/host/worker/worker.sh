@@ -58,11 +58,13 @@ lock() {
 }
 # Says who the owner is unless it is $1 (`-`: nobody).
 owned_by() {
-    owner=-
-    if test -e "$base/owner"; then
-        owner=
-        { IFS= read -r owner <"$base/owner"; } 2>/dev/null
-    fi
+    # It may come and go at any moment: none only where it can neither be opened nor seen.
+    for look in 1 2 3; do
+        owner=-
+        { { owner=''; IFS= read -r owner; } <"$base/owner"; } 2>/dev/null
+        test "$owner" = - && test -e "$base/owner" || break
+    done
+    test "$owner" != - || test ! -e "$base/owner" || owner=''
     test "$owner" = "$1" && return
     say "owned $(printf %.800s "$owner")"
     return 1
@@ -107,7 +109,8 @@ drain() {
 # Waits for both readers, for a second at most; `+`: more came than was kept, or may still come.
 drained() {
     late=''
-    # Told again each second: what comes before a wait is not heard by it. And never to another process of that id.
+    # Told again each second: what comes before a wait is not heard by it, nor by bash what comes with the end of a
+    # child. And never to another process of that id.
     (
         # Before there is a sleep: one that is left by itself would still be there a second later.
         nap=''
