@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use certwright_engine::machine::StepError;
+use certwright_engine::machine::{Evidence, StepError};
 use certwright_engine::plan::{HostIndex, Plan, TaskId, UndoSupport};
 
 use super::{count, left_out};
@@ -106,9 +106,11 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
             let _infallible = writeln!(out, "      {piece}");
         }
     }
-    if let Finding::Fails { error: StepError { remedy: Some(remedy), .. } } = &foreseen.finding {
-        for piece in wrap(&format!("remedy: {remedy}"), terminal.width.map(|width| width.saturating_sub(6))) {
-            let _infallible = writeln!(out, "      {piece}");
+    if let Finding::Fails { error } = &foreseen.finding {
+        for text in mending(error) {
+            for piece in wrap(&text, terminal.width.map(|width| width.saturating_sub(6))) {
+                let _infallible = writeln!(out, "      {piece}");
+            }
         }
     }
     for command in commands {
@@ -120,6 +122,16 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         }
     }
     out
+}
+
+/// What is to be done about a failure, and what else was found beside it: all of it, so that one look is enough.
+fn mending(error: &StepError) -> Vec<String> {
+    let mut texts: Vec<String> = error.remedy.iter().map(|remedy| format!("remedy: {remedy}")).collect();
+    // Without a status these are findings, not the last words of a command; the message has the first one.
+    if let Some(Evidence { status: None, last_lines, .. }) = error.evidence.as_deref() {
+        texts.extend(last_lines.iter().skip(1).map(|line| format!("also: {line}")));
+    }
+    texts
 }
 
 fn names(plan: &Plan, tasks: &[TaskId]) -> String {
