@@ -122,7 +122,9 @@ audit() {
     fi
 }
 mutates() {
-    fenced && receive && pipes && lock || return
+    # The input first: what is left of it would be taken for the next request.
+    receive || return
+    fenced && pipes && lock || { exec 7<&-; return; }
     if ! fenced; then
         exec 9>&-
         return
