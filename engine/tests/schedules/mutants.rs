@@ -15,7 +15,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "the owner is not looked at before the lock is waited for",
-        edits: &[("    fenced && receive && pipes", "    receive && pipes")],
+        edits: &[("    fenced && pipes && lock", "    pipes && lock")],
     },
     Mutant {
         name: "no fence at all",

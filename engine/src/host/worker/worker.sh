@@ -137,9 +137,11 @@ audit() {
     fi
 }
 mutates() {
-    receive && fenced && pipes && lock || return
+    # The input first: what is left of it would be taken for the next request.
+    receive || return
+    fenced && pipes && lock || { exec 7<&-; return; }
     if ! fenced; then
-        exec 9>&-
+        exec 7<&- 9>&-
         return
     fi
     printf '%s, process %s\n' "$what" "$$" 2>/dev/null >"$run/current"

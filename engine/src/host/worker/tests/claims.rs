@@ -218,3 +218,26 @@ async fn a_mutating_command_of_nobody_is_a_bug() {
     let client = Client::node("cp-1", node.connect(), None);
     let _never = client.run(&Command::mutates(TRUE)).await;
 }
+
+#[tokio::test]
+async fn a_refused_command_takes_its_input_with_it() {
+    for shell in shells() {
+        let node = Node::new(shell);
+        node.client("one").run(&Command::mutates(TRUE)).await.expect("it runs");
+        let start = Nonce::random();
+        let pipes = node.connect().open(&start, Instant::now()).await.expect("a shell");
+        let mut worker = Worker::start(pipes, &start).await.map_err(|(ended, _)| ended).expect("it starts");
+        let mark = node.text("mark");
+        let touch = Command::mutates(["touch", &mark]);
+        // What is in the input of one command is no request, whatever it looks like.
+        let input = format!("00 1 -\n'mutates' '1' '-' 'x' 'touch' '{mark}'\n").into_bytes();
+        let refused = touch.stdin(crate::text::Secret::new(input));
+        let job = Job::Mutates { command: &refused, token: "run 1 n b o" };
+        let answer = worker.request(job).await.expect("it answers");
+        assert!(matches!(answer, Answer::Owned(_)), "{shell:?}: {answer:?}");
+        let next = Command::reads(["echo", "next"]);
+        let answer = worker.request(Job::Reads { command: &next, limit: Limit::OnHost }).await;
+        assert!(matches!(answer, Ok(Answer::Ran(output)) if output.stdout.bytes() == b"next\n"), "{shell:?}");
+        assert!(!node.path("mark").exists(), "{shell:?}");
+    }
+}
