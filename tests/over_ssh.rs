@@ -13,6 +13,13 @@ mod sshd;
 #[expect(dead_code, reason = "other suites use the rest of it")]
 mod openssl;
 
+#[path = "support/chaos.rs"]
+mod chaos;
+
+#[path = "../engine/tests/driver/random.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod random;
+
 #[path = "over_ssh/cluster.rs"]
 mod cluster;
 
@@ -32,3 +39,12 @@ mod trap;
 
 #[path = "over_ssh/killed.rs"]
 mod killed;
+
+#[path = "over_ssh/requests.rs"]
+mod requests;
+
+#[path = "over_ssh/frames.rs"]
+mod frames;
+
+#[path = "over_ssh/terminal.rs"]
+mod terminal;

@@ -81,6 +81,16 @@ impl Cluster {
         self.machines[index].power_on(&Setup { binds, ..Setup::default() });
     }
 
+    /// The ports of the machines.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        self.machines.iter().map(Sshd::port).collect()
+    }
+
+    /// What the sshd of each machine logged so far.
+    pub(crate) fn logs(&self) -> Vec<String> {
+        self.machines.iter().map(Sshd::log).collect()
+    }
+
     /// The lab behind the machines.
     pub(crate) fn lab(&self) -> Lab {
         Lab::open(self.path("lab")).expect("the lab")

@@ -14,7 +14,7 @@ use std::process::Command;
 use crate::cluster::{Cluster, OWN};
 use crate::openssl::{self, Expected};
 
-const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab --output json";
+pub(crate) const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab --output json";
 const RESUME: &str = "resume --output json";
 
 #[test]
@@ -84,7 +84,7 @@ fn killed_at(cluster: &Cluster, sync: u32) -> bool {
 }
 
 /// What an operator types: the run, or, where its first record is durable, a resume; None when the run has ended.
-fn next(cluster: &Cluster) -> Option<&'static str> {
+pub(crate) fn next(cluster: &Cluster) -> Option<&'static str> {
     let runs = cluster.run("runs --output json");
     assert_eq!(runs.code, Some(0), "{}", runs.whole());
     let runs: serde_json::Value = serde_json::from_str(&runs.stdout).expect("one JSON document");
@@ -97,7 +97,7 @@ fn next(cluster: &Cluster) -> Option<&'static str> {
 }
 
 /// Waits until nothing that certwright started runs on a node any more.
-fn settle(cluster: &Cluster) {
+pub(crate) fn settle(cluster: &Cluster) {
     for node in cluster.nodes() {
         let lock = cluster.path("lab").join(&node).join("var/lib/certwright/lock");
         if lock.exists() {
@@ -123,7 +123,7 @@ fn renewed_files(cluster: &Cluster) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn is_renewed(cluster: &Cluster) {
+pub(crate) fn is_renewed(cluster: &Cluster) {
     let checked = openssl::check_nodes(&cluster.path("lab"), Expected::Valid);
     assert!(checked >= 3 * 14, "openssl checked {checked} certificates");
     for (component, attempt) in cluster.attempts() {
@@ -134,12 +134,12 @@ fn is_renewed(cluster: &Cluster) {
 
 impl Cluster {
     /// Keeps a copy of all nodes as they are.
-    fn keep(&self) {
+    pub(crate) fn keep(&self) {
         run(Command::new("cp").arg("-a").arg(self.path("lab")).arg(self.path("kept")));
     }
 
     /// Puts the kept copy back, within the folders that the machines show, and forgets all runs.
-    fn restore(&self) {
+    pub(crate) fn restore(&self) {
         let mut folders = vec![".lab".to_owned(), "workstation".to_owned()];
         folders.extend(self.nodes().iter().flat_map(|node| OWN.map(|folder| format!("{node}/{folder}"))));
         for folder in folders {

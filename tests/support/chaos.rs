@@ -70,6 +70,10 @@ pub(crate) enum Release {
     Bytes,
 }
 
+/// Told of every piece before it passes: its connection and its way, and how many bytes it has. Answers with a fault to
+/// be armed for that connection, in place of the one before.
+pub(crate) type Watch = Box<dyn FnMut(u64, Way, usize) -> Option<Fault> + Send>;
+
 /// The proxy; its lines end with it.
 pub(crate) struct Chaos {
     port: u16,
@@ -93,6 +97,7 @@ struct State {
     ways: Vec<u64>,
     /// Connections that were cut, and how.
     cut: BTreeMap<u64, End>,
+    watch: Option<Watch>,
     stopped: bool,
 }
 
@@ -133,8 +138,12 @@ impl Chaos {
         let next = u64::from(line == Line::Next);
         let connection = state.connections + next;
         assert!(connection > 0, "there is no connection yet");
-        state.armed = Some(Armed { fault, connection, passed: [0; 2], fired: false, released: None });
-        (state.passed, state.pieces) = ([0; 2], Vec::new());
+        state.arm(connection, fault);
+    }
+
+    /// Lets `watch` choose the moment of a fault.
+    pub(crate) fn watch(&self, watch: Watch) {
+        self.shared.lock().watch = Some(watch);
     }
 
     /// Cuts the newest connection now.
@@ -159,6 +168,11 @@ impl Chaos {
     /// True once the armed fault has changed something.
     pub(crate) fn fired(&self) -> bool {
         self.shared.lock().armed.as_ref().is_some_and(|armed| armed.fired)
+    }
+
+    /// Bytes that passed this way on the connection of the armed fault since that was armed.
+    pub(crate) fn passed_there(&self, way: Way) -> u64 {
+        self.shared.lock().armed.as_ref().map_or(0, |armed| armed.passed[way as usize])
     }
 
     /// Bytes that passed this way since `arm` or `count`, on all connections.
@@ -201,6 +215,18 @@ impl Shared {
 }
 
 impl State {
+    fn arm(&mut self, connection: u64, fault: Fault) {
+        self.armed = Some(Armed { fault, connection, passed: [0; 2], fired: false, released: None });
+        (self.passed, self.pieces) = ([0; 2], Vec::new());
+    }
+
+    /// Tells the watcher of a piece that came.
+    fn came(&mut self, connection: u64, way: Way, bytes: usize) {
+        if let Some(fault) = self.watch.as_mut().and_then(|watch| watch(connection, way, bytes)) {
+            self.arm(connection, fault);
+        }
+    }
+
     /// What to do with `pending` bytes of one way of a connection.
     fn now(&mut self, connection: u64, way: Way, pending: usize, over: bool) -> Now {
         let all = Now::Pass { bytes: pending, slowly: None };

@@ -66,12 +66,16 @@ impl Pump {
         let mut over = false;
         let mut chunk = vec![0; 64 << 10];
         loop {
+            let mut came = 0;
             if over {
                 sleep(LOOK_EVERY);
             } else {
                 match (&*self.from).read(&mut chunk) {
                     Ok(0) => over = true,
-                    Ok(n) => pending.extend_from_slice(&chunk[..n]),
+                    Ok(n) => {
+                        pending.extend_from_slice(&chunk[..n]);
+                        came = n;
+                    }
                     Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                     Err(_reset) => over = true,
                 }
@@ -79,6 +83,9 @@ impl Pump {
             let mut state = self.shared.lock();
             if state.stopped {
                 return self.end(End::Fin);
+            }
+            if came > 0 {
+                state.came(self.connection, self.way, came);
             }
             match state.now(self.connection, self.way, pending.len(), over) {
                 Now::Keep => {}

@@ -131,3 +131,20 @@ fn a_slow_line_passes_everything_later() {
         assert!(chaos.fired());
     }
 }
+
+#[test]
+fn a_watcher_that_sees_every_piece_chooses_the_moment_of_a_fault() {
+    let (mut client, served, chaos) = line(|chaos| {
+        chaos.watch(Box::new(|connection, way, bytes| {
+            let is_it = (connection, way, bytes) == (1, Way::Up, 2);
+            is_it.then_some(Fault::Cut { way: Way::Up, after: 0, how: End::Fin })
+        }));
+    });
+    client.write_all(b"a").expect("sent");
+    assert_eq!(read_all(&served), (b"a".to_vec(), Some(ErrorKind::WouldBlock)));
+    assert!(!chaos.fired());
+    client.write_all(b"bc").expect("sent");
+    served.set_read_timeout(Some(Duration::from_secs(5))).expect("a socket");
+    assert_eq!(read_all(&served), (Vec::new(), None), "cut before that piece");
+    assert!(chaos.fired() && chaos.passed_there(Way::Up) == 0);
+}

@@ -12,5 +12,7 @@ exec 3<&0 </dev/null >/dev/null
 exec 3<&-
 "$@"
 status=$?
+# Killed in the middle of removing, perhaps: certwright may be gone, or end before it does it itself.
 kill -KILL $!
+rm -rf -- "$folder" 2>/dev/null
 exit $status

@@ -260,6 +260,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_control_folder_of_a_connection_that_has_ended_needs_nobody_to_remove_it() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("cw");
+        std::fs::create_dir(&folder).expect("a folder");
+        #[expect(clippy::disallowed_methods, reason = "the keeper itself is tested")]
+        let mut keeper = std::process::Command::new("/bin/sh")
+            .args(["-c", KEEPER, "certwright-ssh"])
+            .arg(&folder)
+            .args(["sh", "-c", "exit 7"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let lifeline = keeper.stdin.take();
+        assert_eq!(keeper.wait().expect("it ends").code(), Some(7), "the status of ssh");
+        drop(lifeline);
+        assert!(!folder.exists(), "certwright may be killed before it removes it");
+    }
+
+    #[test]
     fn a_long_runtime_folder_is_not_used_for_the_control_socket() {
         let base = tempfile::tempdir().expect("a folder");
         let long = base.path().join("x".repeat(80));
