@@ -109,15 +109,15 @@ fn is_over(watched: &Watched, met: &mut Met) {
     assert_eq!(next(&watched.cluster), None, "the run has ended");
     settle(&watched.cluster);
     is_renewed(&watched.cluster);
-    let owned = |watched: &Watched| (0..3).find(|node| !watched.owner(*node).is_empty());
-    if let Some(node) = owned(watched) {
+    let held = |watched: &Watched| (0..3).find(|node| !watched.owner(*node).is_empty());
+    if let Some(node) = held(watched) {
         // It was killed between its last record and letting go.
         let owner = watched.owner(node);
         let run = owner.split(' ').next().expect("a run");
         let freed = watched.command(&format!("abandon {run}")).output().expect("certwright starts");
         assert!(freed.status.success(), "{}", String::from_utf8_lossy(&freed.stderr));
         met.freed += 1;
-        assert_eq!(owned(watched), None);
+        assert_eq!(held(watched), None);
     }
     met.late = watched.late();
     watched.leaves_nothing_here();
