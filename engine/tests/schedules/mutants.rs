@@ -11,7 +11,7 @@ pub(crate) struct Mutant {
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the owner is not looked at again under the lock",
-        edits: &[("    if ! fenced; then\n        exec 9>&-\n        return\n    fi\n", "")],
+        edits: &[("    if ! fenced; then\n        exec 7<&- 9>&-\n        return\n    fi\n", "")],
     },
     Mutant {
         name: "the owner is not looked at before the lock is waited for",
