@@ -40,6 +40,9 @@ mod trap;
 #[path = "over_ssh/killed.rs"]
 mod killed;
 
+#[path = "over_ssh/seen.rs"]
+mod seen;
+
 #[path = "over_ssh/requests.rs"]
 mod requests;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use crate::killed::{RUN, is_renewed, next, settle};
 use crate::random::Random;
-use crate::requests::{Ended, INSTANTS, Instant, Point, To, Watched};
+use crate::requests::{Ended, Watched};
+use crate::seen::{INSTANTS, Instant, Point, To};
 
 /// Requests of a process that is killed in the middle of a run, at most: some 15 processes make one run.
 const AT_MOST: u64 = 90;
@@ -112,8 +113,8 @@ fn is_over(watched: &Watched, met: &mut Met) {
     let held = |watched: &Watched| (0..3).find(|node| !watched.owner(*node).is_empty());
     if let Some(node) = held(watched) {
         // It was killed between its last record and letting go.
-        let owner = watched.owner(node);
-        let run = owner.split(' ').next().expect("a run");
+        let line = watched.owner(node);
+        let run = line.split(' ').next().expect("a run");
         let freed = watched.command(&format!("abandon {run}")).output().expect("certwright starts");
         assert!(freed.status.success(), "{}", String::from_utf8_lossy(&freed.stderr));
         met.freed += 1;

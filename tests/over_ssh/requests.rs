@@ -5,80 +5,28 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests start certwright, flock and programs of their own")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant as Time};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 
-use crate::chaos::{Chaos, End, Fault, Release, Way};
+use crate::chaos::{Chaos, End, Release, Way};
 use crate::cluster::Cluster;
+use crate::seen::{Instant, Point, Seen, To, lock};
 use crate::sshd::processes::processes_with;
 
-/// Bytes towards a node by which its login is over and its worker's program is on the way.
-const LOGIN: usize = 5000;
 /// Programs that the workstation's worker is asked to run.
 const PROGRAMS: [&str; 3] = ["kubectl", "readlink", "rm"];
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A program of the workstation that ends certwright at its n-th call. `rm` counts only as a step calls it.
-const COUNTING: &str = r#"#!/bin/sh
-name=${0##*/} here=${0%/*} PATH=${PATH#*:}
-real=$here/../bin/$name
-test -e "$real" || real=/usr/bin/$name
-case $name$1$2 in rm-f--) ;; rm*) exec "$real" "$@" ;; esac
-n=1
-while ! mkdir "$here/calls/$n" 2>/dev/null; do n=$((n + 1)); done
-until test -s "$here/pid"; do sleep 0.01; done
-die() { kill -KILL "$(cat "$here/pid")" && echo "$name $*" >"$here/hit"; }
-case $(cat "$here/at" 2>/dev/null) in
-"$n lost") die; exit 1 ;;
-"$n late") die "$*"; sleep 1 ;;
-"$n under-way") die "$*" ;;
-"$n unanswered") "$real" "$@"; die "$*"; exit 0 ;;
-esac
-exec "$real" "$@"
-"#;
-
-/// When certwright dies, seen from the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Instant {
-    /// On its way: it never arrives.
-    Lost,
-    /// On its way: it arrives once the next process has taken the node over, or has ended.
-    Late,
-    /// As it arrives.
-    UnderWay,
-    /// When all it started has ended, with the reply on its way: that never arrives.
-    Unanswered,
-}
-
-/// All of them.
-pub(crate) const INSTANTS: [Instant; 4] =
-    [Instant::Lost, Instant::Late, Instant::UnderWay, Instant::Unanswered];
-
-/// Whose requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum To {
-    /// All nodes together.
-    Nodes,
-    /// This machine.
-    Workstation,
-}
-
-/// One request of a process, counted from 1, and one instant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Point {
-    pub(crate) to: To,
-    pub(crate) request: usize,
-    pub(crate) instant: Instant,
-}
+/// A program of the workstation that ends certwright at its n-th call.
+const COUNTING: &str = include_str!("counting.sh");
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,45 +46,6 @@ pub(crate) struct Watched {
     held: Option<(usize, String)>,
     /// Held requests that arrived.
     late: usize,
-}
-
-#[derive(Default)]
-struct Seen {
-    ways: BTreeMap<(usize, u64), (Option<Way>, usize)>,
-    requests: usize,
-    at: Option<(usize, Instant)>,
-    process: Option<Pid>,
-    /// The node of the request.
-    hit: Option<usize>,
-}
-
-impl Seen {
-    /// Counts requests; the fault for the one that is meant.
-    fn came(&mut self, node: usize, connection: u64, way: Way, bytes: usize) -> Option<Fault> {
-        let (last, up) = self.ways.entry((node, connection)).or_default();
-        let is_request = way == Way::Up && *last != Some(Way::Up) && *up > LOGIN;
-        *last = Some(way);
-        *up += if way == Way::Up { bytes } else { 0 };
-        self.requests += usize::from(is_request);
-        let (at, instant) = self.at?;
-        if !is_request || self.requests != at || self.hit.is_some() {
-            return None;
-        }
-        self.hit = Some(node);
-        if instant != Instant::Unanswered {
-            self.kill();
-        }
-        match instant {
-            Instant::Lost => Some(Fault::Cut { way: Way::Up, after: 0, how: End::Fin }),
-            Instant::Late => Some(Fault::Hold { way: Way::Up, after: 0 }),
-            Instant::UnderWay => None,
-            Instant::Unanswered => Some(Fault::Hold { way: Way::Down, after: 0 }),
-        }
-    }
-
-    fn kill(&self) {
-        kill_process(self.process.expect("it runs"), Signal::KILL).expect("it runs or was not waited for");
-    }
 }
 
 impl Watched {
@@ -330,8 +239,4 @@ pub(crate) fn leaves_nothing_in(sockets: &Path) {
         assert!(Time::now() < until, "control folders and processes are left: {:?}", left());
         sleep(LOOK_EVERY);
     }
-}
-
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
