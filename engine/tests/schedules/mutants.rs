@@ -37,7 +37,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "nothing waits for the lock",
-        edits: &[("    flock -w \"$secs\" 9 && return\n", "    return\n")],
+        edits: &[("    flock -E 75 -w \"$secs\" 9 && return\n", "    return\n")],
     },
     Mutant {
         name: "a takeover does not wait for the lock",
@@ -90,7 +90,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "the lock is kept between requests",
         edits: &[("    exec 7<&- 9>&-\n    drained\n", "    exec 7<&-\n    drained\n")],
     },
-    Mutant { name: "the input keeps its name", edits: &[("    rm -f \"$run/$n.in\"\n", "")] },
+    Mutant { name: "the input keeps its name", edits: &[("    rm -f \"$file.in\"\n", "")] },
     Mutant {
         name: "the claim is not given up",
         edits: &[("        rm -f \"$base/owner\"\n", "        :\n")],
