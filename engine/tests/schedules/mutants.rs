@@ -7,7 +7,8 @@ pub(crate) struct Mutant {
 }
 
 /// One thing a mutant. A takeover that compares only before it waits is not among them: a claim that is overwritten
-/// is fenced itself, so nothing happens twice.
+/// is fenced itself, so nothing happens twice. Nor is a lock that is kept between requests: it makes the next one wait,
+/// and what is slow is not called broken.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the owner is not looked at again under the lock",
@@ -85,10 +86,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             "    say \"owned $(printf %.800s \"$owner\")\"\n    return 1\n",
             "    say \"owned $(printf %.800s \"$owner\")\"\n    test \"$job\" = mutates || return 1\n",
         )],
-    },
-    Mutant {
-        name: "the lock is kept between requests",
-        edits: &[("    exec 7<&- 9>&-\n    drained\n", "    exec 7<&-\n    drained\n")],
     },
     Mutant { name: "the input keeps its name", edits: &[("    rm -f \"$file.in\"\n", "")] },
     Mutant {
