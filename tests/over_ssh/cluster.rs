@@ -17,7 +17,7 @@ use crate::sshd::{Folder, Setup, Sshd, User};
 /// By how much the lab's delays are shorter than a real machine's.
 const PACE: u32 = 40;
 /// Folders of a node that are its own on the machine its sshd shows.
-pub(crate) const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib/etcd", "var/lib/certwright"];
+const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib/etcd", "var/lib/certwright"];
 
 /// Three machines and a workstation.
 pub(crate) struct Cluster {
@@ -55,7 +55,9 @@ impl Cluster {
             .map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts"))
             .collect();
         cluster.write("known_hosts", &known);
-        cluster.write("ssh_config", &format!("UserKnownHostsFile {}\n", root.join("known_hosts").display()));
+        let names = nodes.iter().zip(&cluster.machines).map(|(node, machine)| alias(&node.name, machine));
+        let known = format!("UserKnownHostsFile {}\n", root.join("known_hosts").display());
+        cluster.write("ssh_config", &std::iter::once(known).chain(names).collect::<String>());
         cluster
     }
 
@@ -109,12 +111,18 @@ impl Cluster {
     }
 
     fn plain(&self, program: &Path, before: &[&str], args: &str) -> Command {
-        let mut command = Command::new(program);
-        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = self.program(program);
         command.args(before).args(args.split_whitespace());
         if !before.contains(&"--state-dir") {
             command.arg("--state-dir").arg(self.path("state"));
         }
+        command
+    }
+
+    /// A program on the workstation: the lab's kubectl is its kubectl.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var("PATH").unwrap_or_default();
         command
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
@@ -132,13 +140,10 @@ impl Cluster {
 
     /// What somebody types on a node as root, over ssh and sudo; its standard output. Fails where it fails.
     pub(crate) fn type_on(&self, node: &str, script: &str) -> String {
-        let at = self.nodes().iter().position(|name| name == node).expect("a node");
         let mut ssh = Command::new("ssh")
-            .args(["-p", &self.machines[at].port().to_string(), "-o", "IdentitiesOnly=yes", "-i"])
-            .arg(self.machines[at].login_key())
             .arg("-F")
             .arg(self.path("ssh_config"))
-            .args([&format!("{}@127.0.0.1", User::Ops.name()), "sudo -n /bin/sh -s"])
+            .args([node, "sudo -n /bin/sh -s"])
             .env_remove("SSH_AUTH_SOCK")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -204,6 +209,25 @@ impl Cluster {
         }
         attempts
     }
+
+    /// Keeps a copy of all nodes as they are.
+    pub(crate) fn keep(&self) {
+        succeeds(Command::new("cp").arg("-a").arg(self.path("lab")).arg(self.path("kept")));
+    }
+
+    /// Puts the kept copy back, within the folders that the machines show, and forgets all runs.
+    pub(crate) fn restore(&self) {
+        let mut folders = vec![".lab".to_owned(), "workstation".to_owned()];
+        folders.extend(self.nodes().iter().flat_map(|node| OWN.map(|folder| format!("{node}/{folder}"))));
+        for folder in folders {
+            let (kept, lab) = (self.path("kept").join(&folder), self.path("lab").join(&folder));
+            succeeds(Command::new("find").arg(&lab).args(["-mindepth", "1", "-delete"]));
+            succeeds(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&lab));
+        }
+        if self.path("state").exists() {
+            fs::remove_dir_all(self.path("state")).expect("the runs");
+        }
+    }
 }
 
 impl Ran {
@@ -258,6 +282,15 @@ fn machine(root: &Path, node: &str) -> Sshd {
     Sshd::start(&root.join("sshd").join(node), &Setup { binds, ..Setup::default() })
 }
 
+/// What ssh is told of a machine, so that its node's name is enough.
+fn alias(node: &str, machine: &Sshd) -> String {
+    let (port, user, key) = (machine.port(), User::Ops.name(), machine.login_key());
+    format!(
+        "Host {node}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  IdentitiesOnly yes\n",
+        key.display()
+    )
+}
+
 fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {
     let cluster = spec(root).cluster;
     let mut text = format!(
@@ -277,4 +310,8 @@ fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {
         text.push_str(&host);
     }
     text
+}
+
+fn succeeds(command: &mut Command) {
+    assert!(command.status().expect("the program is installed").success(), "{command:?}");
 }
