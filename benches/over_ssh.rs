@@ -22,6 +22,8 @@ mod commands;
 mod contestant;
 #[path = "over_ssh/costs.rs"]
 mod costs;
+#[path = "../tests/over_ssh/kept.rs"]
+mod kept;
 #[path = "../tests/support/openssl.rs"]
 #[expect(dead_code, reason = "the tests use the rest of it")]
 mod openssl;

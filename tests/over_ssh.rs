@@ -16,6 +16,9 @@ mod openssl;
 #[path = "over_ssh/cluster.rs"]
 mod cluster;
 
+#[path = "over_ssh/kept.rs"]
+mod kept;
+
 #[path = "over_ssh/renewal.rs"]
 mod renewal;
 

@@ -35,18 +35,25 @@ pub(crate) fn commands(rounds: usize) {
     let file = bench.folder.path().join("file");
     std::fs::write(&file, [b'x'; 1024]).expect("a file of 1 KB");
     let file = file.to_str().expect("UTF-8").to_owned();
-    let row = |what, aim| {
-        Row { what, own: Rounds::default(), ours: Rounds::default(), ssh: Rounds::default(), aim }
+    let row = |what, aim| Row {
+        what,
+        own: Rounds::default(),
+        ours: Rounds::default(),
+        ssh: Rounds::default(),
+        aim,
     };
-    let mut rows =
-        [row("true", 2.0), row("read 1 KB", 2.0), row("true as a durable step", 6.0)];
+    let mut rows = [row("true", 2.0), row("read 1 KB", 2.0), row("true as a durable step", 6.0)];
     // Warm: connected, claimed, and everything in the page cache.
     bench.reads();
     bench.step(0);
     for round in 0..=u64::try_from(rounds).expect("rounds are few") {
         let costs = [
             [bench.own("/bin/true"), bench.reads(), bench.ssh("/bin/true")],
-            [bench.own(&format!("head -c 2048 -- {file}")), bench.file(&file), bench.ssh(&format!("cat {file}"))],
+            [
+                bench.own(&format!("head -c 2048 -- {file}")),
+                bench.file(&file),
+                bench.ssh(&format!("cat {file}")),
+            ],
             [bench.own("/bin/true"), bench.step(1 + round), bench.ssh("/bin/true")],
         ];
         // The first round is not counted.
@@ -95,14 +102,17 @@ impl Bench {
         let folder = Folder::new("bench");
         let base = folder.path().join("state");
         std::fs::create_dir(&base).expect("a folder");
-        let setup =
-            Setup { binds: vec![(base, PathBuf::from("/var/lib/certwright"))], ..Setup::default() };
+        let setup = Setup { binds: vec![(base, PathBuf::from("/var/lib/certwright"))], ..Setup::default() };
         let sshd = Sshd::start(&folder.path().join("sshd"), &setup);
         // Beside the target folder: a tmpfs would measure nothing.
-        let state =
-            tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime, as certwright's");
+        let state = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime, as certwright's");
         Self {
             host: host(&sshd),
             journal: journal(state.path()),

@@ -41,7 +41,9 @@ impl Contestant {
     pub(crate) fn command(self, cluster: &Cluster) -> Command {
         let kubeconfig = cluster.path("lab/workstation/bmctl-workspace/lab/lab-kubeconfig");
         match self {
-            Self::Certwright => cluster.command("run renew-control-plane --inventory inventory.toml --yes=lab"),
+            Self::Certwright => {
+                cluster.command("run renew-control-plane --inventory inventory.toml --yes=lab")
+            }
             Self::Bash => {
                 let mut bash = cluster.program(Path::new("bash"));
                 bash.arg(source("renew.sh")).arg(cluster.path("rivals_config")).arg(kubeconfig);

@@ -28,7 +28,7 @@ pub(crate) struct Usage {
     /// Processor time of the whole machine meanwhile, nodes and sshd included, ms.
     pub(crate) machine_ms: f64,
     /// Most memory that its first process held at once (VmHWM), KiB.
-    pub(crate) peak_kib: u64,
+    pub(crate) peak_kib: u32,
 }
 
 /// Runs `command` under the watch of such a process; what it prints goes to the files `log`.
@@ -99,7 +99,7 @@ fn children() -> Vec<rustix::process::Pid> {
 }
 
 /// Most memory that a process held so far, KiB.
-fn peak(pid: u32) -> Option<u64> {
+fn peak(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -17,7 +17,7 @@ use crate::sshd::{Folder, Setup, Sshd, User};
 /// By how much the lab's delays are shorter than a real machine's.
 const PACE: u32 = 40;
 /// Folders of a node that are its own on the machine its sshd shows.
-const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib/etcd", "var/lib/certwright"];
+pub(crate) const OWN: [&str; 4] = ["etc/kubernetes", "var/lib/kubelet", "var/lib/etcd", "var/lib/certwright"];
 
 /// Three machines and a workstation.
 pub(crate) struct Cluster {
@@ -209,25 +209,6 @@ impl Cluster {
         }
         attempts
     }
-
-    /// Keeps a copy of all nodes as they are.
-    pub(crate) fn keep(&self) {
-        succeeds(Command::new("cp").arg("-a").arg(self.path("lab")).arg(self.path("kept")));
-    }
-
-    /// Puts the kept copy back, within the folders that the machines show, and forgets all runs.
-    pub(crate) fn restore(&self) {
-        let mut folders = vec![".lab".to_owned(), "workstation".to_owned()];
-        folders.extend(self.nodes().iter().flat_map(|node| OWN.map(|folder| format!("{node}/{folder}"))));
-        for folder in folders {
-            let (kept, lab) = (self.path("kept").join(&folder), self.path("lab").join(&folder));
-            succeeds(Command::new("find").arg(&lab).args(["-mindepth", "1", "-delete"]));
-            succeeds(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&lab));
-        }
-        if self.path("state").exists() {
-            fs::remove_dir_all(self.path("state")).expect("the runs");
-        }
-    }
 }
 
 impl Ran {
@@ -310,8 +291,4 @@ fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {
         text.push_str(&host);
     }
     text
-}
-
-fn succeeds(command: &mut Command) {
-    assert!(command.status().expect("the program is installed").success(), "{command:?}");
 }
