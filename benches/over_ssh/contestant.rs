@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::cluster::Cluster;
 
+/// The operator's kubeconfig, in the cluster's folder.
+pub(crate) const KUBECONFIG: &str = "lab/workstation/bmctl-workspace/lab/lab-kubeconfig";
+
 /// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contestant {
@@ -39,7 +42,7 @@ impl Contestant {
 
     /// Its command on the workstation of `cluster`.
     pub(crate) fn command(self, cluster: &Cluster) -> Command {
-        let kubeconfig = cluster.path("lab/workstation/bmctl-workspace/lab/lab-kubeconfig");
+        let kubeconfig = cluster.path(KUBECONFIG);
         match self {
             Self::Certwright => {
                 cluster.command("run renew-control-plane --inventory inventory.toml --yes=lab")

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::cluster::Cluster;
-use crate::contestant::{Contestant, introduce};
+use crate::contestant::{Contestant, KUBECONFIG, introduce};
 use crate::costs::Rounds;
 use crate::openssl::{self, Expected};
 use crate::watched::watch;
@@ -22,6 +22,7 @@ struct Row {
 pub(crate) fn renewal(rounds: usize) {
     let cluster = Cluster::expired();
     introduce(&cluster);
+    put_kubeconfig(&cluster);
     cluster.keep();
     let row = |who| Row {
         who,
@@ -79,6 +80,14 @@ impl Row {
     }
 }
 
+/// The operator's expired kubeconfig, where programs of the machine look for it: the lab keeps it below its own root.
+fn put_kubeconfig(cluster: &Cluster) {
+    let path = cluster.path(KUBECONFIG);
+    let of_lab = cluster.path("lab/workstation").join(path.strip_prefix("/").expect("an absolute path"));
+    fs::create_dir_all(path.parent().expect("it has a folder")).expect("its folder");
+    fs::copy(of_lab, path).expect("the lab made one");
+}
+
 /// Whether the whole work was done: every leaf renewed and the kubeconfig, every container stopped once, a backup on
 /// every node, the DaemonSet restarted.
 fn check(cluster: &Cluster, who: Contestant) {
@@ -96,8 +105,7 @@ fn check(cluster: &Cluster, who: Contestant) {
         assert_eq!(archives, 1, "{who}: backups on {node}");
     }
     let mut kubectl = cluster.program(Path::new("kubectl"));
-    let kubeconfig = cluster.path("lab/workstation/bmctl-workspace/lab/lab-kubeconfig");
-    kubectl.arg(format!("--kubeconfig={}", kubeconfig.display()));
+    kubectl.arg(format!("--kubeconfig={}", cluster.path(KUBECONFIG).display()));
     kubectl.args(["get", "daemonset", "etcd-defrag", "-n", "kube-system", "-o", "json"]);
     let shown = kubectl.output().expect("the lab's kubectl");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
