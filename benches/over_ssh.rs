@@ -35,18 +35,24 @@ mod sshd;
 #[path = "over_ssh/watched.rs"]
 mod watched;
 
+/// By how much the lab's delays are shorter than a real machine's, unless `pace=N` says otherwise.
+const PACE: u32 = 4;
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == watched::WORD) {
         watched::main(&words[1..]);
     }
-    let rounds = words.iter().find_map(|word| word.strip_prefix("rounds=")?.parse().ok());
+    let number = |name: &str| {
+        words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse::<u32>().ok())
+    };
+    let rounds = number("rounds").map(|n| n as usize);
     let only: Vec<&String> = words.iter().filter(|w| !w.starts_with('-') && !w.contains('=')).collect();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|word| *word == name);
     if wanted("commands") {
         commands::commands(rounds.unwrap_or(20));
     }
     if wanted("renewal") {
-        renewal::renewal(rounds.unwrap_or(5));
+        renewal::renewal(rounds.unwrap_or(5), number("pace").unwrap_or(PACE));
     }
 }

@@ -19,8 +19,8 @@ struct Row {
 }
 
 /// Measures and prints.
-pub(crate) fn renewal(rounds: usize) {
-    let cluster = Cluster::expired();
+pub(crate) fn renewal(rounds: usize, pace: u32) {
+    let cluster = Cluster::at_pace(pace);
     introduce(&cluster);
     put_kubeconfig(&cluster);
     cluster.keep();
@@ -73,6 +73,15 @@ impl Row {
         let said = || fs::read_to_string(&log).unwrap_or_default();
         assert!(usage.success, "{} failed:\n{}", self.who.name(), said());
         check(cluster, self.who);
+        if let Some(to) = std::env::var_os("KEEP_TMP") {
+            std::process::Command::new("sh")
+                .args(["-c", "cp -r state $0; cp log $0/"])
+                .arg(to)
+                .current_dir(cluster.path(""))
+                .status()
+                .unwrap();
+            eprintln!("{} {:?}", self.who.name(), usage);
+        }
         self.wall.push(usage.wall_ms / 1e3);
         self.client.push(usage.client_ms / 1e3);
         self.machine.push(usage.machine_ms / 1e3);

@@ -38,9 +38,15 @@ pub(crate) struct Ran {
 impl Cluster {
     /// Everything expired but the kubelets' certificates, quorum lost.
     pub(crate) fn expired() -> Self {
+        Self::at_pace(PACE)
+    }
+
+    /// The same at a pace of its own.
+    pub(crate) fn at_pace(pace: u32) -> Self {
         let folder = Folder::new("cluster");
         let root = folder.path().to_owned();
-        let lab = Lab::create(root.join("lab"), &spec(&root), &Clock::real()).expect("a lab");
+        let spec = LabSpec { pace, ..spec(&root) };
+        let lab = Lab::create(root.join("lab"), &spec, &Clock::real()).expect("a lab");
         programs(&root.join("bin"));
         let nodes = lab.spec().expect("its spec").nodes;
         let machines: Vec<Sshd> = nodes.iter().map(|node| machine(&root, &node.name)).collect();
@@ -228,7 +234,7 @@ impl Ran {
 }
 
 fn spec(root: &Path) -> LabSpec {
-    let mut spec = LabSpec { pace: PACE, ..LabSpec::default() };
+    let mut spec = LabSpec::default();
     let workstation = root.join("lab/workstation");
     for path in
         [Some(&mut spec.cluster.kubeconfig), spec.cluster.admin_kubeconfig.as_mut()].into_iter().flatten()
