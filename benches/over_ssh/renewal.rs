@@ -16,6 +16,7 @@ struct Row {
     client: Rounds,
     machine: Rounds,
     peak_mib: Rounds,
+    own_mib: Rounds,
 }
 
 /// Measures and prints.
@@ -30,6 +31,7 @@ pub(crate) fn renewal(rounds: usize, pace: u32) {
         client: Rounds::default(),
         machine: Rounds::default(),
         peak_mib: Rounds::default(),
+        own_mib: Rounds::default(),
     };
     let mut rows: Vec<Row> = Contestant::all().into_iter().map(row).collect();
     for _round in 0..rounds {
@@ -37,16 +39,16 @@ pub(crate) fn renewal(rounds: usize, pace: u32) {
             row.turn(&cluster);
         }
     }
-    println!("renewal of three expired nodes, least / median of {rounds} rounds:\n");
+    println!("renewal of three expired nodes at pace {pace}, least / median of {rounds} rounds:\n");
     println!(
-        "| | wall, s | by certwright | CPU of this side, s | by certwright | CPU of the machine, s | peak, MiB |"
+        "| | wall, s | by certwright | CPU of this side, s | by certwright | CPU of the machine, s | peak, MiB | without its files, MiB |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     let ours = &rows[0];
     for row in &rows {
         let ratio = |ours: &Rounds, theirs: &Rounds| ours.by(theirs, |ours, theirs| ours / theirs).text(2);
         println!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
             row.who.name(),
             row.wall.text(2),
             ratio(&ours.wall, &row.wall),
@@ -54,6 +56,7 @@ pub(crate) fn renewal(rounds: usize, pace: u32) {
             ratio(&ours.client, &row.client),
             row.machine.text(2),
             row.peak_mib.text(1),
+            row.own_mib.text(1),
         );
     }
     println!(
@@ -73,19 +76,11 @@ impl Row {
         let said = || fs::read_to_string(&log).unwrap_or_default();
         assert!(usage.success, "{} failed:\n{}", self.who.name(), said());
         check(cluster, self.who);
-        if let Some(to) = std::env::var_os("KEEP_TMP") {
-            std::process::Command::new("sh")
-                .args(["-c", "cp -r state $0; cp log $0/"])
-                .arg(to)
-                .current_dir(cluster.path(""))
-                .status()
-                .unwrap();
-            eprintln!("{} {:?}", self.who.name(), usage);
-        }
         self.wall.push(usage.wall_ms / 1e3);
         self.client.push(usage.client_ms / 1e3);
         self.machine.push(usage.machine_ms / 1e3);
         self.peak_mib.push(f64::from(usage.peak_kib) / 1024.0);
+        self.own_mib.push(f64::from(usage.own_kib) / 1024.0);
     }
 }
 

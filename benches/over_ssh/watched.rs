@@ -29,6 +29,8 @@ pub(crate) struct Usage {
     pub(crate) machine_ms: f64,
     /// Most memory that its first process held at once (VmHWM), KiB.
     pub(crate) peak_kib: u32,
+    /// The same without what is mapped from files, the program itself above all (RssAnon, by samples), KiB.
+    pub(crate) own_kib: u32,
 }
 
 /// Runs `command` under the watch of such a process; what it prints goes to the files `log`.
@@ -52,14 +54,15 @@ pub(crate) fn main(words: &[String]) -> ! {
     set_child_subreaper(Some(getpid())).expect("Linux 3.4");
     let [program, args @ ..] = words else { panic!("which program?") };
     let machine = machine_cpu();
-    let mut peak_kib = 0;
+    let (mut peak_kib, mut own_kib) = (0, 0);
     let (wall, status) = timed(|| {
         // Its words go where the watcher's errors go: its stdout is the report.
         let errors = std::io::stderr();
         let mut command = Command::new(program);
         let mut child = command.args(args).stdout(errors).spawn().expect("the contestant starts");
         loop {
-            peak_kib = peak(child.id()).unwrap_or(0).max(peak_kib);
+            peak_kib = memory(child.id(), "VmHWM:").unwrap_or(0).max(peak_kib);
+            own_kib = memory(child.id(), "RssAnon:").unwrap_or(0).max(own_kib);
             if let Some(status) = child.try_wait().expect("it is a child") {
                 break status;
             }
@@ -74,6 +77,7 @@ pub(crate) fn main(words: &[String]) -> ! {
         client_ms: ms(children_cpu()),
         machine_ms: ms(machine_cpu().saturating_sub(machine)),
         peak_kib,
+        own_kib,
     };
     serde_json::to_writer(std::io::stdout(), &usage).expect("somebody reads the report");
     std::process::exit(0)
@@ -98,9 +102,9 @@ fn children() -> Vec<rustix::process::Pid> {
     list.split_whitespace().filter_map(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
-/// Most memory that a process held so far, KiB.
-fn peak(pid: u32) -> Option<u32> {
+/// A size that the kernel tells of a process, KiB.
+fn memory(pid: u32, which: &str) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     line.split_whitespace().next()?.parse().ok()
 }
