@@ -23,6 +23,9 @@ mod random;
 #[path = "over_ssh/cluster.rs"]
 mod cluster;
 
+#[path = "over_ssh/kept.rs"]
+mod kept;
+
 #[path = "over_ssh/renewal.rs"]
 mod renewal;
 

@@ -38,9 +38,15 @@ pub(crate) struct Ran {
 impl Cluster {
     /// Everything expired but the kubelets' certificates, quorum lost.
     pub(crate) fn expired() -> Self {
+        Self::at_pace(PACE)
+    }
+
+    /// The same at a pace of its own.
+    pub(crate) fn at_pace(pace: u32) -> Self {
         let folder = Folder::new("cluster");
         let root = folder.path().to_owned();
-        let lab = Lab::create(root.join("lab"), &spec(&root), &Clock::real()).expect("a lab");
+        let spec = LabSpec { pace, ..spec(&root) };
+        let lab = Lab::create(root.join("lab"), &spec, &Clock::real()).expect("a lab");
         programs(&root.join("bin"));
         let nodes = lab.spec().expect("its spec").nodes;
         let machines: Vec<Sshd> = nodes.iter().map(|node| machine(&root, &node.name)).collect();
@@ -55,7 +61,9 @@ impl Cluster {
             .map(|m| fs::read_to_string(m.known_hosts()).expect("known hosts"))
             .collect();
         cluster.write("known_hosts", &known);
-        cluster.write("ssh_config", &format!("UserKnownHostsFile {}\n", root.join("known_hosts").display()));
+        let names = nodes.iter().zip(&cluster.machines).map(|(node, machine)| alias(&node.name, machine));
+        let known = format!("UserKnownHostsFile {}\n", root.join("known_hosts").display());
+        cluster.write("ssh_config", &std::iter::once(known).chain(names).collect::<String>());
         cluster
     }
 
@@ -125,12 +133,18 @@ impl Cluster {
     }
 
     fn plain(&self, program: &Path, before: &[&str], args: &str) -> Command {
-        let mut command = Command::new(program);
-        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = self.program(program);
         command.args(before).args(args.split_whitespace());
         if !before.contains(&"--state-dir") {
             command.arg("--state-dir").arg(self.path("state"));
         }
+        command
+    }
+
+    /// A program on the workstation: the lab's kubectl is its kubectl.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var("PATH").unwrap_or_default();
         command
             .current_dir(self.folder.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
@@ -148,13 +162,10 @@ impl Cluster {
 
     /// What somebody types on a node as root, over ssh and sudo; its standard output. Fails where it fails.
     pub(crate) fn type_on(&self, node: &str, script: &str) -> String {
-        let at = self.nodes().iter().position(|name| name == node).expect("a node");
         let mut ssh = Command::new("ssh")
-            .args(["-p", &self.machines[at].port().to_string(), "-o", "IdentitiesOnly=yes", "-i"])
-            .arg(self.machines[at].login_key())
             .arg("-F")
             .arg(self.path("ssh_config"))
-            .args([&format!("{}@127.0.0.1", User::Ops.name()), "sudo -n /bin/sh -s"])
+            .args([node, "sudo -n /bin/sh -s"])
             .env_remove("SSH_AUTH_SOCK")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -239,7 +250,7 @@ impl Ran {
 }
 
 fn spec(root: &Path) -> LabSpec {
-    let mut spec = LabSpec { pace: PACE, ..LabSpec::default() };
+    let mut spec = LabSpec::default();
     let workstation = root.join("lab/workstation");
     for path in
         [Some(&mut spec.cluster.kubeconfig), spec.cluster.admin_kubeconfig.as_mut()].into_iter().flatten()
@@ -277,6 +288,15 @@ fn binds(root: &Path, node: &str) -> Vec<(PathBuf, PathBuf)> {
     binds.push((root.join("bin"), "/usr/local/bin".into()));
     binds.push((marker, "/etc/certwright-lab".into()));
     binds
+}
+
+/// What ssh is told of a machine, so that its node's name is enough.
+fn alias(node: &str, machine: &Sshd) -> String {
+    let (port, user, key) = (machine.port(), User::Ops.name(), machine.login_key());
+    format!(
+        "Host {node}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  IdentitiesOnly yes\n",
+        key.display()
+    )
 }
 
 fn inventory(root: &Path, nodes: &[&str], machines: &[Sshd]) -> String {

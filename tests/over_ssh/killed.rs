@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cluster::{Cluster, OWN};
+use crate::cluster::Cluster;
 use crate::openssl::{self, Expected};
 
 pub(crate) const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab --output json";
@@ -130,27 +130,4 @@ pub(crate) fn is_renewed(cluster: &Cluster) {
         let restarted = u64::from(!component.contains("etcd-defrag"));
         assert!(attempt <= restarted, "{component} was stopped {attempt} times");
     }
-}
-
-impl Cluster {
-    /// Keeps a copy of all nodes as they are.
-    pub(crate) fn keep(&self) {
-        run(Command::new("cp").arg("-a").arg(self.path("lab")).arg(self.path("kept")));
-    }
-
-    /// Puts the kept copy back, within the folders that the machines show, and forgets all runs.
-    pub(crate) fn restore(&self) {
-        let mut folders = vec![".lab".to_owned(), "workstation".to_owned()];
-        folders.extend(self.nodes().iter().flat_map(|node| OWN.map(|folder| format!("{node}/{folder}"))));
-        for folder in folders {
-            let (kept, lab) = (self.path("kept").join(&folder), self.path("lab").join(&folder));
-            run(Command::new("find").arg(&lab).args(["-mindepth", "1", "-delete"]));
-            run(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&lab));
-        }
-        fs::remove_dir_all(self.path("state")).expect("the runs");
-    }
-}
-
-fn run(command: &mut Command) {
-    assert!(command.status().expect("the program is installed").success(), "{command:?}");
 }

@@ -9,7 +9,7 @@ use crate::kinds::node::{Node, dial};
 use crate::pki::{Certificate, Component, Digest};
 use crate::tools::crictl::{self, Container};
 use crate::tools::manifest::StaticPod;
-use crate::tools::survey::{self, FileFacts, FileKind};
+use crate::tools::survey::{self, Depth, FileFacts, FileKind};
 
 /// A component of a node, as it is now.
 pub(crate) struct Look {
@@ -107,25 +107,34 @@ async fn known(
         }
     }
     let paths: Vec<String> = pods.iter().flat_map(|(_, pod)| files::read_by(pod)).collect();
-    let surveyed = survey::survey(node.host, &paths).await?;
-    let file = |path: &str| surveyed.iter().find(|file| file.path == path);
+    let dated = survey::survey_to(Depth::Dates, node.host, &paths).await?;
+    let served: Vec<String> = pods
+        .iter()
+        .flat_map(|(component, pod)| files::ports(*component, pod))
+        .map(|port| port.file)
+        .collect();
+    let served = survey::survey_to(Depth::Certificates, node.host, &served).await?;
     let mut known = Vec::new();
     for (component, pod) in pods {
         let newest = files::read_by(&pod)
             .iter()
-            .filter_map(|path| file(path))
+            .filter_map(|path| find(&dated, path))
             .filter(|file| file.kind == FileKind::File)
             .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
             .chain(since.cloned())
             .max_by_key(|written| written.ns);
         let mut ports = Vec::new();
         for port in files::ports(component, &pod) {
-            let fingerprint = fingerprint(node, &port.file, file(&port.file))?;
+            let fingerprint = fingerprint(node, &port.file, find(&served, &port.file))?;
             ports.push((port, fingerprint));
         }
         known.push(Known { component, pod, ports, newest });
     }
     Ok(known)
+}
+
+fn find<'f>(files: &'f [FileFacts], path: &str) -> Option<&'f FileFacts> {
+    files.iter().find(|file| file.path == path)
 }
 
 fn no_manifest(node: &Node<'_>, component: Component) -> StepError {

@@ -18,6 +18,13 @@ use crate::tools::systemctl::UnitState;
 /// How long the runtime may take, beyond the grace, to end a container it said it stopped.
 const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 
+/// How long after a first look in vain the next one comes; then twice as long each time. Most components are back
+/// within a second or two, and a look costs the node tens of milliseconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Looks are never further apart.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// What is waited for after a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -125,7 +132,7 @@ impl Restart<'_> {
         let start = self.cx.clock.mono();
         let deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let mut pause = Duration::from_secs(1);
+        let mut pause = FIRST_PAUSE;
         loop {
             let (look, reason) = match self.look(component).await {
                 Ok(None) => return Ok(()),
@@ -154,7 +161,7 @@ impl Restart<'_> {
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
             self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
-            pause = (pause + Duration::from_millis(500)).min(Duration::from_secs(5));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

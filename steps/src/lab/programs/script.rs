@@ -22,7 +22,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         return Ok(Answer::gap("a shell without a script of ours"));
     }
     if script == survey::SCRIPT {
-        return Ok(survey_natively(shell, args));
+        return Ok(survey_natively(shell, args).unwrap_or_else(|| Answer::gap("a survey of no known depth")));
     }
     if script == on_path::SCRIPT {
         return Ok(missing(args));
@@ -54,9 +54,11 @@ fn full(shell: &mut Shell<'_>, args: &[String]) -> bool {
     shell.fault(FaultKind::DiskFull, below).is_some()
 }
 
-fn survey_natively(shell: &Shell<'_>, paths: &[String]) -> Answer {
-    let facts: Vec<_> = paths.iter().map(|path| facts(shell, path)).collect();
-    Answer::ok(survey::render(&facts)).takes(shell.state().delay(150))
+fn survey_natively(shell: &Shell<'_>, args: &[String]) -> Option<Answer> {
+    let (word, paths) = args.split_first()?;
+    let depth = survey::Depth::from_word(word)?;
+    let facts: Vec<_> = paths.iter().map(|path| facts(shell, path).cut_to(depth)).collect();
+    Some(Answer::ok(survey::render(&facts)).takes(shell.state().delay(150)))
 }
 
 fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {

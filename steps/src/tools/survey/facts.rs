@@ -2,7 +2,7 @@
 
 use certwright_engine::text::Secret;
 
-use super::cut;
+use super::{Depth, cut};
 use crate::pki::kubeconfig::{Named, Source, User};
 use crate::pki::{
     Certificate, CertificateError, Digest, KeyError, Kubeconfig, KubeconfigError, public_key_digest,
@@ -156,6 +156,23 @@ impl FileFacts {
             _ => facts.read_kubeconfig(content),
         }
         facts
+    }
+
+    /// What a survey to `depth` tells of these facts.
+    #[must_use]
+    pub fn cut_to(self, depth: Depth) -> Self {
+        let shallow = |certificates: Vec<u8>| Self {
+            sha256: None,
+            certificates,
+            key: KeyFacts::Absent,
+            kubeconfig: None,
+            ..self.clone()
+        };
+        match depth {
+            Depth::Whole => self,
+            Depth::Certificates => shallow(self.certificates.clone()),
+            Depth::Dates => shallow(Vec::new()),
+        }
     }
 
     fn read_kubeconfig(&mut self, content: &[u8]) {

@@ -24,12 +24,40 @@ pub use format::{parse, render};
 
 use super::{OutputError, script};
 
-/// The script. Arguments: ROOT, then absolute node paths.
+/// The script. Arguments: ROOT, [`Depth::word`], then absolute node paths.
 pub const SCRIPT: &str = include_str!("survey.sh");
 
+/// How much is asked of every file: each process costs the node milliseconds, and openssl tens of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything that [`FileFacts`] holds.
+    Whole,
+    /// What stat knows, and the certificates of `.crt` and `.pem` files.
+    Certificates,
+    /// What stat knows, and where a symlink leads.
+    Dates,
+}
+
+impl Depth {
+    /// Its name on the script's command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Certificates => "certificates",
+            Self::Dates => "dates",
+        }
+    }
+
+    /// Reads the name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Whole, Self::Certificates, Self::Dates].into_iter().find(|depth| depth.word() == word)
+    }
+}
+
 /// The command line of a survey on a real host.
-pub fn command(paths: &[String]) -> Command {
-    Command::reads(script(SCRIPT, "", paths)).script("survey").deadline(Duration::from_secs(60))
+pub fn command(depth: Depth, paths: &[String]) -> Command {
+    let words: Vec<String> = std::iter::once(depth.word().to_owned()).chain(paths.iter().cloned()).collect();
+    Command::reads(script(SCRIPT, "", &words)).script("survey").deadline(Duration::from_secs(60))
 }
 
 /// Paths a call: an argument list and an answer of moderate size.
@@ -37,9 +65,14 @@ const AT_ONCE: usize = 64;
 
 /// Surveys `paths` on a host; the answer has one entry a path, in the same order.
 pub async fn survey(host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
+    survey_to(Depth::Whole, host, paths).await
+}
+
+/// The same, with only the facts of `depth`.
+pub async fn survey_to(depth: Depth, host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
     let mut facts = Vec::with_capacity(paths.len());
     for some in paths.chunks(AT_ONCE) {
-        let command = command(some);
+        let command = command(depth, some);
         let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
         if !output.success() {
             return Err(refused(ErrorClass::Refused, "the survey of files failed", &command, &output));

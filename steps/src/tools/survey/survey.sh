@@ -1,12 +1,13 @@
-# Surveys files: arguments ROOT, then absolute paths. Prints one framed record a path, in their order; paths are
-# numbered, never printed. No private key and no token leaves this script.
+# Surveys files: arguments ROOT, DEPTH, then absolute paths. Prints one framed record a path, in their order; paths are
+# numbered, never printed. No private key and no token leaves this script. DEPTH is `whole`, `certificates` (of PEM
+# files, without digests and keys) or `dates` (only what stat knows): processes are what it costs.
 set -uf
 LC_ALL=C; export LC_ALL
 umask 077
-root=$1; shift
+root=$1 depth=$2; shift 2
 largest=262144
 of_nothing=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
-for program in awk base64 cat grep openssl readlink sha256sum stat tr; do
+for program in awk base64 cat grep openssl readlink sha256sum stat; do
     command -v "$program" >/dev/null || { echo "$program: not found" >&2; exit 69; }
 done
 
@@ -26,7 +27,7 @@ resolve() {
 }
 
 # Prints stdin as one word of base64.
-word() { base64 | tr -d '\n'; }
+word() { base64 -w 0; }
 
 # Prints the digest of the public half of the first private key on stdin, or `unreadable`.
 public_half() {
@@ -100,11 +101,16 @@ content() {
     case $path in
         *.crt)
             printf 'pem '; certificates "$real" | word; echo
-            resolve "$root${path%.crt}.key" && [ -f "$real" ] && { printf 'key '; public_half <"$real"; } ;;
-        *.key) printf 'key '; public_half <"$real" ;;
+            [ "$depth" = whole ] && resolve "$root${path%.crt}.key" && [ -f "$real" ] && { printf 'key '; public_half <"$real"; } ;;
         *.pem)
             printf 'pem '; certificates "$real" | word; echo
-            if grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
+            if [ "$depth" = whole ] && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
+        *) [ "$depth" = certificates ] || other ;;
+    esac
+}
+other() {
+    case $path in
+        *.key) printf 'key '; public_half <"$real" ;;
         *) kubeconfig "$real" ;;
     esac
 }
@@ -123,16 +129,18 @@ survey() {
         fraction=${7#*.}
         [ "$fraction" != "$7" ] || fraction=000000000
         sum=-
-        case $kind$path in
+        case $depth$kind$path in
             *.key) ;;
-            file*) sum=$(sha256sum <"$real") && sum=${sum%% *} || sum=- ;;
+            wholefile*) sum=$(sha256sum <"$real") && sum=${sum%% *} || sum=- ;;
         esac
         echo "path $number $kind $1 $2 $3 $4 $5.$fraction $sum"
     fi
     [ "$linked" = no ] || { printf 'link '; printf '%s' "$found" | word; echo; }
+    [ "$depth" != dates ] || return 0
     if [ "$kind" = file ] && [ "$4" -le "$largest" ] && [ -r "$real" ]; then content; fi
 }
 
+case $depth in whole | certificates | dates) ;; *) echo "no such depth" >&2; exit 64 ;; esac
 echo 'survey 1'
 number=0
 for each; do

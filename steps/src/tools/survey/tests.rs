@@ -38,7 +38,12 @@ impl Tree {
     }
 
     fn output(&self, paths: &[String]) -> Output {
-        run(&script(SCRIPT, self.root().to_str().unwrap(), paths))
+        self.output_to(Depth::Whole, paths)
+    }
+
+    fn output_to(&self, depth: Depth, paths: &[String]) -> Output {
+        let words = [&[depth.word().to_owned()], paths].concat();
+        run(&script(SCRIPT, self.root().to_str().unwrap(), &words))
     }
 
     /// The facts the lab would give, completed with what only the file system knows.
@@ -262,6 +267,11 @@ fn the_lab_answers_natively_exactly_as_the_script_does() {
         assert_eq!(facts, &tree.native(&facts.path, facts), "{}", facts.path);
     }
     assert_eq!(parse(&paths, &answer(&facts)).unwrap(), facts, "what the lab prints reads back equal");
+    for depth in [Depth::Certificates, Depth::Dates] {
+        let shallow = parse(&paths, &tree.output_to(depth, &paths)).unwrap();
+        let cut: Vec<_> = facts.iter().map(|facts| facts.clone().cut_to(depth)).collect();
+        assert_eq!(shallow, cut, "to the depth of {}", depth.word());
+    }
     crate::tools::testing::tell(format_args!("{} files compared", cases.len()));
 }
 
