@@ -31,6 +31,7 @@ mod human;
 
 mod json;
 
+mod reached;
 mod reporter;
 
 mod runtime;

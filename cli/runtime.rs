@@ -16,22 +16,39 @@ pub(crate) enum Time {
     Virtual,
 }
 
-/// Runs a future to its end.
-pub(crate) fn block_on<F: Future>(time: Time, future: F) -> Result<F::Output, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(time == Time::Virtual)
-        .build()
-        .map_err(|error| Failure::new(Exit::Refused, "system", format!("start the runtime: {error}")))?;
-    let output = runtime.block_on(future);
-    // What blocks (a file on a network folder whose server is gone) was given up by then: it must not hold up the end.
-    runtime.shutdown_background();
-    Ok(output)
+/// A runtime; connections made in it live as long as it.
+pub(crate) struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    /// A runtime of this time.
+    pub(crate) fn new(time: Time) -> Result<Self, Failure> {
+        let built = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(time == Time::Virtual)
+            .build();
+        let failed = |error| Failure::new(Exit::Refused, "system", format!("start the runtime: {error}"));
+        Ok(Self(Some(built.map_err(failed)?)))
+    }
+
+    /// Runs a future to its end.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.as_ref().expect("it is taken at its end only").block_on(future)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // What blocks (a file on a network folder whose server is gone) was given up by then: it must not hold up
+        // the end.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Runs a future to its end in real time.
 pub(crate) fn block_on_real<F: Future>(future: F) -> Result<F::Output, Failure> {
-    block_on(Time::Real, future)
+    Ok(Runtime::new(Time::Real)?.block_on(future))
 }
 
 /// Ends all connections.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::Claim;
+use certwright_engine::host::Hosts;
 use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
 use certwright_engine::machine::{Header, Input, Machine, RunState, Shape, fold};
 use certwright_engine::plan::Plan;
@@ -18,7 +18,8 @@ use crate::driven::Driven;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report;
-use crate::runtime::{self, Time};
+use crate::reached::Reached;
+use crate::runtime::{Runtime, Time};
 use crate::signals::Stops;
 use crate::terminal::out;
 use crate::verbs::App;
@@ -194,43 +195,59 @@ impl Session {
 
     /// Drives the run on its own hosts to its end, and reports.
     pub(crate) fn drive(self, app: &App, first: Input, stops: Stops) -> Result<Exit, Failure> {
-        let lab = self.lab(app)?;
         let next = app.next();
-        let view = self.drive_on(app, first, stops, lab.as_ref())?;
+        let view = if let Some(lab) = self.lab(app)? {
+            self.drive_lab(app, first, stops, &lab)?
+        } else {
+            let ssh_config = self.ssh_config(app)?;
+            let reached = Reached::new(self.view.plan(), &self.view.header.run, ssh_config.as_deref())?;
+            self.drive_on(app, first, stops, &reached)?
+        };
         finish(app, &view, &next)
     }
 
-    /// Drives the run to its end; what is known of it then.
+    /// Drives the run in a lab to its end; what is known of it then.
+    pub(crate) fn drive_lab(
+        self,
+        app: &App,
+        first: Input,
+        stops: Stops,
+        lab: &Lab,
+    ) -> Result<RunView, Failure> {
+        Runtime::new(Time::Virtual)?.block_on(async {
+            // The lab has not seen what the run waited for since the lab's last command.
+            let clock = Clock::virtual_from(lab_wall_ms(lab)?.max(self.view.latest_ms));
+            let hosts = hosts::of_lab(self.view.plan(), lab, &clock)?;
+            self.driven(app, hosts, clock, first, stops).await
+        })
+    }
+
+    /// Drives the run on these real hosts to its end; what is known of it then.
     pub(crate) fn drive_on(
         self,
         app: &App,
         first: Input,
         stops: Stops,
-        lab: Option<&Lab>,
+        reached: &Reached,
     ) -> Result<RunView, Failure> {
-        let ssh_config = self.ssh_config(app)?;
+        reached.runtime.block_on(self.driven(app, reached.hosts.clone(), Clock::real(), first, stops))
+    }
+
+    async fn driven(
+        self,
+        app: &App,
+        hosts: Hosts,
+        clock: Clock,
+        first: Input,
+        stops: Stops,
+    ) -> Result<RunView, Failure> {
         let Self { machine, journal, view, cut, _cluster, .. } = self;
         if app.format == Format::Human {
             out(&opening(&view, cut.as_ref()));
         }
-        let time = if lab.is_some() { Time::Virtual } else { Time::Real };
-        runtime::block_on(time, async {
-            let clock = match lab {
-                None => Clock::real(),
-                // The lab has not seen what the run waited for since the lab's last command.
-                Some(lab) => Clock::virtual_from(lab_wall_ms(lab)?.max(view.latest_ms)),
-            };
-            let hosts = match lab {
-                None => {
-                    let claim = Claim { run: view.header.run.clone(), operator: place::operator() };
-                    hosts::real(&view.plan().hosts, ssh_config.as_deref(), Some(claim))
-                }
-                Some(lab) => hosts::of_lab(view.plan(), lab, &clock)?,
-            };
-            let again = app.next().options;
-            let driven = Driven { machine, journal, hosts, clock, registry: &app.registry, again };
-            driven.run(view, first, app.format, stops).await
-        })?
+        let again = app.next().options;
+        let driven = Driven { machine, journal, hosts, clock, registry: &app.registry, again };
+        driven.run(view, first, app.format, stops).await
     }
 }
 

@@ -12,7 +12,7 @@ use certwright_steps::lab::{Lab, LabSpec, Validity};
 use expect_test::expect;
 
 use super::preview;
-use crate::runtime::{Time, block_on};
+use crate::runtime::{Runtime, Time};
 use crate::source::SHIPPED;
 use crate::terminal::{Paint, Terminal};
 use crate::{hosts, human};
@@ -92,13 +92,12 @@ fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
     let inventory = Source { name: "inventory", text: &inventory };
     let mut plan: Plan = resolve(shipped, inventory, &Choices::default(), &registry).unwrap();
     let before = std::fs::read(folder.path().join("cp-2/etc/kubernetes/pki/apiserver.crt")).unwrap();
-    let seen = block_on(Time::Virtual, async {
+    let seen = Runtime::new(Time::Virtual).unwrap().block_on(async {
         let clock = Clock::virtual_from(lab.now_ms().unwrap());
         let hosts = hosts::of_lab(&plan, &lab, &clock).unwrap();
         let hosts = closed.map_or(hosts.clone(), |closed| with_closed(&hosts, closed));
         preview(&plan, "RUN", &registry, &hosts, &clock).await
-    })
-    .unwrap();
+    });
     let after = std::fs::read(folder.path().join("cp-2/etc/kubernetes/pki/apiserver.crt")).unwrap();
     assert_eq!(before, after, "a dry run changes nothing");
     plan.digest = "DIGEST".to_owned();

@@ -17,7 +17,8 @@ pub(crate) fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Failure> {
     let preview = runtime::block_on_real(async {
         let hosts = hosts::real(&plan.hosts, app.ssh_config.as_deref(), None);
         let clock = Clock::real();
-        let look = preview(&plan, "RUN", &app.registry, &hosts, &clock);
+        let looked_at = hosts.read_only();
+        let look = preview(&plan, "RUN", &app.registry, &looked_at, &clock);
         let preview = signals::unless_stopped(&mut stops, "while looking", look).await;
         runtime::close(&hosts).await;
         preview

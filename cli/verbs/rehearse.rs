@@ -67,8 +67,7 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     }
     let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Ground::Lab(&place.lab))?;
-    let view =
-        Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_on(app, Input::Tick, stops, Some(&lab))?;
+    let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_lab(app, Input::Tick, stops, &lab)?;
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };

@@ -12,6 +12,7 @@ mod files;
 pub mod dial;
 
 mod local;
+mod read_only;
 mod ssh;
 
 use std::collections::BTreeMap;
@@ -114,6 +115,16 @@ impl Hosts {
             .values()
             .filter(move |(spec, _)| spec.groups.iter().any(|g| g == group))
             .map(|(_, host)| host)
+    }
+
+    /// The same hosts over the same connections, for a look: an attempt to change one panics.
+    #[must_use]
+    pub fn read_only(&self) -> Self {
+        let look = |(spec, host): &Named| {
+            let host: Arc<dyn Host> = Arc::new(read_only::ReadOnly(Arc::clone(host)));
+            (spec.clone(), host)
+        };
+        Self::new(self.by_name.values().map(look))
     }
 
     /// All hosts, in the order of their names.

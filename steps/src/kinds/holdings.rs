@@ -15,7 +15,7 @@ use super::finding::Finding;
 use super::node::Node;
 use crate::pki::layout::{Form, LEAVES, Presence};
 use crate::pki::{Authority, Certificate, Leaf};
-use crate::tools::survey::{self, FileFacts, KeyFacts};
+use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
 /// For how long kubeadm issues a leaf unless it is configured otherwise.
 pub(super) const LEAF_VALIDITY: Duration = Duration::from_secs(365 * 86_400);
@@ -53,6 +53,15 @@ struct HeldAuthority {
 impl Holdings {
     /// Looks at every covered file of a node.
     pub(super) async fn survey(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
+        Self::survey_to(Depth::Keys, node, cert_dir).await
+    }
+
+    /// The same, with the digests of the files.
+    pub(super) async fn with_digests(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
+        Self::survey_to(Depth::Whole, node, cert_dir).await
+    }
+
+    async fn survey_to(depth: Depth, node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
         let local_etcd = node.has_local_etcd().await?;
         let covered: Vec<&'static Leaf> = LEAVES
             .iter()
@@ -68,7 +77,7 @@ impl Holdings {
             .map(|leaf| leaf.file(cert_dir))
             .chain(authorities.iter().map(|a| a.certificate(cert_dir)))
             .collect();
-        let mut files = survey::survey(node.host, &paths).await?;
+        let mut files = survey::survey(node.host, depth, &paths).await?;
         let of_authorities = files.split_off(covered.len());
         Ok(Self::new(cert_dir, covered.into_iter().zip(files), authorities.into_iter().zip(of_authorities)))
     }

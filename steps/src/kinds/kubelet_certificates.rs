@@ -16,7 +16,7 @@ use super::holdings::CertificatesFacts;
 use super::kubelet::{CONF, Client, first};
 use super::node::now;
 use crate::tools::output::plural;
-use crate::tools::survey::{self, FileFacts, KeyFacts};
+use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -83,7 +83,7 @@ impl Step for KubeletCertificates {
             Ok(client) => client,
             Err(why) => return Err(broken(cx, &why)),
         };
-        let server = survey::survey(cx.host.as_ref(), &[SERVER.to_owned()]).await?;
+        let server = survey::survey(cx.host.as_ref(), Depth::Keys, &[SERVER.to_owned()]).await?;
         let server = server.first().expect("a survey has an answer for every path");
         let mut facts = CertificatesFacts { certificates: Vec::new() };
         let mut wrong = Vec::new();

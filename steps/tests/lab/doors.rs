@@ -85,7 +85,7 @@ async fn the_survey_tells_the_files_as_they_are() {
         "/etc/kubernetes/pki",
     ]
     .map(str::to_owned);
-    let facts = survey::survey(host.as_ref(), &paths).await.unwrap();
+    let facts = survey::survey(host.as_ref(), survey::Depth::Whole, &paths).await.unwrap();
     let certificate = |k: usize| facts[k].certificate().unwrap();
     assert_eq!(certificate(0).common_name, "kube-apiserver");
     assert_eq!(facts[0].key, survey::KeyFacts::Public(certificate(0).public_key));

@@ -105,6 +105,15 @@ impl KubeadmRenew {
         })
     }
 
+    async fn holdings(&self, node: &Node<'_>) -> Result<Holdings, StepError> {
+        if self.force {
+            // Whether a file is still as it was before this run: its digest tells.
+            Holdings::with_digests(node, &self.cert_dir).await
+        } else {
+            Holdings::survey(node, &self.cert_dir).await
+        }
+    }
+
     /// Why this run has work to do on these certificates; empty when it has none.
     async fn reasons(&self, cx: &Context, holdings: &Holdings) -> Result<Vec<String>, StepError> {
         let due = holdings.due(self.before, now(cx));
@@ -211,7 +220,7 @@ fn skipped(
 impl Step for KubeadmRenew {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let holdings = Holdings::survey(&node, &self.cert_dir).await?;
+        let holdings = self.holdings(&node).await?;
         possible(cx, &holdings.unrenewable())?;
         let reasons = self.reasons(cx, &holdings).await?;
         let mut facts = self.facts(cx, &holdings);
@@ -225,7 +234,7 @@ impl Step for KubeadmRenew {
 
     async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let holdings = Holdings::survey(&node, &self.cert_dir).await?;
+        let holdings = self.holdings(&node).await?;
         possible(cx, &holdings.unrenewable())?;
         if self.reasons(cx, &holdings).await?.is_empty() {
             return Ok(Done::new("nothing is due any more"));
@@ -242,7 +251,7 @@ impl Step for KubeadmRenew {
     async fn verify(&self, cx: &Context, facts: &Facts) -> Result<Probe, StepError> {
         let before: RenewFacts = read_facts(facts)?;
         let node = Node::look(cx.host.as_ref()).await?;
-        let holdings = Holdings::survey(&node, &self.cert_dir).await?;
+        let holdings = self.holdings(&node).await?;
         let mut after = self.facts(cx, &holdings);
         after.commands.clear();
         let differences = proof::differences(&before.certificates, &after.certificates);

@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::kinds::candidate::span;
 use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig};
-use crate::tools::survey::{self, FileFacts, KubeconfigText};
+use crate::tools::survey::{self, Depth, FileFacts, KubeconfigText};
 
 /// The kubelet's kubeconfig.
 pub(in crate::kinds) const CONF: &str = "/etc/kubernetes/kubelet.conf";
@@ -79,7 +79,7 @@ impl Client {
 
 /// A survey of so many paths.
 async fn survey<const N: usize>(host: &dyn Host, paths: [&str; N]) -> Result<[FileFacts; N], StepError> {
-    let found = survey::survey(host, &paths.map(str::to_owned)).await?;
+    let found = survey::survey(host, Depth::Keys, &paths.map(str::to_owned)).await?;
     Ok(found.try_into().expect("a survey has an answer for every path"))
 }
 

@@ -1,5 +1,7 @@
 //! One look at a component: its container, the files it reads, what its ports serve, its health.
 
+use std::borrow::Borrow;
+
 use certwright_engine::host::dial::{Answer, Dial};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
@@ -56,9 +58,10 @@ impl Look {
     }
 }
 
-/// What is known of a component before its ports are asked.
-struct Known {
-    component: Component,
+/// What a component reads and serves, as its manifest and the files say: all that does not change by a restart.
+pub(crate) struct Known {
+    /// Which one.
+    pub(crate) component: Component,
     pod: StaticPod,
     ports: Vec<(Port, Digest)>,
     newest: Option<Written>,
@@ -72,28 +75,37 @@ pub(crate) async fn look(
     components: &[Component],
     since: Option<&Written>,
 ) -> Result<Vec<Look>, StepError> {
-    let known = known(node, components, since).await?;
+    look_at(node, known(node, components, since).await?).await
+}
+
+/// The same at components whose manifests and files have been read.
+pub(crate) async fn look_at(
+    node: &Node<'_>,
+    known: impl IntoIterator<Item = impl Borrow<Known>>,
+) -> Result<Vec<Look>, StepError> {
     let containers = node.containers().await?;
     let mut looks = Vec::new();
     for known in known {
+        let known = known.borrow();
         let name = known.component.name();
         let container = crictl::running(&containers, name).cloned();
-        let state = match by_age(&known, container.as_ref()) {
+        let state = match by_age(known, container.as_ref()) {
             Some(state) => state,
-            None => by_asking(node, &known).await?,
+            None => by_asking(node, known).await?,
         };
         looks.push(Look {
             component: known.component,
             container,
             latest: crictl::latest(&containers, name).cloned(),
-            newest: known.newest,
+            newest: known.newest.clone(),
             state,
         });
     }
     Ok(looks)
 }
 
-async fn known(
+/// Reads the manifests of components, and what they name.
+pub(crate) async fn known(
     node: &Node<'_>,
     components: &[Component],
     since: Option<&Written>,
@@ -107,13 +119,13 @@ async fn known(
         }
     }
     let paths: Vec<String> = pods.iter().flat_map(|(_, pod)| files::read_by(pod)).collect();
-    let dated = survey::survey_to(Depth::Dates, node.host, &paths).await?;
+    let dated = survey::survey(node.host, Depth::Dates, &paths).await?;
     let served: Vec<String> = pods
         .iter()
         .flat_map(|(component, pod)| files::ports(*component, pod))
         .map(|port| port.file)
         .collect();
-    let served = survey::survey_to(Depth::Certificates, node.host, &served).await?;
+    let served = survey::survey(node.host, Depth::Certificates, &served).await?;
     let mut known = Vec::new();
     for (component, pod) in pods {
         let newest = files::read_by(&pod)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
-use super::look::{Look, State, Written, look};
+use super::look::{Known, Look, State, Written, known, look_at};
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, kubelet_word, now, run};
 use crate::pki::Component;
@@ -18,8 +18,9 @@ use crate::tools::systemctl::UnitState;
 /// How long the runtime may take, beyond the grace, to end a container it said it stopped.
 const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 
-/// How long after a first look in vain the next one comes; then twice as long each time. Most components are back
-/// within a second or two, and a look costs the node tens of milliseconds.
+/// How long after a first look in vain the next one comes; then half as long again each time: what comes back is seen
+/// at most that much late. Most components are back within a second or two, and a look costs the node tens of
+/// milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Looks are never further apart.
@@ -64,9 +65,10 @@ impl Restart<'_> {
 
     /// True when it stopped something.
     async fn one(&self, component: Component) -> Result<bool, StepError> {
-        let Some(before) = self.look(component).await? else {
+        let Some(known) = known(self.node, &[component], self.since).await?.pop() else {
             return Ok(false);
         };
+        let before = self.look(&known).await?;
         let stop = match (&before.state, &before.container) {
             (State::Stale(reason), Some(container)) => Some((reason, container)),
             (State::Stale(_) | State::Coming(_) | State::Fresh, _) => None,
@@ -75,12 +77,13 @@ impl Restart<'_> {
             self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
             self.stop(component, container).await?;
         }
-        self.wait(component, stop.map(|(_, container)| container)).await?;
+        self.wait(&known, stop.map(|(_, container)| container)).await?;
         Ok(stop.is_some())
     }
 
-    async fn look(&self, component: Component) -> Result<Option<Look>, StepError> {
-        Ok(look(self.node, &[component], self.since).await?.pop())
+    async fn look(&self, known: &Known) -> Result<Look, StepError> {
+        let looks = look_at(self.node, [known]).await?;
+        Ok(looks.into_iter().next().expect("one look at one component"))
     }
 
     async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
@@ -128,15 +131,15 @@ impl Restart<'_> {
 
     /// Waits until the component is as good as the proof asks; the kubelet backs off after repeated stops, so
     /// this may take minutes.
-    async fn wait(&self, component: Component, stopped: Option<&Container>) -> Result<(), StepError> {
+    async fn wait(&self, known: &Known, stopped: Option<&Container>) -> Result<(), StepError> {
+        let component = known.component;
         let start = self.cx.clock.mono();
         let deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
         let mut pause = FIRST_PAUSE;
         loop {
-            let (look, reason) = match self.look(component).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(look)) => {
+            let (look, reason) = match self.look(known).await {
+                Ok(look) => {
                     let stopped =
                         stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
                     if stopped.is_some() && self.cx.clock.mono() >= end_of_old {
@@ -161,7 +164,7 @@ impl Restart<'_> {
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
             self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -161,18 +161,16 @@ impl FileFacts {
     /// What a survey to `depth` tells of these facts.
     #[must_use]
     pub fn cut_to(self, depth: Depth) -> Self {
-        let shallow = |certificates: Vec<u8>| Self {
-            sha256: None,
-            certificates,
-            key: KeyFacts::Absent,
-            kubeconfig: None,
-            ..self.clone()
-        };
-        match depth {
-            Depth::Whole => self,
-            Depth::Certificates => shallow(self.certificates.clone()),
-            Depth::Dates => shallow(Vec::new()),
+        let mut cut = self;
+        if depth != Depth::Whole {
+            cut.sha256 = None;
         }
+        match depth {
+            Depth::Whole | Depth::Keys => return cut,
+            Depth::Certificates => {}
+            Depth::Dates => cut.certificates = Vec::new(),
+        }
+        Self { key: KeyFacts::Absent, kubeconfig: None, ..cut }
     }
 
     fn read_kubeconfig(&mut self, content: &[u8]) {

@@ -5,7 +5,7 @@
 //! path NUMBER missing
 //! path NUMBER file|folder|other MODE UID GID SIZE SECONDS.NANOSECONDS SHA256|-
 //! link BASE64                       the symlink's target
-//! pem BASE64                        CERTIFICATE blocks, possibly none
+//! pem BLOCKS                        CERTIFICATE blocks, possibly none; `.` ends a line of them
 //! kubeconfig BASE64|opaque          redacted YAML
 //! key SHA256|unreadable             a line for each client-key-data of a kubeconfig
 //! end COUNT
@@ -17,7 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certwright_engine::host::Output;
 
-use super::{FileFacts, FileKind, KeyFacts, KubeconfigText, shape};
+use super::{FileFacts, FileKind, KeyFacts, KubeconfigText, cut, shape};
 use crate::pki::Digest;
 use crate::tools::OutputError;
 use crate::tools::output::whole;
@@ -104,7 +104,7 @@ fn tail(record: &mut Record, line: &str) -> Option<()> {
     let facts = &mut record.facts;
     match line.split_once(' ')? {
         ("link", target) if facts.link.is_none() => facts.link = Some(decode(target)?),
-        ("pem", blocks) if facts.certificates.is_empty() => facts.certificates = decode(blocks)?,
+        ("pem", blocks) if facts.certificates.is_empty() => facts.certificates = lines(blocks)?,
         ("kubeconfig", "opaque") if facts.kubeconfig.is_none() => {
             facts.kubeconfig = Some(KubeconfigText::Opaque);
         }
@@ -116,6 +116,12 @@ fn tail(record: &mut Record, line: &str) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+/// The lines of certificates that came as one; None for anything but whole certificates.
+fn lines(blocks: &str) -> Option<Vec<u8>> {
+    let text = blocks.replace('.', "\n").into_bytes();
+    (cut::certificates(&text) == text).then_some(text)
 }
 
 /// Prints facts as the script does; [`parse`] reads them back equal.
@@ -150,7 +156,7 @@ fn record(out: &mut String, number: usize, facts: &FileFacts) -> std::fmt::Resul
         writeln!(out, "link {}", STANDARD.encode(target))?;
     }
     if !facts.certificates.is_empty() {
-        writeln!(out, "pem {}", STANDARD.encode(&facts.certificates))?;
+        writeln!(out, "pem {}", String::from_utf8_lossy(&facts.certificates).replace('\n', "."))?;
     }
     match &facts.kubeconfig {
         None => {}

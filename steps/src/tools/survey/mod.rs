@@ -30,27 +30,32 @@ pub const SCRIPT: &str = include_str!("survey.sh");
 /// How much is asked of every file: each process costs the node milliseconds, and openssl tens of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Everything that [`FileFacts`] holds.
-    Whole,
-    /// What stat knows, and the certificates of `.crt` and `.pem` files.
-    Certificates,
     /// What stat knows, and where a symlink leads.
     Dates,
+    /// The certificates of `.crt` and `.pem` files too.
+    Certificates,
+    /// Keys and kubeconfigs too: all but the digests of the files.
+    Keys,
+    /// Everything that [`FileFacts`] holds.
+    Whole,
 }
 
 impl Depth {
+    const ALL: [Self; 4] = [Self::Dates, Self::Certificates, Self::Keys, Self::Whole];
+
     /// Its name on the script's command line.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Whole => "whole",
-            Self::Certificates => "certificates",
             Self::Dates => "dates",
+            Self::Certificates => "certificates",
+            Self::Keys => "keys",
+            Self::Whole => "whole",
         }
     }
 
     /// Reads the name.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Whole, Self::Certificates, Self::Dates].into_iter().find(|depth| depth.word() == word)
+        Self::ALL.into_iter().find(|depth| depth.word() == word)
     }
 }
 
@@ -63,13 +68,8 @@ pub fn command(depth: Depth, paths: &[String]) -> Command {
 /// Paths a call: an argument list and an answer of moderate size.
 const AT_ONCE: usize = 64;
 
-/// Surveys `paths` on a host; the answer has one entry a path, in the same order.
-pub async fn survey(host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
-    survey_to(Depth::Whole, host, paths).await
-}
-
-/// The same, with only the facts of `depth`.
-pub async fn survey_to(depth: Depth, host: &dyn Host, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
+/// Surveys `paths` on a host; the answer has one entry a path, in the same order, with the facts of `depth`.
+pub async fn survey(host: &dyn Host, depth: Depth, paths: &[String]) -> Result<Vec<FileFacts>, StepError> {
     let mut facts = Vec::with_capacity(paths.len());
     for some in paths.chunks(AT_ONCE) {
         let command = command(depth, some);

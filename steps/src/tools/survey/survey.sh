@@ -1,6 +1,6 @@
 # Surveys files: arguments ROOT, DEPTH, then absolute paths. Prints one framed record a path, in their order; paths are
-# numbered, never printed. No private key and no token leaves this script. DEPTH is `whole`, `certificates` (of PEM
-# files, without digests and keys) or `dates` (only what stat knows): processes are what it costs.
+# numbered, never printed. No private key and no token leaves this script. DEPTH is `dates` (only what stat knows),
+# `certificates` (those of PEM files too), `keys` (all but digests) or `whole`: processes are what it costs.
 set -uf
 LC_ALL=C; export LC_ALL
 umask 077
@@ -36,14 +36,16 @@ public_half() {
     if [ "$sum" = "$of_nothing" ]; then echo unreadable; else echo "$sum"; fi
 }
 
-# Prints the complete CERTIFICATE blocks of a file.
+# Prints the complete CERTIFICATE blocks of a file on one line, a `.` for each end of line.
 certificates() {
     awk '
+        BEGIN { printf "pem " }
         { sub(/[ \t\r]+$/, "") }
-        /^-----BEGIN CERTIFICATE-----$/ { block = $0 "\n"; inside = 1; next }
-        inside && /^-----END CERTIFICATE-----$/ { printf "%s%s\n", block, $0; inside = 0; next }
-        inside && /^[A-Za-z0-9+\/=]+$/ { block = block $0 "\n"; next }
+        /^-----BEGIN CERTIFICATE-----$/ { block = $0 "."; inside = 1; next }
+        inside && /^-----END CERTIFICATE-----$/ { printf "%s%s.", block, $0; inside = 0; next }
+        inside && /^[A-Za-z0-9+\/=]+$/ { block = block $0 "."; next }
         { inside = 0 }
+        END { print "" }
     ' <"$1"
 }
 
@@ -100,11 +102,12 @@ kubeconfig() {
 content() {
     case $path in
         *.crt)
-            printf 'pem '; certificates "$real" | word; echo
-            [ "$depth" = whole ] && resolve "$root${path%.crt}.key" && [ -f "$real" ] && { printf 'key '; public_half <"$real"; } ;;
+            certificates "$real"
+            [ "$depth" = certificates ] ||
+                if resolve "$root${path%.crt}.key" && [ -f "$real" ]; then printf 'key '; public_half <"$real"; fi ;;
         *.pem)
-            printf 'pem '; certificates "$real" | word; echo
-            if [ "$depth" = whole ] && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
+            certificates "$real"
+            if [ "$depth" != certificates ] && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
         *) [ "$depth" = certificates ] || other ;;
     esac
 }
@@ -140,7 +143,7 @@ survey() {
     if [ "$kind" = file ] && [ "$4" -le "$largest" ] && [ -r "$real" ]; then content; fi
 }
 
-case $depth in whole | certificates | dates) ;; *) echo "no such depth" >&2; exit 64 ;; esac
+case $depth in dates | certificates | keys | whole) ;; *) echo "no such depth" >&2; exit 64 ;; esac
 echo 'survey 1'
 number=0
 for each; do

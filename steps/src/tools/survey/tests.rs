@@ -267,7 +267,7 @@ fn the_lab_answers_natively_exactly_as_the_script_does() {
         assert_eq!(facts, &tree.native(&facts.path, facts), "{}", facts.path);
     }
     assert_eq!(parse(&paths, &answer(&facts)).unwrap(), facts, "what the lab prints reads back equal");
-    for depth in [Depth::Certificates, Depth::Dates] {
+    for depth in [Depth::Keys, Depth::Certificates, Depth::Dates] {
         let shallow = parse(&paths, &tree.output_to(depth, &paths)).unwrap();
         let cut: Vec<_> = facts.iter().map(|facts| facts.clone().cut_to(depth)).collect();
         assert_eq!(shallow, cut, "to the depth of {}", depth.word());
@@ -312,10 +312,10 @@ async fn a_survey_of_more_paths_than_one_call_takes_keeps_their_order() {
     tree.put("/x199", "content");
     let host = FolderHost { root: tree.root().to_owned(), shims: None };
     let paths: Vec<String> = (0..200).map(|n| format!("/x{n}")).collect();
-    let facts = survey(&host, &paths).await.unwrap();
+    let facts = survey(&host, Depth::Whole, &paths).await.unwrap();
     assert_eq!(facts.len(), 200);
     assert!(facts.iter().zip(&paths).all(|(facts, path)| facts.path == *path));
     assert!(facts[199].exists() && !facts[198].exists());
-    assert_eq!(survey(&host, &[]).await, Ok(Vec::new()));
+    assert_eq!(survey(&host, Depth::Whole, &[]).await, Ok(Vec::new()));
     assert_eq!(tree.root().as_os_str().as_bytes().first(), Some(&b'/'));
 }
