@@ -22,6 +22,9 @@ mod make;
 #[path = "laws/order.rs"]
 mod order;
 
+#[path = "laws/quorum.rs"]
+mod quorum;
+
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 

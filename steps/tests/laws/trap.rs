@@ -133,7 +133,7 @@ async fn no_container_is_stopped_under_a_kubelet_whose_certificate_has_expired()
     assert!(error.remedy.expect("a way out").contains("kubeadm init phase kubeconfig kubelet"));
     // It may have expired between probe and apply.
     let error = bench.apply(&seen.facts).await.expect_err("the trap");
-    assert_says(&error, ErrorClass::Refused, words);
+    assert_says(&error, ErrorClass::Refused, &words.replace("etcd", "kube-apiserver"));
     bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
 }
 
@@ -160,7 +160,7 @@ async fn nothing_is_stopped_on_a_node_whose_kubelet_is_dead() {
     let error = bench.attempt().await.expect_err("the kubelet is dead");
     assert_says(&error, ErrorClass::Refused, "a stopped etcd would not come back");
     let error = bench.apply(&Facts::default()).await.expect_err("the kubelet is dead");
-    assert_says(&error, ErrorClass::Refused, "a stopped etcd would not come back");
+    assert_says(&error, ErrorClass::Refused, "a stopped kube-apiserver would not come back");
     bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
     let error = bench.other("preflight", json!({}), "cp-1").await.expect_err("preflight sees it first");
     assert_says(

@@ -196,18 +196,23 @@ async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
             Err(error) => return Ok(State::Coming(format!("{name} on {}: {error}", port.endpoint))),
         }
     }
-    health(node, known).await
+    health(node, known.component, &known.pod).await
 }
 
-async fn health(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
-    let name = known.component.name();
+/// What the health endpoint of a component says: [`State::Fresh`] where it is ready.
+pub(super) async fn health(
+    node: &Node<'_>,
+    component: Component,
+    pod: &StaticPod,
+) -> Result<State, StepError> {
+    let name = component.name();
     let mut last = State::Fresh;
-    for url in files::health(known.component, &known.pod) {
+    for url in files::health(component, pod) {
         let answer = match dial(node.host, &url).await? {
             Ok(served) => served.answer.expect("a GET that went well has its answer"),
             Err(error) => return Ok(State::Coming(format!("{name} is not ready: {url}: {error}"))),
         };
-        match judge(known.component, &known.pod, &answer) {
+        match judge(component, pod, &answer) {
             Health::Ready => return Ok(State::Fresh),
             Health::NotReady => {
                 return Ok(State::Coming(format!("{name} is not ready: {url} says {}", answer.code)));

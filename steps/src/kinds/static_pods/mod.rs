@@ -1,8 +1,9 @@
 //! Restarting static pods, for the kinds that must: looking, stopping and waiting for the new container.
 //!
 //! Invariant: a container is stopped only when it is older than a file it reads or serves another certificate
-//! than its file's; a fresh one never is, however often this is called. The kubelet starts the new one.
-//! Deliberately absent: the order among nodes (the plan's), quorum gates, and deleting mirror pods (it
+//! than its file's; a fresh one never is, however often this is called, and none that etcd's quorum hangs on. The
+//! kubelet starts the new one.
+//! Deliberately absent: the order among nodes (the plan's), and deleting mirror pods (it
 //! restarts nothing).
 
 mod look;
@@ -12,6 +13,8 @@ mod files;
 mod restart;
 
 mod patience;
+
+mod quorum;
 
 pub(super) use look::{Look, State, Written, look};
 pub(super) use restart::{Proof, Restart};

@@ -1,4 +1,4 @@
-//! Stopping one container after the other, each only after its predecessor's successor is ready.
+//! Stopping containers and waiting for their successors: the API server and etcd together, then one after the other.
 //!
 //! A stop that times out is not a failure: the runtime may finish it later. So the same id is looked at, and only
 //! while it still runs is the attempt given up; the next attempt looks again before it stops anything.
@@ -9,6 +9,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
 use super::look::{Known, Look, State, Written, known, look_at};
+use super::quorum;
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, kubelet_word, now, run};
 use crate::pki::Component;
@@ -52,33 +53,41 @@ pub(crate) struct Restart<'a> {
 }
 
 impl Restart<'_> {
-    /// Restarts those of `components` that need it, in that order; returns the names of those it stopped.
+    /// Restarts those of `components` that need it; returns the names of those it stopped.
+    ///
+    /// A node's API server and its etcd go together, the API server first: its requests would hang on an etcd that
+    /// ends, and what etcd takes to come back hides in what the API server takes. The others follow one by one.
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<&'static str>, StepError> {
-        let mut stopped = Vec::new();
-        for component in components {
-            if self.one(*component).await? {
-                stopped.push(component.name());
-            }
+        let mut known = known(self.node, components, self.since).await?;
+        let behind = known.split_off(known.iter().filter(|known| is_front(known.component)).count());
+        let mut stopped = self.together(&known).await?;
+        for known in &behind {
+            stopped.extend(self.together(std::slice::from_ref(known)).await?);
         }
         Ok(stopped)
     }
 
-    /// True when it stopped something.
-    async fn one(&self, component: Component) -> Result<bool, StepError> {
-        let Some(known) = known(self.node, &[component], self.since).await?.pop() else {
-            return Ok(false);
-        };
-        let before = self.look(&known).await?;
-        let stop = match (&before.state, &before.container) {
-            (State::Stale(reason), Some(container)) => Some((reason, container)),
-            (State::Stale(_) | State::Coming(_) | State::Fresh, _) => None,
-        };
-        if let Some((reason, container)) = stop {
-            self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
-            self.stop(component, container).await?;
+    /// Stops those that need it, the last one first, and waits for all, the first one first.
+    async fn together(&self, known: &[Known]) -> Result<Vec<&'static str>, StepError> {
+        if known.is_empty() {
+            return Ok(Vec::new());
         }
-        self.wait(&known, stop.map(|(_, container)| container)).await?;
-        Ok(stop.is_some())
+        let before = look_at(self.node, known).await?;
+        let stale: Vec<Component> =
+            before.iter().filter(|look| to_stop(look).is_some()).map(|l| l.component).collect();
+        if self.proof == Proof::Ready && stale.iter().any(|component| is_front(*component)) {
+            quorum::may_stop(self.cx, &stale).await?;
+        }
+        for look in before.iter().rev() {
+            if let Some((reason, container)) = to_stop(look) {
+                self.cx.progress.tell(&format!("stopping {}: {reason}", look.component.name()));
+                self.stop(look.component, container).await?;
+            }
+        }
+        for (known, look) in known.iter().zip(&before) {
+            self.wait(known, to_stop(look).map(|(_, container)| container)).await?;
+        }
+        Ok(stale.into_iter().map(Component::name).collect())
     }
 
     async fn look(&self, known: &Known) -> Result<Look, StepError> {
@@ -231,6 +240,22 @@ impl Restart<'_> {
 
     fn host(&self) -> &str {
         self.node.host.name()
+    }
+}
+
+/// Etcd and the API server: what others reach the cluster by.
+fn is_front(component: Component) -> bool {
+    match component {
+        Component::Etcd | Component::KubeApiserver => true,
+        Component::KubeControllerManager | Component::KubeScheduler => false,
+    }
+}
+
+/// The container that must be stopped, and why.
+fn to_stop(look: &Look) -> Option<(&str, &Container)> {
+    match (&look.state, &look.container) {
+        (State::Stale(reason), Some(container)) => Some((reason, container)),
+        (State::Stale(_) | State::Coming(_) | State::Fresh, _) => None,
     }
 }
 

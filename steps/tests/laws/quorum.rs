@@ -1,0 +1,103 @@
+//! Restarts beside peers that are not well: what the cluster still has is not taken from it.
+
+use std::time::Duration;
+
+use certwright_engine::host::Command;
+use certwright_engine::plan::ErrorClass;
+use certwright_steps::lab::Validity;
+
+use crate::bench::{Bench, Stage};
+use crate::faults::assert_says;
+use crate::good;
+use crate::scenarios::Scenario;
+
+fn restart() -> Scenario {
+    Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).after("kubeadm-renew", "cp-1")
+}
+
+impl Bench<'_> {
+    /// Stops a component of a peer for good.
+    async fn down(&self, host: &str, component: &str) {
+        self.fault(&format!("container-stays-down={component}@{host}"));
+        let ids = self.typed(host, &["crictl", "ps", "-q", "--name", &format!("^{component}$")]).await;
+        self.typed(host, &["crictl", "--timeout", "30s", "stop", "--timeout", "0", ids.trim()]).await;
+        self.assert_fired();
+        self.sleep(Duration::from_secs(5)).await;
+    }
+
+    async fn typed(&self, host: &str, words: &[&str]) -> String {
+        let command = Command::mutates(words.iter().copied());
+        let output = self.context(host).run(&command).await.expect("the lab answers");
+        assert!(output.success(), "{words:?}");
+        String::from_utf8(output.stdout.bytes().to_vec()).expect("UTF-8")
+    }
+
+    /// How often the containers of a node were made anew.
+    fn attempts_of(&self, node: &str) -> Vec<(String, String)> {
+        let seen = self.witness().shape();
+        seen.into_iter().filter(|(name, _)| name.starts_with(&format!("{node}/"))).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_or_an_api_server_that_the_others_hang_on_is_not_stopped_until_they_are_back() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let cases: [(&str, &[&str], &str); 2] = [
+        (
+            "etcd",
+            &["cp-2"],
+            "stopping etcd on cp-1 would leave 1 of 3 ready, 2 must be: cp-2: etcd is not ready",
+        ),
+        (
+            "kube-apiserver",
+            &["cp-2", "cp-3"],
+            "stopping kube-apiserver on cp-1 would leave 0 of 3 ready, 1 must be: cp-2: kube-apiserver is not ready",
+        ),
+    ];
+    for (component, peers, words) in cases {
+        let bench = stage.bench();
+        for peer in peers {
+            bench.down(peer, component).await;
+        }
+        let before = bench.attempts_of("cp-1");
+        let error = bench.attempt().await.expect_err("it would be an outage");
+        assert_says(&error, ErrorClass::Unavailable, words);
+        assert!(error.remedy.is_some());
+        assert_eq!(bench.attempts_of("cp-1"), before, "nothing was stopped");
+        for peer in peers {
+            bench.typed(peer, &["systemctl", "restart", "kubelet"]).await;
+        }
+        bench.sleep(Duration::from_secs(60)).await;
+        good(component, bench.attempt().await);
+        assert_ne!(bench.attempts_of("cp-1"), before, "restarted once they are back");
+    }
+    println!("{} peers in the way", cases.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_already_holds_no_restart_back() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    for peer in ["cp-2", "cp-3"] {
+        bench.down(peer, "etcd").await;
+    }
+    let before = bench.attempts_of("cp-1");
+    let error = bench.attempt().await.expect_err("no quorum comes of one member");
+    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready");
+    assert_ne!(bench.attempts_of("cp-1"), before, "it was tried");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let start = bench.wall_ms();
+    good("restart", bench.attempt().await);
+    let took = bench.wall_ms() - start;
+    println!("a node in {took} ms");
+    // One after the other, etcd would take its whole grace first, since its API server watches: 5 s more.
+    assert!((10_000..14_000).contains(&took), "{took} ms");
+}
