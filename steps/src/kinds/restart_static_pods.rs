@@ -3,7 +3,7 @@
 //! Satisfied when each container started after the newest file it reads was written, its ports serve that file
 //! (the port alone is not enough: newer servers reload by themselves, the controller-manager and the scheduler
 //! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container. Nothing is
-//! stopped, nor begun, under a kubelet that would not bring it back.
+//! stopped, nor begun, under a kubelet that would not bring it back, nor where etcd's quorum hangs on it.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::pki::Component;
 pub(super) const KIND: Kind = Kind {
     schema: KindSchema {
         name: "restart-static-pods",
-        doc: "Restarts the control-plane containers that hold on to old certificates, one after the other.",
+        doc: "Restarts the control-plane containers that hold on to old certificates; etcd keeps its quorum.",
         fields: &[
             COMPONENTS,
             Field {
