@@ -22,8 +22,8 @@ mod make;
 #[path = "laws/order.rs"]
 mod order;
 
-#[path = "laws/quorum.rs"]
-mod quorum;
+#[path = "laws/restarts.rs"]
+mod restarts;
 
 #[path = "laws/scenarios.rs"]
 mod scenarios;

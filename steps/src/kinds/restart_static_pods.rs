@@ -16,7 +16,7 @@ use super::facts::read_facts;
 use super::fields::{COMPONENTS, unchecked};
 use super::kubelet;
 use super::node::{Node, now};
-use super::static_pods::{Look, Proof, Restart, State, look};
+use super::static_pods::{Look, Proof, Restart, Restarts, State, look};
 use crate::pki::Component;
 
 /// What the plan language knows of it.
@@ -26,6 +26,13 @@ pub(super) const KIND: Kind = Kind {
         doc: "Restarts the control-plane containers that hold on to old certificates; etcd keeps its quorum.",
         fields: &[
             COMPONENTS,
+            Field {
+                name: "restart",
+                ty: FieldType::OneOf(&["all", "needed"]),
+                default: Some("\"all\""),
+                doc: "`needed` spares an etcd and an API server that serve their new files already; whether they also \
+                      took up new client certificates, no port shows.",
+            },
             Field {
                 name: "grace",
                 ty: FieldType::Duration,
@@ -51,6 +58,7 @@ pub(super) const KIND: Kind = Kind {
 /// A step of this kind.
 struct RestartStaticPods {
     components: Vec<Component>,
+    restarts: Restarts,
     grace: Duration,
     within: Duration,
 }
@@ -79,7 +87,16 @@ struct ComponentFacts {
 impl RestartStaticPods {
     fn new(with: &Params) -> Self {
         let named = components(with);
-        Self { components: named, grace: with.duration("grace"), within: with.duration("ready-within") }
+        let restarts = match with.str("restart") {
+            "needed" => Restarts::Needed,
+            _all => Restarts::All,
+        };
+        Self {
+            components: named,
+            restarts,
+            grace: with.duration("grace"),
+            within: with.duration("ready-within"),
+        }
     }
 
     fn facts(&self, node: &Node<'_>, looks: &[Look]) -> RestartFacts {
@@ -107,7 +124,7 @@ pub(super) fn components(with: &Params) -> Vec<Component> {
 impl Step for RestartStaticPods {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let looks = look(&node, &self.components, None).await?;
+        let looks = look(&node, &self.components, self.restarts, None).await?;
         let stale = looks.iter().find(|look| matches!(look.state, State::Stale(_)));
         if let Some(first) = stale {
             kubelet::brings_back(&node, first.component.name(), now(cx)).await?;
@@ -132,6 +149,7 @@ impl Step for RestartStaticPods {
             node: &node,
             grace: self.grace,
             within: self.within,
+            restarts: self.restarts,
             proof: Proof::Ready,
             since: None,
         };
@@ -162,10 +180,19 @@ impl Step for RestartStaticPods {
 
     fn outlook(&self, facts: &Facts) -> Option<Outlook> {
         let components = read_facts::<RestartFacts>(facts).ok()?.components;
-        let names: Vec<&str> = components.iter().map(|component| component.name.as_str()).collect();
-        let summary = format!("has written new files: stops and waits for {}", names.join(", "));
-        let stop = |c: &ComponentFacts| Some(format!("{}   # {}", c.stop.as_ref()?, c.name));
-        let commands = components.iter().filter_map(stop).collect();
+        let spared = |c: &ComponentFacts| {
+            let component = Component::from_name(&c.name);
+            self.restarts == Restarts::Needed && component.is_some_and(Component::is_front)
+        };
+        let (perhaps, surely): (Vec<_>, Vec<_>) = components.iter().partition(|c| spared(c));
+        let names =
+            |of: &[&ComponentFacts]| of.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+        let mut summary = format!("has written new files: stops and waits for {}", names(&surely));
+        if !perhaps.is_empty() {
+            summary = format!("{summary}; and for {} if its new files are not served", names(&perhaps));
+        }
+        let stop = |c: &&ComponentFacts| Some(format!("{}   # {}", c.stop.as_ref()?, c.name));
+        let commands = surely.iter().filter_map(stop).collect();
         Some(Outlook { summary, commands })
     }
 }

@@ -15,7 +15,7 @@ use crate::kinds::archives;
 use crate::kinds::facts::CertificateFacts;
 use crate::kinds::holdings::Holdings;
 use crate::kinds::node::{Node, now};
-use crate::kinds::static_pods::{Proof, Restart, Written};
+use crate::kinds::static_pods::{Proof, Restart, Restarts, Written};
 use crate::pki::Component;
 use crate::tools::archive;
 use crate::tools::output::plural;
@@ -85,6 +85,7 @@ async fn restart(
         node,
         grace: GRACE,
         within: WITHIN,
+        restarts: Restarts::All,
         proof: if expired { Proof::Started } else { Proof::Ready },
         since: Some(restored),
     };

@@ -58,6 +58,15 @@ impl Look {
     }
 }
 
+/// Which components new files call for a restart of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restarts {
+    /// Every one that is older than a file it reads.
+    All,
+    /// Etcd and an API server that do not serve their files, and the others when they are older than theirs.
+    Needed,
+}
+
 /// What a component reads and serves, as its manifest and the files say: all that does not change by a restart.
 pub(crate) struct Known {
     /// Which one.
@@ -73,9 +82,10 @@ pub(crate) struct Known {
 pub(crate) async fn look(
     node: &Node<'_>,
     components: &[Component],
+    restarts: Restarts,
     since: Option<&Written>,
 ) -> Result<Vec<Look>, StepError> {
-    look_at(node, known(node, components, since).await?).await
+    look_at(node, known(node, components, restarts, since).await?).await
 }
 
 /// The same at components whose manifests and files have been read.
@@ -108,6 +118,7 @@ pub(crate) async fn look_at(
 pub(crate) async fn known(
     node: &Node<'_>,
     components: &[Component],
+    restarts: Restarts,
     since: Option<&Written>,
 ) -> Result<Vec<Known>, StepError> {
     let mut pods = Vec::new();
@@ -128,18 +139,20 @@ pub(crate) async fn known(
     let served = survey::survey(node.host, Depth::Certificates, &served).await?;
     let mut known = Vec::new();
     for (component, pod) in pods {
-        let newest = files::read_by(&pod)
-            .iter()
-            .filter_map(|path| find(&dated, path))
-            .filter(|file| file.kind == FileKind::File)
-            .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
-            .chain(since.cloned())
-            .max_by_key(|written| written.ns);
         let mut ports = Vec::new();
         for port in files::ports(component, &pod) {
             let fingerprint = fingerprint(node, &port.file, find(&served, &port.file))?;
             ports.push((port, fingerprint));
         }
+        let by_age = restarts == Restarts::All || !component.is_front();
+        let newest = files::read_by(&pod)
+            .iter()
+            .filter(|_| by_age)
+            .filter_map(|path| find(&dated, path))
+            .filter(|file| file.kind == FileKind::File)
+            .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
+            .chain(since.cloned())
+            .max_by_key(|written| written.ns);
         known.push(Known { component, pod, ports, newest });
     }
     Ok(known)

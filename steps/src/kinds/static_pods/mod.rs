@@ -16,5 +16,5 @@ mod patience;
 
 mod quorum;
 
-pub(super) use look::{Look, State, Written, look};
+pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use restart::{Proof, Restart};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
-use super::look::{Known, Look, State, Written, known, look_at};
+use super::look::{Known, Look, Restarts, State, Written, known, look_at};
 use super::quorum;
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, kubelet_word, now, run};
@@ -23,6 +23,9 @@ const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 /// at most that much late. Most components are back within a second or two, and a look costs the node tens of
 /// milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a server that reads new files by itself may take to serve them: 3 s were measured (Kubernetes 1.36).
+const READS_BY_ITSELF: Duration = Duration::from_secs(10);
 
 /// Looks are never further apart.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -46,6 +49,8 @@ pub(crate) struct Restart<'a> {
     pub(crate) grace: Duration,
     /// How long a component may take to be ready.
     pub(crate) within: Duration,
+    /// Which components new files call for a restart of.
+    pub(crate) restarts: Restarts,
     /// What is waited for.
     pub(crate) proof: Proof,
     /// One more file that every component reads.
@@ -58,8 +63,8 @@ impl Restart<'_> {
     /// A node's API server and its etcd go together, the API server first: its requests would hang on an etcd that
     /// ends, and what etcd takes to come back hides in what the API server takes. The others follow one by one.
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<&'static str>, StepError> {
-        let mut known = known(self.node, components, self.since).await?;
-        let behind = known.split_off(known.iter().filter(|known| is_front(known.component)).count());
+        let mut known = known(self.node, components, self.restarts, self.since).await?;
+        let behind = known.split_off(known.iter().filter(|known| known.component.is_front()).count());
         let mut stopped = self.together(&known).await?;
         for known in &behind {
             stopped.extend(self.together(std::slice::from_ref(known)).await?);
@@ -72,10 +77,10 @@ impl Restart<'_> {
         if known.is_empty() {
             return Ok(Vec::new());
         }
-        let before = look_at(self.node, known).await?;
+        let before = self.settled(known).await?;
         let stale: Vec<Component> =
             before.iter().filter(|look| to_stop(look).is_some()).map(|l| l.component).collect();
-        if self.proof == Proof::Ready && stale.iter().any(|component| is_front(*component)) {
+        if self.proof == Proof::Ready && stale.iter().any(|component| component.is_front()) {
             quorum::may_stop(self.cx, &stale).await?;
         }
         for look in before.iter().rev() {
@@ -88,6 +93,22 @@ impl Restart<'_> {
             self.wait(known, to_stop(look).map(|(_, container)| container)).await?;
         }
         Ok(stale.into_iter().map(Component::name).collect())
+    }
+
+    /// What they are like; a server that reads new files by itself has had the time to.
+    async fn settled(&self, known: &[Known]) -> Result<Vec<Look>, StepError> {
+        let deadline = self.cx.clock.mono().plus(milliseconds(READS_BY_ITSELF));
+        loop {
+            let looks = look_at(self.node, known).await?;
+            let serves_another = |look: &Look| look.newest.is_none() && to_stop(look).is_some();
+            let Some(waited_for) = looks.iter().find(|look| serves_another(look)) else { return Ok(looks) };
+            if self.cx.clock.mono() >= deadline {
+                return Ok(looks);
+            }
+            let name = waited_for.component.name();
+            self.cx.progress.tell(&format!("waiting: whether {name} reads its new files by itself"));
+            self.cx.clock.sleep(Duration::from_secs(1)).await;
+        }
     }
 
     async fn look(&self, known: &Known) -> Result<Look, StepError> {
@@ -240,14 +261,6 @@ impl Restart<'_> {
 
     fn host(&self) -> &str {
         self.node.host.name()
-    }
-}
-
-/// Etcd and the API server: what others reach the cluster by.
-fn is_front(component: Component) -> bool {
-    match component {
-        Component::Etcd | Component::KubeApiserver => true,
-        Component::KubeControllerManager | Component::KubeScheduler => false,
     }
 }
 

@@ -35,6 +35,15 @@ impl Component {
         Self::ALL.into_iter().find(|c| c.name() == name)
     }
 
+    /// Whether others reach the cluster by it, at ports that serve a certificate of kubeadm's: etcd and the API server.
+    /// Both read renewed files by themselves (measured, Kubernetes 1.36); the other two never do.
+    pub fn is_front(self) -> bool {
+        match self {
+            Self::Etcd | Self::KubeApiserver => true,
+            Self::KubeControllerManager | Self::KubeScheduler => false,
+        }
+    }
+
     /// The certificates it reads, in kubeadm's order.
     pub fn reads(self) -> impl Iterator<Item = &'static Leaf> {
         LEAVES.iter().filter(move |leaf| leaf.readers.contains(&self))

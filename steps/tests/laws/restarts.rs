@@ -1,15 +1,17 @@
-//! Restarts beside peers that are not well: what the cluster still has is not taken from it.
+//! Restarts: which containers are stopped, in what time, and beside which peers they are not.
 
 use std::time::Duration;
 
 use certwright_engine::host::Command;
 use certwright_engine::plan::ErrorClass;
+use certwright_engine::step::Verdict;
 use certwright_steps::lab::Validity;
 
 use crate::bench::{Bench, Stage};
 use crate::faults::assert_says;
 use crate::good;
 use crate::scenarios::Scenario;
+use serde_json::json;
 
 fn restart() -> Scenario {
     Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).after("kubeadm-renew", "cp-1")
@@ -100,4 +102,32 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     println!("a node in {took} ms");
     // One after the other, etcd would take its whole grace first, since its API server watches: 5 s more.
     assert!((10_000..14_000).contains(&took), "{took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_only_what_needs_it_is_restarted_servers_that_read_new_files_by_themselves_run_on() {
+    let scenario = restart().with(json!({ "restart": "needed" }));
+    let stage = Stage::new(&scenario).await;
+    // At once after the renewal, when nobody has read the new files yet, and a minute later.
+    for pause in [0, 60] {
+        let bench = stage.bench();
+        bench.sleep(Duration::from_secs(pause)).await;
+        let before = bench.attempts_of("cp-1");
+        let seen = good("probe", bench.probe().await);
+        assert_eq!(
+            seen.verdict,
+            Verdict::Drifted,
+            "the controller-manager and the scheduler never read them"
+        );
+        good("restart", bench.attempt().await);
+        let after = bench.attempts_of("cp-1");
+        let changed: Vec<&str> = before
+            .iter()
+            .zip(&after)
+            .filter(|(before, after)| before != after)
+            .map(|((name, _), _)| name.as_str())
+            .collect();
+        assert_eq!(changed, ["cp-1/kube-controller-manager", "cp-1/kube-scheduler"], "after {pause} s");
+        assert_eq!(good("again", bench.probe().await).verdict, Verdict::Satisfied);
+    }
 }
