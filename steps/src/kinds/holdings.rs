@@ -128,6 +128,11 @@ impl Holdings {
         self.leaves.iter().map(|held| held.leaf.name)
     }
 
+    /// The readable certificate of this file.
+    pub(super) fn at(&self, path: &str) -> Option<&Certificate> {
+        self.leaves.iter().find(|held| held.file.path == path)?.certificate.as_ref().ok()
+    }
+
     /// The surveyed files of all covered leaves.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileFacts> {
         self.leaves.iter().map(|held| &held.file)

@@ -10,6 +10,8 @@ mod finding;
 
 mod node;
 
+mod peers;
+
 mod facts;
 
 mod holdings;

@@ -4,12 +4,10 @@
 //! the other is restarted, the others still hold old certificates and are rightly refused. A line without a time
 //! of its own counts. Waiting is the retry of the step.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
-use certwright_engine::host::{Command, Host, Output};
+use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport, WORKSTATION,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Evidence, Kind, Probe, Step, StepError};
 use certwright_engine::text::escape;
@@ -17,6 +15,7 @@ use certwright_engine::text::escape;
 use super::fields::COMPONENTS;
 use super::log_time;
 use super::node::{Node, run};
+use super::peers::peers;
 use super::restart_static_pods::components;
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container};
@@ -104,14 +103,9 @@ impl ScanLogs {
 
 /// When the last of the group's components was started, ns since 1970.
 async fn last_start(cx: &Context, components: &[Component]) -> Result<i128, StepError> {
-    let groups = cx.hosts.spec(cx.host.name()).map(|spec| spec.groups.clone()).unwrap_or_default();
-    let mut peers: BTreeMap<&str, &dyn Host> = BTreeMap::from([(cx.host.name(), cx.host.as_ref())]);
-    for group in &groups {
-        peers.extend(cx.hosts.group(group).map(|host| (host.name(), host.as_ref())));
-    }
     let mut last = 0;
-    for host in peers.into_values().filter(|host| host.name() != WORKSTATION) {
-        let containers = Node::look(host).await?.containers().await?;
+    for host in peers(cx) {
+        let containers = Node::look(host.as_ref()).await?.containers().await?;
         let starts = components.iter().filter_map(|c| crictl::running(&containers, c.name()));
         last = starts.map(|container| container.created_ns).fold(last, i128::max);
     }

@@ -50,6 +50,74 @@ async fn preflight_reports_every_finding_at_once_with_its_remedy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn certificates_of_another_node_and_a_ca_of_another_cluster_are_found_before_anything_is_changed() {
+    let scenario = Scenario::new("preflight", "cp-1", Validity::Expiring);
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let of = |node: &str, name: &str| bench.lab().dir().join(node).join("etc/kubernetes/pki").join(name);
+    for name in ["apiserver.crt", "apiserver.key", "etcd/peer.crt", "etcd/peer.key"] {
+        std::fs::copy(of("cp-2", name), of("cp-1", name)).expect("copied");
+    }
+    for (to, from) in [("etcd/ca.crt", "ca.crt"), ("etcd/ca.key", "ca.key")] {
+        std::fs::copy(of("cp-3", from), of("cp-3", to)).expect("copied");
+    }
+    let error = bench.probe().await.expect_err("three things to find");
+    let found = error.evidence.clone().expect("all findings").last_lines.join("\n");
+    assert_says(&error, ErrorClass::Invalid, "cp-1: 3 findings, the first: ");
+    for words in [
+        "/etc/kubernetes/pki/apiserver.crt does not name 10.200.0.2, where kube-apiserver of this node is reached: if it \
+         came from another node, make it anew on this one (move it and its key away, then `kubeadm init phase certs \
+         apiserver`); a renewal copies the names",
+        "/etc/kubernetes/pki/etcd/peer.crt does not name 10.200.0.2, where etcd of this node is reached",
+        "/etc/kubernetes/pki/etcd/ca.crt of cp-3 is not cp-1's: the two hold different CAs: find out which of them the \
+         cluster trusts",
+    ] {
+        assert!(found.contains(words), "`{words}` is not among\n{found}");
+    }
+    // The first node looks for all of them.
+    good("cp-2", bench.other("preflight", json!({}), "cp-2").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn preflight_says_what_the_restarts_will_cost_before_they_begin() {
+    let expired = Scenario::new("preflight", "cp-1", Validity::Expired);
+    let healthy = Scenario::new("preflight", "cp-1", Validity::Expiring);
+    let mut alone = Scenario::new("preflight", "cp-1", Validity::Expiring);
+    alone.lab.nodes.truncate(1);
+    let mut pair = Scenario::new("preflight", "cp-1", Validity::Expiring);
+    pair.lab.nodes.truncate(2);
+    let cases = [
+        (&healthy, None, "all 3 etcd members are healthy: their quorum is kept"),
+        (
+            &healthy,
+            Some("cp-2"),
+            "2 of 3 etcd members are healthy (cp-2: etcd is not ready: http://127.0.0.1:2381/health: ",
+        ),
+        (
+            &expired,
+            None,
+            "etcd has no quorum now (0 of 3 members healthy): new files on all nodes bring it back",
+        ),
+        (&alone, None, "etcd has one member: the API is down while it restarts"),
+        (&pair, None, "etcd has two members: the API is down while each restarts"),
+    ];
+    for (scenario, down, words) in &cases {
+        let stage = Stage::new(scenario).await;
+        let bench = stage.bench();
+        if let Some(host) = down {
+            bench.down(host, "etcd").await;
+        }
+        let seen = good(words, bench.probe().await);
+        assert!(
+            seen.summary.starts_with(&format!("cp-1 is ready for a renewal; {words}")),
+            "{}",
+            seen.summary
+        );
+    }
+    println!("{} clusters told apart", cases.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_another_run_has_claimed_is_refused_by_name() {
     let scenario = Scenario::new("preflight", "cp-1", Validity::Expired);
     let stage = Stage::new(&scenario).await;

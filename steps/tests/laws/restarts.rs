@@ -19,7 +19,7 @@ fn restart() -> Scenario {
 
 impl Bench<'_> {
     /// Stops a component of a peer for good.
-    async fn down(&self, host: &str, component: &str) {
+    pub(crate) async fn down(&self, host: &str, component: &str) {
         self.fault(&format!("container-stays-down={component}@{host}"));
         let ids = self.typed(host, &["crictl", "ps", "-q", "--name", &format!("^{component}$")]).await;
         self.typed(host, &["crictl", "--timeout", "30s", "stop", "--timeout", "0", ids.trim()]).await;

@@ -3,7 +3,11 @@
 //! Reads only. Expired leaf certificates are no finding: they are what the plan is for. The kubelet's is one: with it
 //! the run would end the node that it renews.
 
+mod addresses;
+
 mod checks;
+
+mod cluster;
 
 mod owner;
 
@@ -94,11 +98,15 @@ impl Step for Preflight {
             let holdings = Holdings::survey(&node, &self.cert_dir).await?;
             findings.extend(holdings.unrenewable());
             findings.extend(holdings.unable_to_issue(now(cx)));
+            findings.extend(addresses::unnamed(&node, &holdings).await?);
         }
+        let cluster = cluster::cluster(cx, &self.cert_dir).await?;
+        findings.extend(cluster.findings);
         if !findings.is_empty() {
             return Err(invalid(host.name(), &findings));
         }
-        Ok(Probe::satisfied(format!("{} is ready for a renewal", host.name())))
+        let ready = format!("{} is ready for a renewal", host.name());
+        Ok(Probe::satisfied(cluster.outage.map_or(ready.clone(), |outage| format!("{ready}; {outage}"))))
     }
 }
 

@@ -17,4 +17,5 @@ mod patience;
 mod quorum;
 
 pub(super) use look::{Look, Restarts, State, Written, look};
+pub(super) use quorum::outage;
 pub(super) use restart::{Proof, Restart};

@@ -5,16 +5,15 @@
 //! nothing is held back. Deliberately absent: members that are no hosts of the run.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::host::Host;
-use certwright_engine::plan::{ErrorClass, WORKSTATION};
+use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
-use tokio::task::JoinSet;
 
 use super::look::{State, health};
 use crate::kinds::node::Node;
+use crate::kinds::peers::peers;
 use crate::pki::Component;
 
 /// How long a gate waits for peers to come back before it gives the attempt up; the step's retry asks again.
@@ -72,7 +71,7 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<(
     loop {
         let mut reasons = Vec::new();
         for component in components {
-            let peers = ask(cx, *component).await;
+            let peers = ask(cx, *component).await?;
             let needed = match component {
                 Component::Etcd => peers.by_host.len() / 2 + 1,
                 Component::KubeApiserver => 1,
@@ -96,23 +95,21 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<(
     }
 }
 
-/// Asks every host of this one's groups, side by side.
-async fn ask(cx: &Context, component: Component) -> Peers {
-    let mut side_by_side = JoinSet::new();
+/// Asks every host of this one's groups, one after the other. One that is not reached is not ready; a line that broke
+/// tells nothing of its host, and ends the attempt.
+async fn ask(cx: &Context, component: Component) -> Result<Peers, StepError> {
+    let mut asked = Peers::default();
     for host in peers(cx) {
-        side_by_side.spawn(async move { (host.name().to_owned(), ask_one(host.as_ref(), component).await) });
-    }
-    let mut peers = Peers::default();
-    for (host, said) in side_by_side.join_all().await {
-        let why = match said {
+        let why = match ask_one(host.as_ref(), component).await {
             Ok(None) => continue,
             Ok(Some(State::Fresh)) => None,
             Ok(Some(State::Stale(why) | State::Coming(why))) => Some(why),
+            Err(error) if error.class == ErrorClass::Unknown => return Err(error),
             Err(error) => Some(error.message),
         };
-        peers.by_host.insert(host, why);
+        asked.by_host.insert(host.name().to_owned(), why);
     }
-    peers
+    Ok(asked)
 }
 
 /// None where the host runs none.
@@ -124,12 +121,25 @@ async fn ask_one(host: &dyn Host, component: Component) -> Result<Option<State>,
     }
 }
 
-fn peers(cx: &Context) -> Vec<Arc<dyn Host>> {
-    let own = cx.host.name();
-    let groups = cx.hosts.spec(own).map(|spec| spec.groups.as_slice()).unwrap_or_default();
-    let mut peers = BTreeMap::from([(own, &cx.host)]);
-    peers.extend(groups.iter().flat_map(|group| cx.hosts.group(group)).map(|host| (host.name(), host)));
-    peers.into_values().filter(|host| host.name() != WORKSTATION).map(Arc::clone).collect()
+/// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere.
+pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
+    let etcd = ask(cx, Component::Etcd).await?;
+    let (all, healthy) = (etcd.by_host.len(), etcd.ready());
+    let words = match all {
+        0 => return Ok(None),
+        _ if healthy < all / 2 + 1 => format!(
+            "etcd has no quorum now ({healthy} of {all} members healthy): new files on all nodes bring it back"
+        ),
+        1 => "etcd has one member: the API is down while it restarts".to_owned(),
+        2 => "etcd has two members: the API is down while each restarts".to_owned(),
+        _ if healthy < all => {
+            let ill = etcd.by_host.iter().find_map(|(host, why)| Some(format!("{host}: {}", why.as_ref()?)));
+            let ill = ill.unwrap_or_default();
+            format!("{healthy} of {all} etcd members are healthy ({ill}): restarts wait for the others")
+        }
+        _ => format!("all {all} etcd members are healthy: their quorum is kept"),
+    };
+    Ok(Some(words))
 }
 
 #[cfg(test)]
