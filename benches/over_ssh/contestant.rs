@@ -15,8 +15,10 @@ pub(crate) enum Contestant {
     Certwright,
     /// `renew.sh`.
     Bash,
-    /// `renew.yml`.
+    /// `renew.yml`, as ansible-core is unless somebody configures it.
     Ansible,
+    /// The same with pipelining, and no facts gathered.
+    AnsibleTuned,
 }
 
 impl Contestant {
@@ -27,7 +29,9 @@ impl Contestant {
                 .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).exists()))
         };
         let mut all = vec![Self::Certwright, Self::Bash];
-        all.extend(installed("ansible-playbook").then_some(Self::Ansible));
+        if installed("ansible-playbook") {
+            all.extend([Self::Ansible, Self::AnsibleTuned]);
+        }
         all
     }
 
@@ -36,7 +40,8 @@ impl Contestant {
         match self {
             Self::Certwright => "certwright",
             Self::Bash => "bash, ControlMaster",
-            Self::Ansible => "ansible-core",
+            Self::Ansible => "ansible-core, its defaults",
+            Self::AnsibleTuned => "ansible-core, pipelining, no facts",
         }
     }
 
@@ -52,11 +57,12 @@ impl Contestant {
                 bash.arg(source("renew.sh")).arg(cluster.path("rivals_config")).arg(kubeconfig);
                 bash
             }
-            Self::Ansible => {
+            Self::Ansible | Self::AnsibleTuned => {
+                let settings = if self == Self::Ansible { "ansible.cfg" } else { "tuned.cfg" };
                 let mut ansible = cluster.program(Path::new("ansible-playbook"));
                 ansible.arg("-i").arg(cluster.path("hosts.ini")).arg("-e");
                 ansible.arg(format!("kubeconfig={}", kubeconfig.display())).arg(source("renew.yml"));
-                ansible.env("ANSIBLE_CONFIG", cluster.path("ansible.cfg"));
+                ansible.env("ANSIBLE_CONFIG", cluster.path(settings));
                 ansible
             }
         }
@@ -79,12 +85,12 @@ pub(crate) fn introduce(cluster: &Cluster) {
         .collect();
     cluster.write("hosts.ini", &format!("[control_plane]\n{}", hosts.concat()));
     // Its connections are those of the file: ControlPersist is on there, as it is by Ansible's own options.
-    let settings = format!(
-        "[defaults]\nlocal_tmp = {}\n[ssh_connection]\npipelining = True\nssh_args = -F {}\n",
-        path("ansible"),
-        path("rivals_config")
-    );
-    cluster.write("ansible.cfg", &settings);
+    let (tmp, config) = (path("ansible"), path("rivals_config"));
+    let connection = format!("[ssh_connection]\nssh_args = -F {config}\n");
+    cluster.write("ansible.cfg", &format!("[defaults]\nlocal_tmp = {tmp}\n{connection}"));
+    let tuned =
+        format!("[defaults]\nlocal_tmp = {tmp}\ngathering = explicit\n{connection}pipelining = True\n");
+    cluster.write("tuned.cfg", &tuned);
 }
 
 fn source(name: &str) -> std::path::PathBuf {
