@@ -113,7 +113,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
         hosts    workstation (this machine), cp-1 (10.200.0.2), cp-2 (10.200.0.3), cp-3 (10.200.0.4)
 
         cp-1
-          prepare/preflight       unchanged      cp-1 is ready for a renewal
+          prepare/preflight       unchanged
+              cp-1 is ready for a renewal; etcd has no quorum now (0 of 3 members healthy): new files on all nodes
+              bring it back
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run

@@ -133,9 +133,12 @@ pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
         1 => "etcd has one member: the API is down while it restarts".to_owned(),
         2 => "etcd has two members: the API is down while each restarts".to_owned(),
         _ if healthy < all => {
-            let ill = etcd.by_host.iter().find_map(|(host, why)| Some(format!("{host}: {}", why.as_ref()?)));
-            let ill = ill.unwrap_or_default();
-            format!("{healthy} of {all} etcd members are healthy ({ill}): restarts wait for the others")
+            let ill = etcd.by_host.iter().filter(|(_, why)| why.is_some()).map(|(host, _)| host.as_str());
+            let ill: Vec<&str> = ill.collect();
+            format!(
+                "{healthy} of {all} etcd members are healthy, not {}: restarts wait for it",
+                ill.join(", ")
+            )
         }
         _ => format!("all {all} etcd members are healthy: their quorum is kept"),
     };
