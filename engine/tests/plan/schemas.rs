@@ -139,6 +139,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
         UndoSupport::Nothing,
         &[
             field("components", FieldType::SomeOf(COMPONENTS), ALL_COMPONENTS),
+            field("restart", FieldType::OneOf(&["all", "needed"]), Some("\"all\"")),
             field("grace", FieldType::Duration, Some("\"5s\"")),
             field("ready-within", FieldType::Duration, Some("\"6m\"")),
         ],
