@@ -1,13 +1,24 @@
 //! When a line of a control-plane log was written, by the stamp in the line itself.
 //!
-//! Known stamps: klog's (`E1124 21:06:58.792314`, no year) and etcd's JSON (`"ts":"2026-11-24T21:05:28.584192Z"`).
+//! Known stamps: klog's (`E1124 21:06:58.792314`, no year), etcd's JSON (`"ts":"2026-11-24T21:05:28.584192Z"`) and etcd's
+//! before 3.5 (`2026-11-24 21:05:28.584192 W | `).
 
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, Time};
 
 /// The time of a line, ns since 1970; None when it has no known stamp. `near_ns` gives klog's year.
 pub(super) fn nanoseconds(line: &str, near_ns: i128) -> Option<i128> {
-    json(line).or_else(|| klog(line, near_ns))
+    json(line).or_else(|| klog(line, near_ns)).or_else(|| capnslog(line))
+}
+
+/// etcd before 3.5 writes local time, which is UTC in the containers of kubeadm.
+fn capnslog(line: &str) -> Option<i128> {
+    let (stamp, rest) = line.split_at_checked(26)?;
+    if !rest.starts_with(' ') || !rest.get(2..)?.starts_with(" | ") {
+        return None;
+    }
+    let (day, clock) = stamp.split_once(' ')?;
+    Some(OffsetDateTime::parse(&format!("{day}T{clock}Z"), &Rfc3339).ok()?.unix_timestamp_nanos())
 }
 
 fn json(line: &str) -> Option<i128> {
@@ -66,6 +77,11 @@ mod tests {
                 Some("2026-11-24T21:05:28.584192Z"),
             ),
             (r#"{"level":"warn","ts":"2026-11-24T22:05:28.584192+0100"}"#, None),
+            (
+                r#"2026-11-25 08:26:18.912596 I | embed: rejected connection from "10.200.0.3:60674""#,
+                Some("2026-11-25T08:26:18.912596Z"),
+            ),
+            ("2026-11-25 08:26:18.912596 without a level", None),
             ("Error: 1124 without a stamp", None),
             ("E1324 21:06:58.792314 month 13", None),
             ("E+1-2 21:06:58.792314 signs", None),

@@ -91,7 +91,7 @@ impl ScanLogs {
             for line in stream.lines() {
                 let known = self.patterns.iter().any(|pattern| line.contains(pattern.as_str()));
                 let old = log_time::nanoseconds(line, container.created_ns).is_some_and(|at| at < since_ns);
-                if known && !old {
+                if known && !old && !is_of_a_look(line) {
                     let count = hit.map_or(1, |hit| hit.count + 1);
                     hit = Some(Hit { component, line: escape(line), count });
                 }
@@ -99,6 +99,13 @@ impl ScanLogs {
         }
         Ok(hit)
     }
+}
+
+/// A connection that etcd turned away because it showed no certificate, or said nothing: a health check, or our own look
+/// at what the port serves. Nobody holds an old certificate there.
+fn is_of_a_look(line: &str) -> bool {
+    let without = ["tls: client didn't provide a certificate", "(error \"EOF\",", "\"error\":\"EOF\""];
+    line.contains("rejected connection") && without.iter().any(|words| line.contains(words))
 }
 
 /// When the last of the group's components was started, ns since 1970.
@@ -173,6 +180,29 @@ mod tests {
     use super::*;
     use crate::tools::crictl::Crictl;
     use crate::tools::testing::failed;
+
+    #[test]
+    fn a_look_at_what_etcd_serves_is_no_trouble_and_a_bad_certificate_is() {
+        let old = |error: &str| {
+            format!(
+                r#"2026-11-25 08:26:18.912596 I | embed: rejected connection from "10.200.0.3:60674" (error "{error}", ServerName "")"#
+            )
+        };
+        let new = |error: &str| {
+            format!(
+                r#"{{"level":"warn","ts":"2026-11-24T21:05:28.584192Z","msg":"rejected connection on client endpoint","error":"{error}"}}"#
+            )
+        };
+        for error in ["tls: client didn't provide a certificate", "EOF"] {
+            assert!(is_of_a_look(&old(error)) && is_of_a_look(&new(error)), "{error}");
+        }
+        for error in [
+            "remote error: tls: bad certificate",
+            "tls: failed to verify certificate: x509: certificate has expired",
+        ] {
+            assert!(!is_of_a_look(&old(error)) && !is_of_a_look(&new(error)), "{error}");
+        }
+    }
 
     #[test]
     fn a_container_that_was_replaced_while_it_was_looked_at_is_looked_for_again() {
