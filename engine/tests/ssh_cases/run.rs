@@ -140,37 +140,3 @@ async fn what_runs_is_named_to_whoever_waits_for_the_lock() {
     let start = "cp-1 is busy: still running: /bin/sh -c ': >";
     assert!(error.to_string().starts_with(start) && error.to_string().contains(", since "), "{error}");
 }
-
-/// Prints and asserts nothing: `cargo nextest run --test ssh --run-ignored only --no-capture latencies`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn latencies_as_measured() {
-    let node = Node::start("latency");
-    let clock = certwright_engine::clock::Clock::real();
-    let host = node.host();
-    let mut cold = Vec::new();
-    for _ in 0..5 {
-        host.close().await;
-        let start = clock.mono();
-        ok(&host, &Command::reads(["true"])).await;
-        cold.push(clock.mono().since(start));
-    }
-    let start = clock.mono();
-    for _ in 0..50 {
-        ok(&host, &Command::reads(["true"])).await;
-    }
-    let warm = clock.mono().since(start);
-    let start = clock.mono();
-    for _ in 0..50 {
-        ok(&host, &Command::mutates(["true"])).await;
-    }
-    let mutating = clock.mono().since(start);
-    let start = clock.mono();
-    for _ in 0..50 {
-        host.settle(Duration::from_secs(1)).await.expect("nothing runs");
-    }
-    let settle = clock.mono().since(start);
-    println!(
-        "cold connect and first command {cold:?} ms; 50 warm: reads {warm} ms, mutates {mutating} ms, settle {settle} ms"
-    );
-}

@@ -128,9 +128,10 @@ impl Holdings {
         self.leaves.iter().map(|held| held.leaf.name)
     }
 
-    /// The readable certificate of this file.
-    pub(super) fn at(&self, path: &str) -> Option<&Certificate> {
-        self.leaves.iter().find(|held| held.file.path == path)?.certificate.as_ref().ok()
+    /// The leaf of this file and its certificate, where it can be read.
+    pub(super) fn at(&self, path: &str) -> Option<(&'static Leaf, &Certificate)> {
+        let held = self.leaves.iter().find(|held| held.file.path == path)?;
+        Some((held.leaf, held.certificate.as_ref().ok()?))
     }
 
     /// The surveyed files of all covered leaves.
@@ -273,7 +274,7 @@ impl HeldAuthority {
 }
 
 /// The command that makes a missing leaf.
-fn remake(leaf: &Leaf) -> String {
+pub(super) fn remake(leaf: &Leaf) -> String {
     match leaf.form {
         Form::Pem => format!("kubeadm init phase certs {}", leaf.name),
         Form::Kubeconfig => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use certwright_engine::host::dial::Endpoint;
 use serde::Deserialize;
 
 use super::OutputError;
@@ -101,6 +102,23 @@ impl StaticPod {
     pub fn listen_peer_urls(&self) -> Vec<&str> {
         self.list("listen-peer-urls")
     }
+
+    /// etcd: `--advertise-client-urls`, where clients reach it.
+    pub fn advertise_client_urls(&self) -> Vec<&str> {
+        self.list("advertise-client-urls")
+    }
+
+    /// etcd: `--initial-advertise-peer-urls`, where the other members reach it.
+    pub fn initial_advertise_peer_urls(&self) -> Vec<&str> {
+        self.list("initial-advertise-peer-urls")
+    }
+}
+
+/// Host and port of a URL; None where it does not name both.
+pub fn endpoint(url: &str) -> Option<Endpoint> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    let (host, port) = authority.rsplit_once(':')?;
+    Some(Endpoint::new(host, port.parse().ok()?))
 }
 
 /// Flags as `--name=value`, `--name value` and `--name`; other words (the program) are skipped.

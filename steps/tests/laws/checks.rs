@@ -87,15 +87,27 @@ async fn preflight_says_what_the_restarts_will_cost_before_they_begin() {
     let mut pair = Scenario::new("preflight", "cp-1", Validity::Expiring);
     pair.lab.nodes.truncate(2);
     let cases = [
-        (&healthy, None, "all 3 etcd members are healthy: their quorum is kept"),
-        (&healthy, Some("cp-2"), "2 of 3 etcd members are healthy, not cp-2: restarts wait for it"),
+        (&healthy, None, "all 3 etcd members of this run are healthy: their quorum is kept"),
+        (
+            &healthy,
+            Some("cp-2"),
+            "2 of this run's 3 etcd members are healthy, not cp-2: restarts wait for it",
+        ),
         (
             &expired,
             None,
-            "etcd has no quorum now (0 of 3 members healthy): new files on all nodes bring it back",
+            "0 of this run's 3 etcd members are healthy: their quorum is lost, and new files on all nodes bring it back",
         ),
-        (&alone, None, "etcd has one member: the API is down while it restarts"),
-        (&pair, None, "etcd has two members: the API is down while each restarts"),
+        (
+            &alone,
+            None,
+            "this run has 1 etcd member: unless the cluster has more, the API is down while one restarts",
+        ),
+        (
+            &pair,
+            None,
+            "this run has 2 etcd members: unless the cluster has more, the API is down while one restarts",
+        ),
     ];
     for (scenario, down, words) in &cases {
         let stage = Stage::new(scenario).await;

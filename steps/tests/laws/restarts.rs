@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use certwright_engine::host::Command;
+use certwright_engine::host::dial::{Dial, Endpoint};
 use certwright_engine::plan::ErrorClass;
-use certwright_engine::step::Verdict;
+use certwright_engine::step::{Facts, Verdict};
 use certwright_steps::lab::Validity;
+use certwright_steps::pki::{Certificate, Digest};
 
 use crate::bench::{Bench, Stage};
 use crate::faults::assert_says;
@@ -106,20 +108,22 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
 
 #[tokio::test(start_paused = true)]
 async fn where_only_what_needs_it_is_restarted_servers_that_read_new_files_by_themselves_run_on() {
-    let scenario = restart().with(json!({ "restart": "needed" }));
+    let scenario =
+        Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).with(json!({ "restart": "needed" }));
     let stage = Stage::new(&scenario).await;
     // At once after the renewal, when nobody has read the new files yet, and a minute later.
-    for pause in [0, 60] {
+    for (pause, read) in [(0, false), (60, true)] {
         let bench = stage.bench();
+        good("renewal", bench.other("kubeadm-renew", json!({}), "cp-1").await);
         bench.sleep(Duration::from_secs(pause)).await;
         let before = bench.attempts_of("cp-1");
-        let seen = good("probe", bench.probe().await);
-        assert_eq!(
-            seen.verdict,
-            Verdict::Drifted,
-            "the controller-manager and the scheduler never read them"
-        );
-        good("restart", bench.attempt().await);
+        let served = Dial::certificate(Endpoint::new("127.0.0.1", 6443));
+        let served = bench.context("cp-1").host.dial(&served).await.expect("the lab answers");
+        let leaf = served.outcome.expect("it serves").chain.swap_remove(0);
+        let file = std::fs::read(bench.file("/etc/kubernetes/pki/apiserver.crt")).expect("a certificate");
+        let file = Certificate::all_from_pem(&file).expect("PEM").swap_remove(0);
+        assert_eq!(Digest::of(&leaf) == file.fingerprint, read, "what is served after {pause} s");
+        good("restart", bench.apply(&Facts::default()).await);
         let after = bench.attempts_of("cp-1");
         let changed: Vec<&str> = before
             .iter()

@@ -5,10 +5,10 @@ use certwright_engine::step::StepError;
 use certwright_engine::text::escape;
 
 use crate::kinds::finding::Finding;
-use crate::kinds::holdings::Holdings;
+use crate::kinds::holdings::{Holdings, remake};
 use crate::kinds::node::Node;
 use crate::pki::Component;
-use crate::tools::manifest::StaticPod;
+use crate::tools::manifest::{self, StaticPod};
 
 /// Where a component says that it is reached, and the file that must name it.
 pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<Finding>, StepError> {
@@ -16,7 +16,7 @@ pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<
     for component in [Component::Etcd, Component::KubeApiserver] {
         let Some(pod) = node.static_pod(component).await? else { continue };
         for (address, file) in advertised(component, &pod) {
-            let Some(certificate) = holdings.at(file) else { continue };
+            let Some((leaf, certificate)) = holdings.at(file) else { continue };
             if certificate.sans.iter().any(|san| names(san, &address)) {
                 continue;
             }
@@ -24,9 +24,9 @@ pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<
             findings.push(Finding::new(
                 format!("{file} does not name {shown}, where {name} of this node is reached"),
                 format!(
-                    "if it came from another node, make it anew on this one (move it and its key away, then `kubeadm \
-                     init phase certs {}`); a renewal copies the names",
-                    remade(file)
+                    "if it came from another node, make it anew on this one (move it and its key away, then `{}`); a \
+                     renewal copies the names",
+                    remake(leaf)
                 ),
             ));
         }
@@ -35,25 +35,16 @@ pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<
 }
 
 fn advertised(component: Component, pod: &StaticPod) -> Vec<(String, &str)> {
-    let of_urls = |flag: &str| pod.flag(flag).and_then(host_of_first).map(str::to_owned);
+    let of_first = |urls: Vec<&str>| Some(manifest::endpoint(urls.first()?)?.host);
     let pairs = match component {
         Component::Etcd => vec![
-            (of_urls("advertise-client-urls"), pod.cert_file()),
-            (of_urls("initial-advertise-peer-urls"), pod.peer_cert_file()),
+            (of_first(pod.advertise_client_urls()), pod.cert_file()),
+            (of_first(pod.initial_advertise_peer_urls()), pod.peer_cert_file()),
         ],
         Component::KubeApiserver => vec![(pod.advertise_address().map(str::to_owned), pod.tls_cert_file())],
         Component::KubeControllerManager | Component::KubeScheduler => Vec::new(),
     };
     pairs.into_iter().filter_map(|(address, file)| Some((address?, file?))).collect()
-}
-
-/// `https://10.0.0.2:2379,...` is reached at `10.0.0.2`, `https://[fd00::2]:2379` at `fd00::2`.
-fn host_of_first(urls: &str) -> Option<&str> {
-    let authority = urls.split(',').next()?.split("://").nth(1)?;
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => authority.split(':').next(),
-    }
 }
 
 /// Whether a subject alternative name (`IP:10.0.0.2`, `DNS:cp-1`) is this address.
@@ -65,15 +56,6 @@ fn names(san: &str, address: &str) -> bool {
         },
         Some(("DNS", name)) => name.eq_ignore_ascii_case(address),
         Some(_) | None => false,
-    }
-}
-
-/// kubeadm's name of what is in a file.
-fn remade(file: &str) -> &'static str {
-    match file {
-        _ if file.ends_with("etcd/server.crt") => "etcd-server",
-        _ if file.ends_with("etcd/peer.crt") => "etcd-peer",
-        _ => "apiserver",
     }
 }
 
@@ -93,8 +75,5 @@ mod tests {
         ] {
             assert_eq!(names(san, address), expected, "{san} {address}");
         }
-        assert_eq!(host_of_first("https://10.0.0.2:2379,https://x:1"), Some("10.0.0.2"));
-        assert_eq!(host_of_first("https://[fd00::2]:2380"), Some("fd00::2"));
-        assert_eq!(host_of_first("nonsense"), None);
     }
 }

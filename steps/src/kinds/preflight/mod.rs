@@ -105,8 +105,11 @@ impl Step for Preflight {
         if !findings.is_empty() {
             return Err(invalid(host.name(), &findings));
         }
-        let ready = format!("{} is ready for a renewal", host.name());
-        Ok(Probe::satisfied(cluster.outage.map_or(ready.clone(), |outage| format!("{ready}; {outage}"))))
+        let mut ready = format!("{} is ready for a renewal", host.name());
+        if let Some(outage) = cluster.outage {
+            ready = format!("{ready}; {outage}");
+        }
+        Ok(Probe::satisfied(ready))
     }
 }
 

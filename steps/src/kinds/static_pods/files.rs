@@ -3,7 +3,7 @@
 use certwright_engine::host::dial::{Dial, Endpoint};
 
 use crate::pki::Component;
-use crate::tools::manifest::StaticPod;
+use crate::tools::manifest::{self, StaticPod};
 
 /// A port of a component and the file whose certificate it should serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,14 +75,9 @@ pub(super) fn health(component: Component, pod: &StaticPod) -> Vec<Dial> {
 
 /// What to dial for a URL list: a loopback address where there is one.
 fn dial_first(urls: &[&str]) -> Option<Endpoint> {
-    let parts = |url: &str| {
-        let authority = url.split_once("://")?.1.split('/').next()?;
-        let (host, port) = authority.rsplit_once(':')?;
-        Some((host.to_owned(), port.parse().ok()?))
-    };
-    let all: Vec<(String, u16)> = urls.iter().filter_map(|url| parts(url)).collect();
-    let (host, port) = all.iter().find(|(host, _)| is_loopback(host)).or(all.first())?;
-    Some(dial(host, *port))
+    let all: Vec<Endpoint> = urls.iter().filter_map(|url| manifest::endpoint(url)).collect();
+    let at = all.iter().find(|at| is_loopback(&at.host)).or(all.first())?;
+    Some(dial(&at.host, at.port))
 }
 
 /// Where something that listens on `host` answers locally.
@@ -94,7 +89,7 @@ fn dial(host: &str, port: u16) -> Endpoint {
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.starts_with("127.") || matches!(host, "localhost" | "[::1]" | "0.0.0.0" | "[::]")
+    host.starts_with("127.") || matches!(host, "localhost" | "::1" | "0.0.0.0" | "::")
 }
 
 #[cfg(test)]

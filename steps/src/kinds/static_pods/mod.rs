@@ -3,10 +3,11 @@
 //! Invariant: a container is stopped only when it is older than a file it reads or serves another certificate
 //! than its file's; a fresh one never is, however often this is called, and none that etcd's quorum hangs on. The
 //! kubelet starts the new one.
-//! Deliberately absent: the order among nodes (the plan's), and deleting mirror pods (it
-//! restarts nothing).
+//! Deliberately absent: the order among nodes (the plan's), and deleting mirror pods (it restarts nothing).
 
 mod look;
+
+mod health;
 
 mod files;
 

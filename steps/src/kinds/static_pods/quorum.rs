@@ -11,10 +11,12 @@ use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
-use super::look::{State, health};
+use super::health::health;
+use super::look::State;
 use crate::kinds::node::Node;
 use crate::kinds::peers::peers;
 use crate::pki::Component;
+use crate::tools::output::plural;
 
 /// How long a gate waits for peers to come back before it gives the attempt up; the step's retry asks again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -121,26 +123,30 @@ async fn ask_one(host: &dyn Host, component: Component) -> Result<Option<State>,
     }
 }
 
-/// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere.
+/// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere. It speaks of the hosts
+/// of the run: a cluster may have members that are none.
 pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
     let etcd = ask(cx, Component::Etcd).await?;
     let (all, healthy) = (etcd.by_host.len(), etcd.ready());
     let words = match all {
         0 => return Ok(None),
         _ if healthy < all / 2 + 1 => format!(
-            "etcd has no quorum now ({healthy} of {all} members healthy): new files on all nodes bring it back"
+            "{healthy} of this run's {all} etcd members are healthy: their quorum is lost, and new files on all nodes \
+             bring it back"
         ),
-        1 => "etcd has one member: the API is down while it restarts".to_owned(),
-        2 => "etcd has two members: the API is down while each restarts".to_owned(),
+        1 | 2 => format!(
+            "this run has {}: unless the cluster has more, the API is down while one restarts",
+            plural(all, "etcd member")
+        ),
         _ if healthy < all => {
             let ill = etcd.by_host.iter().filter(|(_, why)| why.is_some()).map(|(host, _)| host.as_str());
             let ill: Vec<&str> = ill.collect();
             format!(
-                "{healthy} of {all} etcd members are healthy, not {}: restarts wait for it",
+                "{healthy} of this run's {all} etcd members are healthy, not {}: restarts wait for it",
                 ill.join(", ")
             )
         }
-        _ => format!("all {all} etcd members are healthy: their quorum is kept"),
+        _ => format!("all {all} etcd members of this run are healthy: their quorum is kept"),
     };
     Ok(Some(words))
 }

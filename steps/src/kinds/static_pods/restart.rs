@@ -100,9 +100,9 @@ impl Restart<'_> {
         let deadline = self.cx.clock.mono().plus(milliseconds(READS_BY_ITSELF));
         loop {
             let looks = look_at(self.node, known).await?;
-            let serves_another = |look: &Look| look.newest.is_none() && to_stop(look).is_some();
-            let Some(waited_for) = looks.iter().find(|look| serves_another(look)) else { return Ok(looks) };
-            if self.cx.clock.mono() >= deadline {
+            let serves_another = |look: &&Look| look.component.is_front() && to_stop(look).is_some();
+            let Some(waited_for) = looks.iter().find(serves_another) else { return Ok(looks) };
+            if self.restarts == Restarts::All || self.cx.clock.mono() >= deadline {
                 return Ok(looks);
             }
             let name = waited_for.component.name();
