@@ -105,6 +105,7 @@ fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a whole preview, as it is shown")]
 fn what_is_below_a_change_is_not_guessed_at() {
     expect![[r#"
         plan     renew-control-plane
@@ -125,6 +126,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
                 # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-1
+          renew/kubelet           will run if
+              renew/renew@cp-1 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
@@ -137,6 +140,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3bd4035601b8457f2fd02f1dc67ddb29f276bcc9182185746b1c76e1505588df   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-1 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -151,6 +157,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
                 # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-2
+          renew/kubelet           will run if
+              renew/renew@cp-2 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-2 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
@@ -163,6 +171,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 11e90f49631e787aea806a6bcca83257ee91297456f4ea33704cef9d1b4b3d82   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-2 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -177,6 +188,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
                 # unless it exists
               $ kubeadm certs renew all
           renew/verify            will check     after renew/renew@cp-3
+          renew/kubelet           will run if
+              renew/renew@cp-3 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-3 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
@@ -189,6 +202,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3a577e79dcb56a0b7795c0cfcd80bcebf0b268d46f90bda2e132301d96f1df89   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-3 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -204,7 +220,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
               certificate has expired (not renewed, or not reloaded)
           consumers/pods          will check     after consumers/etcd-defrag@workstation
 
-        3 of 27 tasks would change something for sure, 6 more after that.
+        3 of 33 tasks would change something for sure, 6 more after that.
     "#]].assert_eq(&looked_at(Validity::Expired));
 }
 

@@ -34,6 +34,8 @@ mod kubeadm_renew;
 
 mod verify_certificates;
 
+mod kubelet_client;
+
 mod restart_static_pods;
 
 mod api_ready;
@@ -61,6 +63,7 @@ pub fn registry() -> Registry {
         backup::KIND,
         kubeadm_renew::KIND,
         verify_certificates::KIND,
+        kubelet_client::KIND,
         restart_static_pods::KIND,
         api_ready::KIND,
         replace_kubeconfig::KIND,

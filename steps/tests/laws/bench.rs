@@ -218,6 +218,11 @@ impl<'a> Bench<'a> {
         attempt(build(kind, &with).as_ref(), &self.context(host)).await
     }
 
+    /// A look by another kind.
+    pub(crate) async fn other_probe(&self, kind: &str, with: Value, host: &str) -> Result<Probe, StepError> {
+        build(kind, &with).probe(&self.context(host)).await
+    }
+
     /// A probe by a workstation from whose clock the node's is so far away.
     pub(crate) async fn probe_with_node_clock_off(&self, seconds: i64) -> Result<Probe, StepError> {
         let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;

@@ -41,6 +41,12 @@ impl Scenario {
         Self { with, ..self }
     }
 
+    /// The kubelets' client certificates are like this.
+    pub(crate) fn kubelet(mut self, validity: Validity) -> Self {
+        self.lab.kubelet = validity;
+        self
+    }
+
     pub(crate) fn after(mut self, kind: &'static str, host: &'static str) -> Self {
         self.before.push((kind, json!({}), host));
         self
@@ -87,6 +93,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("api-ready", "cp-1", Valid),
         Scenario::new("replace-kubeconfig", "workstation", Expiring).renewed().drifted(),
         Scenario::new("replace-kubeconfig", "workstation", Expired).name("expired").renewed().drifted(),
+        Scenario::new("kubelet-client", "cp-1", Valid),
+        Scenario::new("kubelet-client", "cp-1", Expired).kubelet(Expired).name("quorum lost").drifted(),
+        Scenario::new("kubelet-client", "cp-2", Valid)
+            .kubelet(Expired)
+            .name("rotates")
+            .with(json!({ "rotated-within": 120_000 }))
+            .drifted(),
         Scenario::new("kubelet-certificates", "cp-1", Valid),
         Scenario::new("rollout-restart", "workstation", Expiring)
             .with(json!({ "resource": "daemonset/etcd-defrag" }))

@@ -90,11 +90,13 @@ impl Step for Preflight {
         findings.extend(checks::space(host, self.min_free_mib).await?);
         let node = Node::look(host).await?;
         findings.extend(static_files::strays(&node).await?);
+        let mut curable = None;
         // Without openssl the survey of certificates has no answer worth reading.
         if !findings.iter().any(Finding::is_about_openssl) {
             // First of all: what the run would break for good, and the remedy of the first finding is shown in full.
-            let kubelet = kubelet::findings(&node, &self.cert_dir, now(cx)).await?;
-            findings.splice(0..0, kubelet);
+            let kubelet = kubelet::condition(&node, &self.cert_dir, now(cx)).await?;
+            findings.splice(0..0, kubelet.findings);
+            curable = kubelet.curable;
             let holdings = Holdings::survey(&node, &self.cert_dir).await?;
             findings.extend(holdings.unrenewable());
             findings.extend(holdings.unable_to_issue(now(cx)));
@@ -106,6 +108,9 @@ impl Step for Preflight {
             return Err(invalid(host.name(), &findings));
         }
         let mut ready = format!("{} is ready for a renewal", host.name());
+        if let Some(what) = curable {
+            ready = format!("{ready}; kubelet-client mends this first: {what}");
+        }
         if let Some(outage) = cluster.outage {
             ready = format!("{ready}; {outage}");
         }

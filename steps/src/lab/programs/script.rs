@@ -38,7 +38,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
 }
 
 /// Programs of a node that are not the lab's own.
-pub(super) const OTHERS: [&str; 7] = ["sh", "tar", "sha256sum", "rm", "readlink", "chown", "flock"];
+pub(super) const OTHERS: [&str; 9] =
+    ["sh", "tar", "sha256sum", "rm", "mv", "rmdir", "readlink", "chown", "flock"];
 
 /// The places of programs that neither the lab nor the machine under it has.
 fn missing(args: &[String]) -> Answer {

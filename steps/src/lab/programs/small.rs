@@ -1,17 +1,18 @@
 //! `systemctl`, `date` and `df`, as far as the procedure uses them.
 
 use super::table::{row, table};
+use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 
 /// `systemctl is-active|restart|status kubelet`.
-pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
+pub(super) fn systemctl(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let words: Vec<&str> = shell.args().iter().map(String::as_str).collect();
     let (verb, unit) = match words.as_slice() {
         [verb, unit] | [verb, "--quiet" | "-q" | "--no-pager", unit] => (*verb, *unit),
-        _ => return Answer::gap(format_args!("systemctl {}", words.join(" "))),
+        _ => return Ok(Answer::gap(format_args!("systemctl {}", words.join(" ")))),
     };
     let quiet = words.contains(&"--quiet") || words.contains(&"-q");
-    match (verb, unit.trim_end_matches(".service")) {
+    let answer = match (verb, unit.trim_end_matches(".service")) {
         ("is-active", "kubelet") => {
             // A kubelet that cannot start is between two tries of systemd.
             let active = kubelet_is_active(shell);
@@ -23,7 +24,7 @@ pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
         ("is-active", _) => Answer { status: 3, ..Answer::ok(if quiet { "" } else { "inactive\n" }) },
         ("restart", "kubelet") => {
             let (now, host) = (shell.now(), shell.call.host);
-            shell.change().restart_kubelet(host, now);
+            shell.change().restart_kubelet(host, now)?;
             Answer::default().takes(shell.state().delay(500))
         }
         ("status", "kubelet") => {
@@ -37,7 +38,8 @@ pub(super) fn systemctl(shell: &mut Shell<'_>) -> Answer {
             Answer { status: if active { 0 } else { 3 }, ..Answer::ok(text) }
         }
         _ => Answer::gap(format_args!("systemctl {verb} {unit}")),
-    }
+    };
+    Ok(answer)
 }
 
 fn kubelet_is_active(shell: &Shell<'_>) -> bool {

@@ -59,6 +59,26 @@ pub fn version() -> Command {
     Command::reads(["kubeadm", "version", "-o", "short"])
 }
 
+/// What `kubeadm init phase kubeconfig kubelet` needs to know of a node; each value stands for one argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeletConf {
+    /// The folder in which it writes kubelet.conf; one that exists there is kept.
+    pub folder: String,
+    /// Flags and their values: `--node-name`, ...
+    pub flags: Vec<(&'static str, String)>,
+    /// What `kubeadm version -o short` prints; without it kubeadm asks the internet for one.
+    pub version: String,
+}
+
+/// `kubeadm init phase kubeconfig kubelet`: a new kubelet.conf, signed by the CA of the node; asks no API server.
+pub fn kubelet_conf(of: &KubeletConf) -> Command {
+    let mut command = Command::mutates(["kubeadm", "init", "phase", "kubeconfig", "kubelet"]);
+    command.argv.extend(["--kubeconfig-dir".to_owned(), of.folder.clone()]);
+    command.argv.extend(of.flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), value.clone()]));
+    command.argv.extend(["--kubernetes-version".to_owned(), of.version.clone()]);
+    command.deadline(Duration::from_secs(60))
+}
+
 fn command(mut command: Command, configuration: &Configuration) -> Command {
     command.argv.extend(configuration.args());
     // Ten seconds go to a ConfigMap that cannot be read; slow disks and eleven RSA keys take the rest.
