@@ -132,7 +132,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               after renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                60ae2ffd0feea140ac096e6719c76efdb10aa24730b50f518b24e0fee75eda78   # etcd
+                60ae2ffd0feea140ac096e6719c76efdb10aa24730b50f518b24e0fee75eda78   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 c997b7580a92306dd337cd2b48d2f51c0479c6af68c082dde7c71f062dd8c046   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
@@ -163,7 +164,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               after renew/renew@cp-2 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                853edc7f5999f3291405729d55a79f6767ebed1d134140a2aeccffb5aa92e694   # etcd
+                853edc7f5999f3291405729d55a79f6767ebed1d134140a2aeccffb5aa92e694   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 7e3f1f7653585a1f17358b78f3f27d529eb7af6ad5ba3c9d5e3addfa9059a1c0   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
@@ -194,7 +196,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               after renew/renew@cp-3 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                f3cdd54c36eb3f55a36c4e6fe5f744476bfffe65b22927660591727240bb7be2   # etcd
+                f3cdd54c36eb3f55a36c4e6fe5f744476bfffe65b22927660591727240bb7be2   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 380defbd201d5e694656674e2e8f61d5893e47303c16391083924b255ba19762   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5

@@ -15,6 +15,8 @@ pub mod crictl;
 
 pub mod kubectl;
 
+pub mod etcd;
+
 pub mod systemctl;
 
 pub mod date;

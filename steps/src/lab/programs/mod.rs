@@ -10,6 +10,7 @@ mod crictl;
 mod curl;
 mod expiration;
 mod fileutils;
+mod gateway;
 mod inspect;
 mod kubeadm;
 mod kubectl;
