@@ -1,0 +1,8 @@
+//! The load balancer's address in front of the API servers.
+
+use std::process::ExitCode;
+
+/// Runs with the arguments after the name.
+pub fn main(_args: &[String]) -> ExitCode {
+    ExitCode::from(70)
+}

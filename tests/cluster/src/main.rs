@@ -1,0 +1,43 @@
+//! The programs of a host of the test cluster: one binary under many names.
+//!
+//! It is what the name that it is called by says; called by its own name, its first argument says it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use certwright_cluster::{api, balancer, controllers, host, kubeadm, kubelet, runtime, systemctl};
+
+/// The binary's own name.
+const OWN: &str = "certwright-cluster";
+
+fn main() -> ExitCode {
+    let argv: Vec<String> = std::env::args().collect();
+    let name = |word: &String| Path::new(word).file_name().map(|n| n.to_string_lossy().into_owned());
+    let (program, args) = match argv.split_first() {
+        Some((first, rest)) if name(first).is_some_and(|n| n == OWN) => match rest.split_first() {
+            Some((program, args)) => (program.clone(), args),
+            None => return unknown("nothing"),
+        },
+        Some((first, rest)) => (name(first).unwrap_or_default(), rest),
+        None => return unknown("nothing"),
+    };
+    match program.as_str() {
+        "kube-apiserver" => api::main(args),
+        "kube-controller-manager" => controllers::manager(args),
+        "kube-scheduler" => controllers::scheduler(args),
+        "balancer" => balancer::main(args),
+        "kubeadm" => kubeadm::main(args),
+        "kubelet" => kubelet::main(args),
+        "systemctl" => systemctl::main(args),
+        "containerd" => runtime::main(args),
+        "crictl" => runtime::crictl(args),
+        "up" => host::up(args),
+        other => unknown(other),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a program says on stderr why it does nothing")]
+fn unknown(program: &str) -> ExitCode {
+    eprintln!("{OWN}: {program}: no program of a host of the test cluster");
+    ExitCode::from(127)
+}
