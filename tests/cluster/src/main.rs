@@ -11,9 +11,9 @@ use certwright_cluster::{api, balancer, controllers, host, kubeadm, kubelet, run
 const OWN: &str = "certwright-cluster";
 
 fn main() -> ExitCode {
-    let argv: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args().collect();
     let name = |word: &String| Path::new(word).file_name().map(|n| n.to_string_lossy().into_owned());
-    let (program, args) = match argv.split_first() {
+    let (program, args) = match words.split_first() {
         Some((first, rest)) if name(first).is_some_and(|n| n == OWN) => match rest.split_first() {
             Some((program, args)) => (program.clone(), args),
             None => return unknown("nothing"),
