@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use certwright_cluster::{api, balancer, controllers, host, kubeadm, kubelet, runtime, systemctl};
+use certwright_cluster::{
+    api, balancer, controllers, host, init, kubeadm, kubelet, runtime, said, systemctl,
+};
 
 /// The binary's own name.
 const OWN: &str = "certwright-cluster";
@@ -31,13 +33,13 @@ fn main() -> ExitCode {
         "systemctl" => systemctl::main(args),
         "containerd" => runtime::main(args),
         "crictl" => runtime::crictl(args),
+        "init" => init::main(args),
         "up" => host::up(args),
         other => unknown(other),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a program says on stderr why it does nothing")]
 fn unknown(program: &str) -> ExitCode {
-    eprintln!("{OWN}: {program}: no program of a host of the test cluster");
+    said::line(&format!("{OWN}: {program}: no program of a host of the test cluster"));
     ExitCode::from(127)
 }
