@@ -13,3 +13,4 @@ pub mod kubelet;
 pub mod load;
 pub mod runtime;
 pub mod systemctl;
+pub mod wire;
