@@ -16,3 +16,4 @@ pub mod runtime;
 pub mod said;
 pub mod settings;
 pub mod systemctl;
+pub mod wire;
