@@ -90,6 +90,8 @@ pub struct Sandbox {
     pub created: u64,
     /// Whether it is ready.
     pub ready: bool,
+    /// How long its containers have to end when the pod is not wanted any more, ms.
+    pub grace_ms: u64,
 }
 
 /// A container that is to be started.
