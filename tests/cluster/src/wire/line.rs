@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
     /// No connection.
-    #[error("dial tcp {address}: connect: {source}")]
+    #[error("dial tcp {address}: connect: {}", in_words_of_the_kernel(source))]
     Connect {
         /// Whom.
         address: String,
@@ -88,6 +88,12 @@ impl Line {
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)
     }
+}
+
+/// As Go writes the kernel's errors.
+fn in_words_of_the_kernel(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_ascii_lowercase()
 }
 
 fn tls_error(error: &std::io::Error) -> LineError {

@@ -1,0 +1,9 @@
+//! Our components as processes, on loopback, with a real etcd and the real kubectl. No root.
+
+#[path = "components/ground.rs"]
+mod ground;
+#[path = "components/mint.rs"]
+mod mint;
+
+#[path = "components/api.rs"]
+mod api;
