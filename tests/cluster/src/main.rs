@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         "containerd" => runtime::main(args),
         "crictl" => runtime::crictl(args),
         "init" => init::main(args),
+        "etcd-defrag" => runtime::idle(),
         "up" => host::up(args),
         other => unknown(other),
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::files::{Role, Root, USER, key};
 use super::machine::{Machine, PATH};
-use super::{HostError, network, seed};
+use super::{HostError, network, objects, seed};
 use crate::kubelet::LONG_AGO;
 use crate::settings::{FOLDER, Settings, UnitSettings};
 use crate::wire::pace::PACE;
@@ -95,7 +95,9 @@ impl Cluster {
         let workstation = workstation(spec, &hosts, programs)?;
         let endpoint: Ipv4Addr = spec.endpoint.parse().unwrap_or(Ipv4Addr::new(10, 200, 0, 1));
         network::bridge(&workstation, &[WORKSTATION, endpoint])?;
-        seed::restore(&workstation, &hosts, &spec.nodes, &[])?;
+        let kubeconfig = workstation.path("/root").join(&spec.cluster.kubeconfig);
+        let kubeconfig = std::fs::read(&kubeconfig).map_err(HostError::file("read", kubeconfig))?;
+        seed::restore(&workstation, &hosts, &spec.nodes, &objects::all(spec, &kubeconfig))?;
         let mut known = String::new();
         let mut nodes = Vec::new();
         for node in &spec.nodes {

@@ -12,6 +12,7 @@ mod cluster;
 mod files;
 mod machine;
 mod network;
+mod objects;
 mod seed;
 mod up;
 
