@@ -5,15 +5,17 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use certwright_cluster::{api, balancer, controllers, host, kubeadm, kubelet, runtime, systemctl};
+use certwright_cluster::{
+    api, balancer, controllers, host, init, kubeadm, kubelet, runtime, said, systemctl,
+};
 
 /// The binary's own name.
 const OWN: &str = "certwright-cluster";
 
 fn main() -> ExitCode {
-    let argv: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args().collect();
     let name = |word: &String| Path::new(word).file_name().map(|n| n.to_string_lossy().into_owned());
-    let (program, args) = match argv.split_first() {
+    let (program, args) = match words.split_first() {
         Some((first, rest)) if name(first).is_some_and(|n| n == OWN) => match rest.split_first() {
             Some((program, args)) => (program.clone(), args),
             None => return unknown("nothing"),
@@ -31,13 +33,13 @@ fn main() -> ExitCode {
         "systemctl" => systemctl::main(args),
         "containerd" => runtime::main(args),
         "crictl" => runtime::crictl(args),
+        "init" => init::main(args),
         "up" => host::up(args),
         other => unknown(other),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a program says on stderr why it does nothing")]
 fn unknown(program: &str) -> ExitCode {
-    eprintln!("{OWN}: {program}: no program of a host of the test cluster");
+    said::line(&format!("{OWN}: {program}: no program of a host of the test cluster"));
     ExitCode::from(127)
 }

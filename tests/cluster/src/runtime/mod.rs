@@ -1,13 +1,27 @@
-//! The container runtime and its crictl: containers are processes of the host.
+//! The container runtime of a host: containers are processes of the host, images are programs.
+//!
+//! One process owns them all and answers over the socket where containerd has its own, so that a frozen runtime
+//! (SIGSTOP) is a runtime that meets no deadline. Invariant: a container that the runtime calls exited has been waited
+//! for. Absent: images, pod networks, cgroups, a memory of its own (when it ends, its containers end).
+
+mod call;
+mod command;
+mod crictl;
+mod exec;
+mod log;
+mod serve;
+mod store;
 
 use std::process::ExitCode;
 
-/// Runs with the arguments after the name.
-pub fn main(_args: &[String]) -> ExitCode {
-    ExitCode::from(70)
+pub use call::{Answer, Ask, CallError, Container, ENDPOINT, Listing, Sandbox, Start, ask};
+
+/// The runtime: runs with the arguments after the name.
+pub fn main(args: &[String]) -> ExitCode {
+    serve::main(args)
 }
 
-/// Runs with the arguments after the name.
-pub fn crictl(_args: &[String]) -> ExitCode {
-    ExitCode::from(70)
+/// crictl: runs with the arguments after the name.
+pub fn crictl(args: &[String]) -> ExitCode {
+    crictl::main(args)
 }
