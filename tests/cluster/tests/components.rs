@@ -1,5 +1,7 @@
 //! Our components as processes, on loopback, with a real etcd and the real kubectl. No root.
 
+#[path = "components/ask.rs"]
+mod ask;
 #[path = "components/ground.rs"]
 mod ground;
 #[path = "components/mint.rs"]
@@ -7,3 +9,5 @@ mod mint;
 
 #[path = "components/api.rs"]
 mod api;
+#[path = "components/controllers.rs"]
+mod controllers;

@@ -1,6 +1,7 @@
 //! kube-apiserver: the verbs that kubectl, kubelets and controllers need here, on a real etcd.
 //!
-//! Invariant: it holds no state of its own; what it says is what etcd's quorum says. Absent: protobuf, OpenAPI, admission,
+//! Invariant: it holds no state of its own; what it says is what etcd's quorum says. Absent: protobuf (but for
+//! approvals), OpenAPI, admission,
 //! server-side apply, every kind that nothing here asks for.
 
 mod flags;
@@ -22,6 +23,8 @@ mod verbs;
 mod filter;
 
 mod patch;
+
+mod protobuf;
 
 mod follow;
 

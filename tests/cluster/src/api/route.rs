@@ -1,7 +1,7 @@
 //! From a request to its answer: who asks, for what, whether that is allowed, and the verb that does it.
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use rustls::pki_types::CertificateDer;
@@ -14,7 +14,10 @@ use super::patch::Lists;
 use super::path::{Place, Query, Target};
 use super::server::{Phase, Server};
 use super::verbs::{self, Form};
-use super::{discovery, follow};
+use super::{discovery, follow, protobuf};
+
+/// How kubectl sends an approval.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// The largest object.
 const LARGEST: usize = 3 << 20;
@@ -110,23 +113,33 @@ async fn objects(
         Verb::List => verbs::list(store, &place, query, form).await,
         Verb::Watch => follow::answer(store, &place, query, form, server.follow_phase()).await,
         Verb::Delete => verbs::delete(store, &place, &name).await,
-        Verb::Create => verbs::create(store, &place, body(request).await?, caller).await,
-        Verb::Update => verbs::update(store, &place, &name, &body(request).await?).await,
+        Verb::Create => verbs::create(store, &place, object_of(request).await?, caller).await,
+        Verb::Update if kind == PROTOBUF => {
+            let read = protobuf::approval(&body(request).await?);
+            let is_approval = place.part.as_deref() == Some("approval");
+            let new = read.filter(|_| is_approval).ok_or_else(|| Failure::wrong_media_type(PROTOBUF))?;
+            verbs::update(store, &place, &name, &new).await
+        }
+        Verb::Update => verbs::update(store, &place, &name, &object_of(request).await?).await,
         Verb::Patch => {
             let lists = match kind.as_str() {
                 "application/merge-patch+json" => Lists::Replace,
                 "application/strategic-merge-patch+json" => Lists::MergeByKey,
                 other => return Err(Failure::wrong_media_type(other)),
             };
-            verbs::patch(store, &place, &name, &body(request).await?, lists).await
+            verbs::patch(store, &place, &name, &object_of(request).await?, lists).await
         }
     }
 }
 
-/// The object that a request carries. kubectl of 1.20 and later sends JSON for every kind that there is here.
-async fn body(request: Request<Incoming>) -> Result<Value, Failure> {
+async fn body(request: Request<Incoming>) -> Result<Bytes, Failure> {
     let limited = Limited::new(request.into_body(), LARGEST).collect().await;
-    let bytes = limited.map_err(|error| Failure::bad_request(error.to_string()))?.to_bytes();
+    Ok(limited.map_err(|error| Failure::bad_request(error.to_string()))?.to_bytes())
+}
+
+/// The object that a request carries, JSON.
+async fn object_of(request: Request<Incoming>) -> Result<Value, Failure> {
+    let bytes = body(request).await?;
     let value: Value =
         serde_json::from_slice(&bytes).map_err(|error| Failure::bad_request(error.to_string()))?;
     if value.is_object() { Ok(value) } else { Err(Failure::bad_request("the body is no object".to_owned())) }

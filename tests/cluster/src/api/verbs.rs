@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::patch::{Lists, merge};
 use super::path::{Place, Query};
 use super::store::{Found, Store, Written};
-use crate::wire::{moment, tls};
+use crate::wire::{moment, random};
 
 /// The form of what is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,14 +67,14 @@ pub(super) async fn create(
     let metadata = |new: &Value, field: &str| new["metadata"][field].as_str().map(str::to_owned);
     let name = match (metadata(&new, "name"), metadata(&new, "generateName")) {
         (Some(name), _) => name,
-        (None, Some(base)) => format!("{base}{}", &random()[..5]),
+        (None, Some(base)) => format!("{base}{}", &random::digits()[..5]),
         (None, None) => {
             return Err(Failure::bad_request("name or generateName is required".to_owned()));
         }
     };
     dress(place, &mut new, &name);
     new["metadata"]["creationTimestamp"] = moment::seconds().into();
-    new["metadata"]["uid"] = uid().into();
+    new["metadata"]["uid"] = random::uid().into();
     match place.kind.plural {
         "daemonsets" => new["metadata"]["generation"] = 1.into(),
         "certificatesigningrequests" => {
@@ -206,17 +206,4 @@ fn count_generation(next: &mut Value, old: &Value) {
     {
         next["metadata"]["generation"] = (generation + 1).into();
     }
-}
-
-/// 32 random hexadecimal digits.
-fn random() -> String {
-    let mut bytes = [0; 16];
-    tls::provider().secure_random.fill(&mut bytes).expect("the kernel gives random bytes");
-    format!("{:032x}", u128::from_be_bytes(bytes))
-}
-
-fn uid() -> String {
-    let digits = random();
-    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
-    parts.join("-")
 }

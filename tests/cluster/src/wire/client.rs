@@ -209,11 +209,22 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Bytes), LineError> {
-        let mut line = match kept.take().filter(Line::is_open) {
-            Some(line) => line,
-            None => Line::open(address, tls.clone()).await?,
+        let again = kept.take().filter(Line::is_open);
+        let sent = match again {
+            Some(mut line) => match line.send(request(address, method, path, body)).await {
+                // It was closed in the very moment: as with a new one.
+                Err(error) if error.was_never_sent() => None,
+                sent => Some((line, sent?)),
+            },
+            None => None,
         };
-        let response = line.send(request(address, method, path, body)).await?;
+        let (line, response) = if let Some(sent) = sent {
+            sent
+        } else {
+            let mut line = Line::open(address, tls.clone()).await?;
+            let response = line.send(request(address, method, path, body)).await?;
+            (line, response)
+        };
         let code = response.status();
         let bytes = response.into_body().collect().await?.to_bytes();
         *kept = Some(line);

@@ -8,4 +8,5 @@ pub mod klog;
 pub mod line;
 pub mod moment;
 pub mod pace;
+pub mod random;
 pub mod tls;

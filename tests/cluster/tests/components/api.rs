@@ -1,38 +1,12 @@
 //! kube-apiserver on a real etcd, asked by the real kubectl.
 
-use std::process::Output;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use time::Duration as Days;
 
+use crate::ask::{block_on, node, stderr, stdout};
 use crate::ground::{Ground, curl, eventually};
-
-fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "kubectl failed: {}", stderr(output));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
-}
-
-fn node(name: &str, address: &str) -> serde_json::Value {
-    json!({
-        "metadata": {"name": name, "labels": {"node-role.kubernetes.io/control-plane": ""}},
-        "spec": {},
-        "status": {
-            "addresses": [{"type": "InternalIP", "address": address}],
-            "conditions": [{"type": "Ready", "status": "True"}],
-            "nodeInfo": {"kubeletVersion": "v1.36.1"},
-        },
-    })
-}
 
 #[test]
 fn the_real_kubectl_reads_nodes_secrets_config_and_leases() {

@@ -21,7 +21,7 @@ use crate::mint::{Leaf, Minted, authority, leaf};
 const PROGRAMS: &str = env!("CARGO_BIN_EXE_certwright-cluster");
 
 /// How long a condition is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Nodes, numbered from 1.
 pub(crate) struct Ground {
@@ -59,6 +59,10 @@ impl Ground {
         let mut ground = Self::new(nodes);
         for node in 1..=nodes {
             ground.start_etcd(node);
+        }
+        for node in 1..=nodes {
+            let url = format!("http://{}:2381/health", ground.address(node));
+            eventually("etcd is healthy", || curl(&url)?.contains("true").then_some(()));
         }
         for node in 1..=nodes {
             ground.start_api(node);
@@ -163,8 +167,31 @@ impl Ground {
         self.start(node, "kube-apiserver", &args);
     }
 
+    /// Starts the controller-manager of a node.
+    pub(crate) fn start_manager(&mut self, node: usize) {
+        let path = |name: &str| self.path(node, name).display().to_string();
+        let args = [
+            format!("--bind-address={}", self.address(node)),
+            format!("--cluster-signing-cert-file={}", path("ca.crt")),
+            format!("--cluster-signing-key-file={}", path("ca.key")),
+            format!("--kubeconfig={}", path("controller-manager.conf")),
+            "--leader-elect=true".to_owned(),
+        ];
+        self.start(node, "kube-controller-manager", &args);
+    }
+
+    /// Starts the scheduler of a node.
+    pub(crate) fn start_scheduler(&mut self, node: usize) {
+        let args = [
+            format!("--bind-address={}", self.address(node)),
+            format!("--kubeconfig={}", self.path(node, "scheduler.conf").display()),
+            "--leader-elect=true".to_owned(),
+        ];
+        self.start(node, "kube-scheduler", &args);
+    }
+
     /// Starts one of our programs under a name.
-    fn start(&mut self, node: usize, name: &str, args: &[String]) {
+    pub(crate) fn start(&mut self, node: usize, name: &str, args: &[String]) {
         let args: Vec<String> = std::iter::once(name.to_owned()).chain(args.iter().cloned()).collect();
         self.spawn(node, name, PROGRAMS, &args);
     }
