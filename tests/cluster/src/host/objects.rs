@@ -1,26 +1,22 @@
 //! The objects that a kubeadm cluster has before anybody does anything: nodes, its configuration, the kubeconfig in its
 //! secret, and the DaemonSet that the procedure restarts.
 
-use certwright_steps::lab::LabSpec;
 use serde_json::{Value, json};
 
+use certwright_steps::lab::LabSpec;
+
 use super::seed::Object;
+use super::{SecretIs, Spec};
 use crate::wire::moment;
 
 /// All of them, by their keys; `kubeconfig` is what the cluster's secret holds.
-pub(super) fn all(spec: &LabSpec, kubeconfig: &[u8]) -> Vec<Object> {
+pub(super) fn all(whole: &Spec, kubeconfig: &[u8]) -> Vec<Object> {
+    let spec = &whole.lab;
     let cluster = &spec.cluster;
     let mut objects = vec![
         namespace(&cluster.namespace),
         object("configmaps", "ConfigMap", "v1", Some("kube-system"), "kubeadm-config", configuration(spec)),
-        object(
-            "secrets",
-            "Secret",
-            "v1",
-            Some(&cluster.namespace),
-            &format!("{}-kubeconfig", cluster.name),
-            json!({"type": "Opaque", "data": {"value": encoded(kubeconfig)}}),
-        ),
+        secret(whole, kubeconfig),
     ];
     objects.extend(spec.nodes.iter().map(|node| {
         let value = json!({
@@ -46,6 +42,17 @@ pub(super) fn all(spec: &LabSpec, kubeconfig: &[u8]) -> Vec<Object> {
         objects.push(defrag);
     }
     objects.into_iter().map(|(key, value)| (key, value.to_string().into_bytes())).collect()
+}
+
+fn secret(whole: &Spec, kubeconfig: &[u8]) -> (String, Value) {
+    let cluster = &whole.lab.cluster;
+    let name = format!("{}-kubeconfig", cluster.name);
+    let value = json!({"type": "Opaque", "data": {"value": encoded(kubeconfig)}});
+    let mut secret = object("secrets", "Secret", "v1", Some(&cluster.namespace), &name, value);
+    if whole.secret == SecretIs::Refreshed {
+        secret.1["metadata"]["annotations"] = json!({"certwright.test/refresh": "true"});
+    }
+    secret
 }
 
 fn encoded(bytes: &[u8]) -> String {
