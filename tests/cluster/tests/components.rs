@@ -9,5 +9,7 @@ mod mint;
 
 #[path = "components/api.rs"]
 mod api;
+#[path = "components/balancer.rs"]
+mod balancer;
 #[path = "components/controllers.rs"]
 mod controllers;
