@@ -13,3 +13,9 @@ mod containers;
 
 #[path = "cluster/kubelets.rs"]
 mod kubelets;
+
+#[path = "cluster/proof.rs"]
+mod proof;
+
+#[path = "cluster/renewal.rs"]
+mod renewal;

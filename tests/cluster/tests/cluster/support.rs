@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use certwright_cluster::host::{Cluster, Programs, Spec};
+use certwright_cluster::host::{Cluster, Programs, Said, Spec};
 use certwright_steps::lab::Validity;
 
 /// By how much delays of the cluster are shorter than a real machine's.
@@ -59,4 +59,25 @@ pub(crate) fn until_etcd_is_healthy(cluster: &Cluster) -> Duration {
 pub(crate) fn container(cluster: &Cluster, node: &str, name: &str) -> Option<String> {
     let said = cluster.ssh(node, &format!("crictl ps -q --name '^{name}$'"));
     said.ok().lines().next().map(str::to_owned)
+}
+
+/// What an operator types to renew.
+pub(crate) const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab";
+
+/// certwright on the workstation, with these arguments, split at blanks.
+pub(crate) fn certwright(cluster: &Cluster, args: &str) -> Said {
+    Said::of(cluster.workstation().command("certwright").args(args.split_whitespace()))
+}
+
+/// Waits until three nodes are ready and every pod is, by kubectl through the load balancer.
+pub(crate) fn until_kubectl_answers(cluster: &Cluster) -> Duration {
+    let kubectl = |args: &str| {
+        let mut kubectl = cluster.workstation().command("kubectl");
+        kubectl.args(["--kubeconfig", "bmctl-workspace/lab/lab-kubeconfig", "--request-timeout=5s"]);
+        Said::of(kubectl.args(args.split_whitespace())).stdout
+    };
+    until("three ready nodes and 15 ready pods", Duration::from_secs(60), || {
+        kubectl("get nodes").matches(" Ready ").count() == 3
+            && kubectl("get pods -n kube-system").matches(" 1/1 ").count() == 15
+    })
 }
