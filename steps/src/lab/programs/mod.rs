@@ -24,6 +24,9 @@ mod small;
 mod stop;
 mod table;
 
+pub(super) use crictl::not_found;
+pub(super) use stop::failed as stop_failed;
+
 use super::LabError;
 use super::exec::{Answer, Shell};
 

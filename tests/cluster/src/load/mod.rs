@@ -1,0 +1,1 @@
+//! A client that measures what a cluster loses while something is done to it.
