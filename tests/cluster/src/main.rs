@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         "containerd" => runtime::main(args),
         "crictl" => runtime::crictl(args),
         "init" => init::main(args),
+        "etcd-defrag" => runtime::idle(),
         "up" => host::up(args),
         other => unknown(other),
     }

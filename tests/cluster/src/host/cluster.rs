@@ -9,9 +9,9 @@ use certwright_engine::clock::Clock;
 use certwright_steps::lab::{Lab, LabSpec};
 use tempfile::TempDir;
 
-use super::files::{Role, Root, USER, key};
+use super::files::{OURS, Role, Root, USER, key};
 use super::machine::{Machine, PATH};
-use super::{HostError, network, seed};
+use super::{HostError, Spec, network, objects, seed};
 use crate::kubelet::LONG_AGO;
 use crate::settings::{FOLDER, Settings, UnitSettings};
 use crate::wire::pace::PACE;
@@ -20,6 +20,8 @@ use crate::wire::pace::PACE;
 const WORKSTATION: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 254);
 /// How long after its end systemd starts a kubelet again, ms.
 const KUBELET_AGAIN: u64 = 10_000;
+/// What the name of a cluster's folder begins with; its owner follows.
+const PREFIX: &str = "certwright-cluster-";
 /// How long sshd may take to listen.
 const SSHD: Duration = Duration::from_secs(20);
 
@@ -83,19 +85,20 @@ impl Said {
 
 impl Cluster {
     /// Starts a cluster of this kind.
-    pub fn start(spec: &LabSpec, programs: &Programs) -> Result<Self, HostError> {
-        let began = Instant::now();
-        let folder = tempfile::Builder::new().prefix("certwright-cluster-").tempdir();
-        let folder = folder.map_err(HostError::file("create a folder in", std::env::temp_dir()))?;
+    pub fn start(whole: &Spec, programs: &Programs) -> Result<Self, HostError> {
+        let (began, spec) = (Instant::now(), &whole.lab);
+        let folder = folder()?;
         let hosts = folder.path().join("hosts");
         Lab::create(&hosts, spec, &Clock::real())?;
         let login = folder.path().join("login_key");
         key(&login)?;
         let login = Login::read(&login)?;
-        let workstation = workstation(spec, &hosts, programs)?;
+        let workstation = workstation(whole, &hosts, programs)?;
         let endpoint: Ipv4Addr = spec.endpoint.parse().unwrap_or(Ipv4Addr::new(10, 200, 0, 1));
         network::bridge(&workstation, &[WORKSTATION, endpoint])?;
-        seed::restore(&workstation, &hosts, &spec.nodes, &[])?;
+        let kubeconfig = workstation.path("/root").join(&spec.cluster.kubeconfig);
+        let kubeconfig = std::fs::read(&kubeconfig).map_err(HostError::file("read", kubeconfig))?;
+        seed::restore(&workstation, &hosts, &spec.nodes, &objects::all(whole, &kubeconfig))?;
         let mut known = String::new();
         let mut nodes = Vec::new();
         for node in &spec.nodes {
@@ -170,7 +173,23 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn workstation(spec: &LabSpec, hosts: &Path, programs: &Programs) -> Result<Machine, HostError> {
+/// A folder for a cluster; those of owners that were killed are removed.
+fn folder() -> Result<TempDir, HostError> {
+    let place = std::env::temp_dir();
+    for entry in std::fs::read_dir(&place).map_err(HostError::file("read", &place))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(owner, _)| owner);
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
+            // Another cluster may just remove it as well.
+            let _gone = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().map_err(HostError::file("create a folder in", place))
+}
+
+fn workstation(whole: &Spec, hosts: &Path, programs: &Programs) -> Result<Machine, HostError> {
+    let spec = &whole.lab;
     let place = hosts.join("workstation");
     let root = Root { place: &place, name: "workstation", role: Role::Workstation, programs };
     root.fill(&lines_of_hosts(spec))?;
@@ -181,7 +200,7 @@ fn workstation(spec: &LabSpec, hosts: &Path, programs: &Programs) -> Result<Mach
         .map_err(HostError::file("move to", kubeconfigs))?;
     let inventory = home.join("inventory.toml");
     std::fs::write(&inventory, spec.inventory()).map_err(HostError::file("write", inventory))?;
-    let settings = settings(spec, &root, &WORKSTATION.to_string(), Vec::new());
+    let settings = settings(spec, &root, &WORKSTATION.to_string(), vec![balancer(whole)]);
     Machine::start(&programs.hosts, &place, &settings)
 }
 
@@ -203,14 +222,26 @@ fn settings(spec: &LabSpec, root: &Root<'_>, address: &str, units: Vec<UnitSetti
     }
 }
 
-/// What runs on a node.
-fn units(spec: &LabSpec) -> Vec<UnitSettings> {
-    let unit = |name: &str, command: &[&str]| UnitSettings {
+fn unit(name: &str, command: &[&str]) -> UnitSettings {
+    UnitSettings {
         name: name.to_owned(),
         command: command.iter().map(|word| (*word).to_owned()).collect(),
         first: Vec::new(),
         restart_ms: Some(1_000),
-    };
+    }
+}
+
+/// The load balancer in front of the API servers.
+fn balancer(whole: &Spec) -> UnitSettings {
+    let mut unit = unit("balancer", &[OURS, "balancer"]);
+    unit.command.push(format!("--listen={}:6443", whole.lab.endpoint));
+    unit.command.push(format!("--mode={}", whole.balancer.word()));
+    unit.command.extend(whole.lab.nodes.iter().map(|node| format!("--server={}:6443", node.address)));
+    unit
+}
+
+/// What runs on a node.
+fn units(spec: &LabSpec) -> Vec<UnitSettings> {
     vec![
         unit("ssh", &["/usr/sbin/sshd", "-D", "-e", "-f", &format!("{FOLDER}/sshd_config")]),
         unit("containerd", &["/usr/local/bin/containerd"]),

@@ -12,7 +12,9 @@ mod cluster;
 mod files;
 mod machine;
 mod network;
+mod objects;
 mod seed;
+mod spec;
 mod up;
 
 use std::path::PathBuf;
@@ -20,6 +22,7 @@ use std::process::ExitCode;
 
 pub use cluster::{Cluster, Programs, Said};
 pub use machine::Machine;
+pub use spec::{Balancing, SecretIs, Spec};
 
 /// Why a cluster does not come up.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,9 @@
 mod back_off;
 mod identity;
 mod manifests;
+mod pods;
+mod probe;
+mod report;
 mod rotation;
 mod serve;
 mod sync;
@@ -26,6 +29,7 @@ use crate::settings::{Settings, SettingsError};
 use crate::wire::klog::{Level, say};
 use identity::{Identity, IdentityError, Started};
 use manifests::Wanted;
+use report::Report;
 
 /// The argument of a kubelet that has been running since its certificate was valid.
 pub const LONG_AGO: &str = "--started-long-ago";
@@ -100,5 +104,8 @@ async fn run(started: Started) -> Result<ExitCode, KubeletError> {
         std::thread::spawn(move || sync::run(Path::new(&folder), &host, &shared));
     }
     tokio::spawn(serving.run());
-    Ok(rotation::keep(identity, &settings.host).await)
+    let (rotated, current) = tokio::sync::watch::channel(identity);
+    let report = Report { host: settings.host.clone(), address: settings.address, identity: current, shared };
+    tokio::spawn(report.run());
+    Ok(rotation::keep(rotated, &settings.host).await)
 }

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use certwright_steps::lab::kubelet_certificate;
 use certwright_steps::pki::layout::{Authority, CERT_DIR};
 
+use tokio::sync::watch;
+
 use super::identity::Identity;
 use crate::said::now_ms;
 use crate::wire::klog::{Level, say};
@@ -24,8 +26,9 @@ const ROTATION: u64 = 2_000;
 const YEAR: i64 = 365 * 86_400;
 
 /// Keeps the certificate for ever; returns when the kubelet is to end.
-pub(super) async fn keep(mut identity: Identity, host: &str) -> ExitCode {
+pub(super) async fn keep(shared: watch::Sender<Identity>, host: &str) -> ExitCode {
     loop {
+        let identity = shared.borrow().clone();
         if identity.is_expired() {
             let last_valid = u64::try_from(identity.certificate.not_after).unwrap_or(0) * 1000;
             let patience = u64::try_from(paced(PATIENCE).as_millis()).unwrap_or(0);
@@ -38,7 +41,7 @@ pub(super) async fn keep(mut identity: Identity, host: &str) -> ExitCode {
         } else if identity.is_due() && accepts(&identity, host).await {
             tokio::time::sleep(paced(ROTATION)).await;
             match rotate(&identity, host) {
-                Ok(rotated) => identity = rotated,
+                Ok(rotated) => drop(shared.send_replace(rotated)),
                 Err(why) => {
                     let words = "\"Failed while requesting a signed certificate from the control plane\"";
                     say(Level::Error, "certificate_manager.go:596", &format!("{words} err=\"{why}\""));

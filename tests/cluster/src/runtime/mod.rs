@@ -21,6 +21,13 @@ pub fn main(args: &[String]) -> ExitCode {
     serve::main(args)
 }
 
+/// A container that does nothing, until it is ended.
+pub fn idle() -> ExitCode {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// crictl: runs with the arguments after the name.
 pub fn crictl(args: &[String]) -> ExitCode {
     crictl::main(args)

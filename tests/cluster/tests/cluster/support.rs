@@ -4,28 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use certwright_cluster::host::{Cluster, Programs};
-use certwright_steps::lab::{LabSpec, Validity};
+use certwright_cluster::host::{Cluster, Programs, Spec};
+use certwright_steps::lab::Validity;
 
 /// By how much delays of the cluster are shorter than a real machine's.
 pub(crate) const PACE: u32 = 4;
 
-/// What a test cluster is made from: it is its own admin cluster.
-pub(crate) fn spec(certificates: Validity) -> LabSpec {
-    let mut spec = LabSpec { pace: PACE, ..LabSpec::default().certificates(certificates) };
-    spec.cluster.admin_kubeconfig = None;
-    spec
-}
-
 /// A cluster whose certificates are in this state.
 pub(crate) fn cluster(certificates: Validity) -> Cluster {
-    start(&spec(certificates))
+    start(&Spec::new(certificates))
 }
 
-/// A cluster made from this.
-pub(crate) fn start(spec: &LabSpec) -> Cluster {
-    Cluster::start(spec, &programs())
-        .unwrap_or_else(|error| panic!("{}", certwright_cluster::said::chain(&error)))
+/// A cluster made from this, at the pace of tests.
+pub(crate) fn start(spec: &Spec) -> Cluster {
+    let started = Cluster::start(&spec.clone().pace(PACE), &programs());
+    started.unwrap_or_else(|error| panic!("{}", certwright_cluster::said::chain(&error)))
 }
 
 /// This crate's binary, and the product's beside it, as new as its sources.
