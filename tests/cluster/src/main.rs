@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use certwright_cluster::{
-    api, balancer, controllers, host, init, kubeadm, kubelet, load, runtime, said, systemctl,
+    api, balancer, controllers, gaps, host, init, kubeadm, kubelet, load, runtime, said, systemctl,
 };
 
 /// The binary's own name.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         "kube-scheduler" => controllers::scheduler(args),
         "balancer" => balancer::main(args),
         "load" => load::main(args),
+        "gaps" => gaps::main(args),
         "kubeadm" => kubeadm::main(args),
         "kubelet" => kubelet::main(args),
         "systemctl" => systemctl::main(args),

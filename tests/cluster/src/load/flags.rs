@@ -42,11 +42,13 @@ pub(super) struct Flags {
     pub(super) members: Vec<Named>,
     pub(super) etcd: EtcdFiles,
     pub(super) longest: Duration,
+    /// The file whose coming ends it.
+    pub(super) until: Option<PathBuf>,
 }
 
 impl Flags {
     /// Reads `--kubeconfig= --balancer= --server=NAME=HOST:PORT... --member=NAME=HOST:PORT... --etcd-cafile=
-    /// --etcd-certfile= --etcd-keyfile= --for=SECONDS`.
+    /// --etcd-certfile= --etcd-keyfile= --for=SECONDS [--until=FILE]`.
     pub(super) fn read(args: &[String]) -> Result<Self, FlagError> {
         let all = |flag: &'static str| {
             let prefix = format!("--{flag}=");
@@ -77,6 +79,7 @@ impl Flags {
                 key: one("etcd-keyfile")?.into(),
             },
             longest: Duration::from_secs(longest),
+            until: all("until").last().map(PathBuf::from),
         })
     }
 }

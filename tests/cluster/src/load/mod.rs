@@ -18,6 +18,7 @@ mod members;
 
 pub mod report;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ enum LoadError {
     Verify(String),
 }
 
-/// Runs with the arguments after the name until its time is over or SIGTERM comes, and writes its report to stdout, JSON.
+/// Runs with the arguments after the name until its time is over, a file appears or SIGTERM comes, and writes its report to stdout, JSON.
 pub fn main(args: &[String]) -> ExitCode {
     let fails = |why: &str| {
         klog::say(Level::Error, "load", why);
@@ -93,6 +94,7 @@ async fn run(args: &[String]) -> Result<Report, LoadError> {
     klog::say(Level::Info, "load", "Measuring");
     tokio::select! {
         () = sleep(flags.longest) => {}
+        () = appears(flags.until.as_deref()) => {}
         _ = term.recv() => {}
     }
     let took = start.elapsed();
@@ -102,6 +104,13 @@ async fn run(args: &[String]) -> Result<Report, LoadError> {
     while work.join_next().await.is_some() {}
     let (written, lost) = acknowledged.verify(&client).await.map_err(LoadError::Verify)?;
     Ok(Report { seconds: took.as_secs_f64(), gaps, written, lost })
+}
+
+/// Waits until a file is there; without one, for ever.
+async fn appears(file: Option<&Path>) {
+    while file.is_none_or(|file| !file.exists()) {
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until each track has succeeded once.

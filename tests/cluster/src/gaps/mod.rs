@@ -1,0 +1,133 @@
+//! What a renewal costs a live cluster: each way on a cluster of its own, under load, as a table.
+//!
+//! Invariant: the ways are measured alike: same cluster, same load, and the load goes on until the cluster is whole again.
+//! Absent: verdicts; tests judge.
+
+mod case;
+
+mod table;
+
+mod way;
+
+use std::process::ExitCode;
+
+use crate::host::{Balancing, HostError, Programs};
+use crate::load::report::Report;
+use crate::said;
+
+pub use table::table;
+pub use way::Way;
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Case {
+    /// How the certificates are renewed.
+    pub way: Way,
+    /// What stands in front of the API servers.
+    pub balancer: Balancing,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Of what.
+    pub case: Case,
+    /// How long the way took, s.
+    pub total_s: f64,
+    /// From its end until the cluster was whole: every API server ready, both leases renewed, s.
+    pub settled_s: f64,
+    /// What the load saw.
+    pub report: Report,
+}
+
+/// Why there is no measurement.
+#[derive(Debug, thiserror::Error)]
+pub enum GapsError {
+    /// The cluster.
+    #[error("start a cluster")]
+    Cluster(#[from] HostError),
+    /// A file or process of the measurement.
+    #[error("{action}")]
+    Process {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The way failed.
+    #[error("{way} failed: {said}")]
+    Way {
+        /// Which.
+        way: &'static str,
+        /// Its last words.
+        said: String,
+    },
+    /// Something did not happen in time.
+    #[error("{what} did not happen within {seconds} s: {said}")]
+    Late {
+        /// What was waited for.
+        what: &'static str,
+        /// How long.
+        seconds: u64,
+        /// What is known.
+        said: String,
+    },
+    /// The load's report is none.
+    #[error("the load's report: {0}")]
+    Report(String),
+}
+
+impl Case {
+    /// All of them, the page first.
+    pub fn all() -> Vec<Self> {
+        let balancers = [Balancing::Tcp, Balancing::Readyz];
+        let of = |balancer| Way::ALL.map(|way| Self { way, balancer });
+        balancers.into_iter().flat_map(of).collect()
+    }
+
+    /// Measures it on a new cluster.
+    pub fn measure(self, programs: &Programs) -> Result<Measured, GapsError> {
+        case::measure(self, programs)
+    }
+}
+
+/// Runs with the arguments after the name: words of ways and balancers to be measured; without any, all of them.
+pub fn main(args: &[String]) -> ExitCode {
+    let Ok(own) = std::env::current_exe() else {
+        said::line("gaps: this program does not know where it lies");
+        return ExitCode::FAILURE;
+    };
+    let programs = Programs { certwright: own.with_file_name("certwright"), hosts: own };
+    let is_asked = |word: &str, all: &[&str]| {
+        let asked: Vec<&String> = args.iter().filter(|arg| all.contains(&arg.as_str())).collect();
+        asked.is_empty() || asked.iter().any(|arg| *arg == word)
+    };
+    let ways = Way::ALL.map(Way::word);
+    let balancers = ["tcp", "readyz"];
+    if let Some(unknown) =
+        args.iter().find(|arg| !ways.contains(&arg.as_str()) && !balancers.contains(&arg.as_str()))
+    {
+        said::line(&format!("gaps: `{unknown}` is none of {}, {}", ways.join(", "), balancers.join(", ")));
+        return ExitCode::from(2);
+    }
+    let mut all = Vec::new();
+    for case in Case::all() {
+        if !is_asked(case.way.word(), &ways) || !is_asked(case.balancer.word(), &balancers) {
+            continue;
+        }
+        said::line(&format!("gaps: {}, {}", case.way.word(), case.balancer.word()));
+        match case.measure(&programs) {
+            Ok(measured) => {
+                said::line(&measured.report.table());
+                all.push(measured);
+            }
+            Err(error) => {
+                said::line(&format!("gaps: {}", said::chain(&error)));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    said::line(&table(&all));
+    ExitCode::SUCCESS
+}
