@@ -36,7 +36,7 @@ pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsE
     let ended = Instant::now();
     until_whole(&cluster, "a whole cluster after the renewal", &moment::micros())?;
     let settled_s = ended.elapsed().as_secs_f64();
-    Ok(Measured { case, total_s, settled_s, report: load.end()? })
+    Ok(Measured { case, total_s, settled_s, said: said.stdout, report: load.end()? })
 }
 
 /// Waits until each API server is ready and both leases were renewed after a moment.

@@ -36,6 +36,8 @@ pub struct Measured {
     pub total_s: f64,
     /// From its end until the cluster was whole: every API server ready, both leases renewed, s.
     pub settled_s: f64,
+    /// What the way wrote to its standard output.
+    pub said: String,
     /// What the load saw.
     pub report: Report,
 }
@@ -92,7 +94,11 @@ impl Case {
     }
 }
 
+/// The word for what the ways wrote.
+const SAID: &str = "said";
+
 /// Runs with the arguments after the name: words of ways and balancers to be measured; without any, all of them.
+/// `said`: shows what each way wrote, too.
 pub fn main(args: &[String]) -> ExitCode {
     let Ok(own) = std::env::current_exe() else {
         said::line("gaps: this program does not know where it lies");
@@ -105,12 +111,15 @@ pub fn main(args: &[String]) -> ExitCode {
     };
     let ways = Way::ALL.map(Way::word);
     let balancers = ["tcp", "readyz"];
-    if let Some(unknown) =
-        args.iter().find(|arg| !ways.contains(&arg.as_str()) && !balancers.contains(&arg.as_str()))
-    {
-        said::line(&format!("gaps: `{unknown}` is none of {}, {}", ways.join(", "), balancers.join(", ")));
+    let is_known = |arg: &&String| {
+        arg.as_str() == SAID || ways.contains(&arg.as_str()) || balancers.contains(&arg.as_str())
+    };
+    if let Some(unknown) = args.iter().find(|arg| !is_known(arg)) {
+        let known = format!("{}, {}, {SAID}", ways.join(", "), balancers.join(", "));
+        said::line(&format!("gaps: `{unknown}` is none of {known}"));
         return ExitCode::from(2);
     }
+    let wants_words = args.iter().any(|arg| arg == SAID);
     let mut all = Vec::new();
     for case in Case::all() {
         if !is_asked(case.way.word(), &ways) || !is_asked(case.balancer.word(), &balancers) {
@@ -119,6 +128,9 @@ pub fn main(args: &[String]) -> ExitCode {
         said::line(&format!("gaps: {}, {}", case.way.word(), case.balancer.word()));
         match case.measure(&programs) {
             Ok(measured) => {
+                if wants_words {
+                    said::line(&measured.said);
+                }
                 said::line(&measured.report.table());
                 all.push(measured);
             }

@@ -86,6 +86,9 @@ async fn run(args: &[String]) -> Result<Report, LoadError> {
     let mut tracks = traffic::start(&mut work, &client, &acknowledged, &end);
     tracks.extend(sampling::start(&mut work, &client, &flags.servers, &end));
     tracks.extend(members::start(&mut work, &flags.members, &flags.etcd, &end));
+    let own = gaps::Track::new(report::OWN);
+    work.spawn(tick(own.clone(), end.clone()));
+    tracks.push(own);
     let leases = leases::start(&mut work, &client, &end);
     warm_up(&tracks, &leases).await?;
     let start = Instant::now();
@@ -104,6 +107,14 @@ async fn run(args: &[String]) -> Result<Report, LoadError> {
     while work.join_next().await.is_some() {}
     let (written, lost) = acknowledged.verify(&client).await.map_err(LoadError::Verify)?;
     Ok(Report { seconds: took.as_secs_f64(), gaps, written, lost })
+}
+
+/// Notes every 50 ms that the load runs.
+async fn tick(own: gaps::Track, end: watch::Receiver<bool>) {
+    while !*end.borrow() {
+        own.note(&Ok::<_, String>(()));
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Waits until a file is there; without one, for ever.

@@ -45,6 +45,8 @@ pub const WRITE_KEPT: &str = "writes, kept connections";
 pub const SOME_API: &str = "some API server";
 /// Some member of etcd answers a read that needs the quorum.
 pub const QUORUM: &str = "quorum";
+/// The load's own timer: a long gap here is the machine's, and every other figure of the report is doubtful.
+pub const OWN: &str = "the load itself";
 /// Renewals of the controller-manager's lease.
 pub const LEASE_MANAGER: &str = "lease kube-controller-manager";
 /// Renewals of the scheduler's lease.

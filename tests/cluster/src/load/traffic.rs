@@ -1,6 +1,6 @@
 //! Writers and readers through the balancer.
 //!
-//! On new connections a request starts at each tick, however the ones before it fare, as those of many clients do; a kept
+//! On new connections a request starts ten times a second, however the ones before it fare, as those of many clients do; a kept
 //! connection carries one request after the other, and is made anew when one fails.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::gaps::Track;
 use super::report::{READ_KEPT, READ_NEW, WRITE_KEPT, WRITE_NEW};
@@ -20,7 +20,7 @@ use crate::wire::random;
 /// Where the written objects lie.
 pub(super) const CONFIGMAPS: &str = "/api/v1/namespaces/load/configmaps";
 
-/// From one request to the next.
+/// From one request to the next, on average.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How long an answer is waited for.
@@ -106,12 +106,11 @@ impl Action {
 }
 
 async fn on_new_connections(client: Client, action: Action, track: Track, mut end: watch::Receiver<bool>) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            // Not in step with anything: a balancer that goes round must not send one sort to one server.
+            () = sleep(TICK / 2 + TICK * random::below(1000) / 1000) => {}
             // The sender is gone only when the process ends.
             _ = end.wait_for(|end| *end) => break,
         }
