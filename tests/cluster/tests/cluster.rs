@@ -13,3 +13,12 @@ mod containers;
 
 #[path = "cluster/kubelets.rs"]
 mod kubelets;
+
+#[path = "cluster/proof.rs"]
+mod proof;
+
+#[path = "cluster/renewal.rs"]
+mod renewal;
+
+#[path = "cluster/damaged.rs"]
+mod damaged;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use certwright_cluster::host::{Cluster, Programs, Spec};
+use certwright_cluster::host::{Cluster, Programs, Said, Spec};
 use certwright_steps::lab::Validity;
 
 /// By how much delays of the cluster are shorter than a real machine's.
@@ -59,4 +59,29 @@ pub(crate) fn until_etcd_is_healthy(cluster: &Cluster) -> Duration {
 pub(crate) fn container(cluster: &Cluster, node: &str, name: &str) -> Option<String> {
     let said = cluster.ssh(node, &format!("crictl ps -q --name '^{name}$'"));
     said.ok().lines().next().map(str::to_owned)
+}
+
+/// What an operator types to renew.
+pub(crate) const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab";
+
+/// certwright on the workstation, with these arguments, split at blanks.
+pub(crate) fn certwright(cluster: &Cluster, args: &str) -> Said {
+    Said::of(cluster.workstation().command("certwright").args(args.split_whitespace()))
+}
+
+/// kubectl on the workstation, through the load balancer.
+pub(crate) fn kubectl(cluster: &Cluster, args: &str) -> Said {
+    let mut kubectl = cluster.workstation().command("kubectl");
+    kubectl.args(["--kubeconfig", "bmctl-workspace/lab/lab-kubeconfig", "--request-timeout=5s"]);
+    Said::of(kubectl.args(args.split_whitespace()))
+}
+
+/// Waits until so many nodes are ready, and the five pods of each.
+pub(crate) fn until_kubectl_answers(cluster: &Cluster, nodes: usize) {
+    let count = |args: &str, word: &str| kubectl(cluster, args).stdout.matches(word).count();
+    until(&format!("{nodes} ready nodes"), Duration::from_secs(60), || {
+        nodes == 0
+            || count("get nodes", " Ready ") >= nodes
+                && count("get pods -n kube-system", " 1/1 ") >= 5 * nodes
+    });
 }
