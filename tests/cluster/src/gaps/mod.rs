@@ -5,11 +5,15 @@
 
 mod case;
 
+mod load;
+
 mod table;
 
 mod way;
 
 use std::process::ExitCode;
+
+use certwright_steps::lab::Validity;
 
 use crate::host::{Balancing, HostError, Programs};
 use crate::load::report::Report;
@@ -18,9 +22,36 @@ use crate::said;
 pub use table::table;
 pub use way::Way;
 
+/// What the cluster is when the way begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Healthy, and its certificates end soon.
+    Live,
+    /// Every certificate has expired and quorum is lost.
+    Dead,
+}
+
+impl State {
+    fn validity(self) -> Validity {
+        match self {
+            Self::Live => Validity::Expiring,
+            Self::Dead => Validity::Expired,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Case {
+    /// What the cluster is.
+    pub state: State,
     /// How the certificates are renewed.
     pub way: Way,
     /// What stands in front of the API servers.
@@ -75,17 +106,21 @@ pub enum GapsError {
         /// What is known.
         said: String,
     },
+    /// The load is not let in.
+    #[error("a credential for the load")]
+    Credential(#[from] load::CredentialError),
     /// The load's report is none.
     #[error("the load's report: {0}")]
     Report(String),
 }
 
 impl Case {
-    /// All of them, the page first.
+    /// All of them, the page first. With quorum lost there is nothing that a restart could spare.
     pub fn all() -> Vec<Self> {
         let balancers = [Balancing::Tcp, Balancing::Readyz];
-        let of = |balancer| Way::ALL.map(|way| Self { way, balancer });
-        balancers.into_iter().flat_map(of).collect()
+        let of = |balancer| Way::ALL.map(|way| Self { state: State::Live, way, balancer });
+        let dead = |way| Self { state: State::Dead, way, balancer: Balancing::Tcp };
+        balancers.into_iter().flat_map(of).chain([Way::Page, Way::All].map(dead)).collect()
     }
 
     /// Measures it on a new cluster.
@@ -97,7 +132,7 @@ impl Case {
 /// The word for what the ways wrote.
 const SAID: &str = "said";
 
-/// Runs with the arguments after the name: words of ways and balancers to be measured; without any, all of them.
+/// Runs with the arguments after the name: words of ways, balancers and states to be measured; without any, all of them.
 /// `said`: shows what each way wrote, too.
 pub fn main(args: &[String]) -> ExitCode {
     let Ok(own) = std::env::current_exe() else {
@@ -111,21 +146,24 @@ pub fn main(args: &[String]) -> ExitCode {
     };
     let ways = Way::ALL.map(Way::word);
     let balancers = ["tcp", "readyz"];
+    let states = [State::Live, State::Dead].map(State::word);
     let is_known = |arg: &&String| {
-        arg.as_str() == SAID || ways.contains(&arg.as_str()) || balancers.contains(&arg.as_str())
+        arg.as_str() == SAID || [&ways[..], &balancers, &states].concat().contains(&arg.as_str())
     };
     if let Some(unknown) = args.iter().find(|arg| !is_known(arg)) {
-        let known = format!("{}, {}, {SAID}", ways.join(", "), balancers.join(", "));
+        let known = [&ways[..], &balancers, &states, &[SAID]].concat().join(", ");
         said::line(&format!("gaps: `{unknown}` is none of {known}"));
         return ExitCode::from(2);
     }
     let wants_words = args.iter().any(|arg| arg == SAID);
     let mut all = Vec::new();
     for case in Case::all() {
-        if !is_asked(case.way.word(), &ways) || !is_asked(case.balancer.word(), &balancers) {
+        let words =
+            [(case.way.word(), &ways[..]), (case.balancer.word(), &balancers), (case.state.word(), &states)];
+        if !words.iter().all(|(word, all)| is_asked(word, all)) {
             continue;
         }
-        said::line(&format!("gaps: {}, {}", case.way.word(), case.balancer.word()));
+        said::line(&format!("gaps: {}", words.map(|(word, _)| word).join(", ")));
         match case.measure(&programs) {
             Ok(measured) => {
                 if wants_words {

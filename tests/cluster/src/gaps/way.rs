@@ -34,7 +34,12 @@ for node in cp-1 cp-2 cp-3; do
         done
     done
 done
-ssh cp-1 sudo -n kubectl get nodes --kubeconfig=/etc/kubernetes/admin.conf
+tries=0
+until ssh cp-1 sudo -n kubectl get nodes --kubeconfig=/etc/kubernetes/admin.conf; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 120 ]
+    sleep 1
+done
 "#;
 
 impl Way {

@@ -33,6 +33,15 @@ pub(super) struct EtcdFiles {
     pub(super) key: PathBuf,
 }
 
+/// When the measurement begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// When everything answers.
+    Warm,
+    /// At once: the cluster is dead, and what counts is when it no longer is.
+    Cold,
+}
+
 /// All of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Flags {
@@ -42,13 +51,15 @@ pub(super) struct Flags {
     pub(super) members: Vec<Named>,
     pub(super) etcd: EtcdFiles,
     pub(super) longest: Duration,
+    /// Whether it waits for first answers.
+    pub(super) start: Start,
     /// The file whose coming ends it.
     pub(super) until: Option<PathBuf>,
 }
 
 impl Flags {
     /// Reads `--kubeconfig= --balancer= --server=NAME=HOST:PORT... --member=NAME=HOST:PORT... --etcd-cafile=
-    /// --etcd-certfile= --etcd-keyfile= --for=SECONDS [--until=FILE]`.
+    /// --etcd-certfile= --etcd-keyfile= --for=SECONDS [--until=FILE] [--cold]`.
     pub(super) fn read(args: &[String]) -> Result<Self, FlagError> {
         let all = |flag: &'static str| {
             let prefix = format!("--{flag}=");
@@ -79,6 +90,7 @@ impl Flags {
                 key: one("etcd-keyfile")?.into(),
             },
             longest: Duration::from_secs(longest),
+            start: if args.iter().any(|arg| arg == "--cold") { Start::Cold } else { Start::Warm },
             until: all("until").last().map(PathBuf::from),
         })
     }

@@ -16,6 +16,9 @@ pub(super) struct Track {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// When it was begun, where that was before the first success.
+    begun: Option<Instant>,
+    first: Option<Duration>,
     last: Option<Instant>,
     longest: Duration,
     tries: u64,
@@ -60,6 +63,11 @@ impl Track {
         *seen = Seen { last: Some(Instant::now()), ..Seen::default() };
     }
 
+    /// Begins where nothing answers yet: what counts is the time to the first success, and the gaps after it.
+    pub(super) fn begin_cold(&self) {
+        *self.seen() = Seen { begun: Some(Instant::now()), ..Seen::default() };
+    }
+
     /// What was seen until now; the time since the last success counts.
     pub(super) fn end(&self) -> Gap {
         let mut seen = self.seen();
@@ -71,6 +79,7 @@ impl Track {
             tries: seen.tries,
             failures: seen.failures,
             longest_s: seen.longest.as_secs_f64(),
+            first_s: seen.first.map(|first| first.as_secs_f64()),
             first_failure: seen.first_failure.clone(),
         }
     }
@@ -78,6 +87,9 @@ impl Track {
 
 impl Seen {
     fn succeeded(&mut self, now: Instant) {
+        if let (None, Some(begun)) = (self.first, self.begun) {
+            self.first = Some(now - begun);
+        }
         if let Some(last) = self.last {
             self.longest = self.longest.max(now - last);
         }
@@ -90,6 +102,22 @@ mod tests {
     use std::time::Duration;
 
     use super::Track;
+
+    #[tokio::test(start_paused = true)]
+    async fn from_a_cold_start_the_first_success_is_found_and_the_gap_after_it() {
+        let track = Track::new("t");
+        let wait = |ms| tokio::time::sleep(Duration::from_millis(ms));
+        track.note(&Ok::<_, String>(()));
+        track.begin_cold();
+        wait(7000).await;
+        track.note(&Err::<(), _>("refused"));
+        wait(500).await;
+        track.note(&Ok::<_, String>(()));
+        wait(2000).await;
+        track.note(&Ok::<_, String>(()));
+        let gap = track.end();
+        assert_eq!((gap.first_s, gap.longest_s), (Some(7.5), 2.0));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_gap_is_found_also_at_the_end() {

@@ -88,6 +88,11 @@ impl LeaseTrack {
         *seen = Seen { renewed: seen.renewed, ..Seen::default() };
     }
 
+    /// Begins where nobody can renew it yet.
+    pub(super) fn begin_cold(&self) {
+        *self.seen() = Seen::default();
+    }
+
     /// What was seen until now; the time since the last renewal counts.
     pub(super) fn end(&self) -> Gap {
         let seen = self.seen();
@@ -97,6 +102,7 @@ impl LeaseTrack {
             tries: seen.renewals,
             failures: 0,
             longest_s: seen.longest.max(since).as_seconds_f64(),
+            first_s: None,
             first_failure: None,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! It writes and reads through the balancer, on new connections and on kept ones, asks each API server and each member of
 //! etcd, watches the leases, and at the end looks whether each write that was acknowledged is there. Invariant: bounded in
-//! time and count; what it measures begins when everything answers. Absent: verdicts: it reports, others judge.
+//! time and count; what it measures begins when everything answers, but for a
+//! cold start, which is for clusters that are dead. Absent: verdicts: it reports, others judge.
 
 mod flags;
 
@@ -30,7 +31,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::wire::client::{Client, ClientError};
 use crate::wire::klog::{self, Level};
-use flags::Flags;
+use flags::{Flags, Start};
 use report::Report;
 use traffic::Acknowledged;
 
@@ -90,10 +91,18 @@ async fn run(args: &[String]) -> Result<Report, LoadError> {
     work.spawn(tick(own.clone(), end.clone()));
     tracks.push(own);
     let leases = leases::start(&mut work, &client, &end);
-    warm_up(&tracks, &leases).await?;
+    match flags.start {
+        Start::Warm => {
+            warm_up(&tracks, &leases).await?;
+            tracks.iter().for_each(gaps::Track::begin);
+            leases.iter().for_each(leases::LeaseTrack::begin);
+        }
+        Start::Cold => {
+            tracks.iter().for_each(gaps::Track::begin_cold);
+            leases.iter().for_each(leases::LeaseTrack::begin_cold);
+        }
+    }
     let start = Instant::now();
-    tracks.iter().for_each(gaps::Track::begin);
-    leases.iter().for_each(leases::LeaseTrack::begin);
     klog::say(Level::Info, "load", "Measuring");
     tokio::select! {
         () = sleep(flags.longest) => {}

@@ -16,6 +16,8 @@ pub struct Gap {
     pub failures: u64,
     /// The longest time without a success, s.
     pub longest_s: f64,
+    /// After how long it succeeded for the first time, s, where the load began cold.
+    pub first_s: Option<f64>,
     /// How it failed for the first time.
     pub first_failure: Option<String>,
 }
@@ -68,6 +70,12 @@ impl Report {
         self.gap(name).unwrap_or_else(|| panic!("the load measures {name}")).longest_s
     }
 
+    /// After how long a stream succeeded for the first time, s; `None` where it never did, or was warm from the start.
+    pub fn first(&self, name: &str) -> Option<f64> {
+        let all = self.gaps.iter().filter(|gap| gap.name == name);
+        all.filter_map(|gap| gap.first_s).min_by(f64::total_cmp)
+    }
+
     /// Requests through the balancer, and those of them that failed.
     pub fn requests(&self) -> (u64, u64) {
         let of = [READ_NEW, READ_KEPT, WRITE_NEW, WRITE_KEPT];
@@ -87,12 +95,14 @@ impl Report {
         );
         writeln!(text, "{head}").expect("a String takes every line");
         for gap in &self.gaps {
-            let Gap { name, tries, failures, longest_s, first_failure } = gap;
+            let Gap { name, tries, failures, longest_s, first_s, first_failure } = gap;
+            let first =
+                first_s.map_or_else(String::new, |first| format!("first success after {first:.1} s  "));
             let why = first_failure.as_deref().unwrap_or_default();
             let why: String = why.chars().take(120).collect();
             writeln!(
                 text,
-                "  {name:32} {tries:6} tries {failures:5} failed  longest gap {longest_s:6.1} s  {why}"
+                "  {name:32} {tries:6} tries {failures:5} failed  longest gap {longest_s:6.1} s  {first}{why}"
             )
             .expect("a String takes every line");
         }
