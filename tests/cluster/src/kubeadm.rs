@@ -48,8 +48,8 @@ fn reach(args: &[String], settings: &Settings) -> Reach {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return Reach::Silent;
     };
-    let asked = runtime.block_on(tokio::time::timeout(waits, asks_until_answered(Path::new(&kubeconfig))));
-    asked.map_or(Reach::Silent, |()| Reach::Answers)
+    let asking = async { tokio::time::timeout(waits, asks_until_answered(Path::new(&kubeconfig))).await };
+    runtime.block_on(asking).map_or(Reach::Silent, |()| Reach::Answers)
 }
 
 /// Asks for the ConfigMap until the API gives it: whoever calls has less patience.
