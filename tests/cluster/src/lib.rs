@@ -7,6 +7,7 @@
 pub mod api;
 pub mod balancer;
 pub mod controllers;
+pub mod gaps;
 pub mod host;
 pub mod init;
 pub mod kubeadm;

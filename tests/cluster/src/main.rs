@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use certwright_cluster::{
-    api, balancer, controllers, host, init, kubeadm, kubelet, runtime, said, systemctl,
+    api, balancer, controllers, gaps, host, init, kubeadm, kubelet, load, runtime, said, systemctl,
 };
 
 /// The binary's own name.
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         "kube-controller-manager" => controllers::manager(args),
         "kube-scheduler" => controllers::scheduler(args),
         "balancer" => balancer::main(args),
+        "load" => load::main(args),
+        "gaps" => gaps::main(args),
         "kubeadm" => kubeadm::main(args),
         "kubelet" => kubelet::main(args),
         "systemctl" => systemctl::main(args),

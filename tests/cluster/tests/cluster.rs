@@ -19,3 +19,6 @@ mod proof;
 
 #[path = "cluster/renewal.rs"]
 mod renewal;
+
+#[path = "cluster/damaged.rs"]
+mod damaged;

@@ -13,3 +13,5 @@ mod api;
 mod balancer;
 #[path = "components/controllers.rs"]
 mod controllers;
+#[path = "components/load.rs"]
+mod load;

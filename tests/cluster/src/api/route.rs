@@ -6,6 +6,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::answer::{Answer, Failure, object};
 use super::caller::{Caller, Subject, Verb};
@@ -15,6 +16,10 @@ use super::path::{Place, Query, Target};
 use super::server::{Phase, Server};
 use super::verbs::{self, Form};
 use super::{discovery, follow, protobuf};
+use crate::wire::pace::paced;
+
+/// How long a request waits for a server that starts, ms.
+const FILLING: u64 = 10_000;
 
 /// How kubectl sends an approval.
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -57,8 +62,10 @@ async fn route(
         | Target::Resources(_)
         | Target::Nothing => caller.check_path(&path)?,
     }
-    // Whoever comes before the caches are filled is sent away.
-    if server.phase() == Phase::Starting {
+    // Whoever comes before the caches are filled waits for them.
+    let mut phase = server.follow_phase();
+    let started = phase.wait_for(|phase| *phase != Phase::Starting);
+    if timeout(paced(FILLING), started).await.is_err() {
         return Err(Failure::not_ready());
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

@@ -19,7 +19,7 @@ mod nodes;
 
 mod secrets;
 
-mod signer;
+pub(crate) mod signer;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ const VALIDITY: Duration = Duration::days(365);
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SignError {
+pub(crate) enum SignError {
     /// The CA's files.
     #[error(transparent)]
     File(#[from] TlsError),
@@ -29,7 +29,7 @@ pub(super) enum SignError {
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Usage {
+pub(crate) enum Usage {
     /// Asking servers.
     Client,
     /// Serving.
@@ -38,11 +38,11 @@ pub(super) enum Usage {
 
 /// The files of the CA; read at each signature.
 #[derive(Debug, Clone)]
-pub(super) struct Signer {
+pub(crate) struct Signer {
     /// Its certificate.
-    pub(super) certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// Its key.
-    pub(super) key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Signer {
@@ -53,14 +53,14 @@ impl Signer {
     }
 
     /// Signs a request; the certificate, PEM.
-    pub(super) fn sign(&self, request: &str, usage: Usage) -> Result<String, SignError> {
+    pub(crate) fn sign(&self, request: &str, usage: Usage) -> Result<String, SignError> {
         let mut request = CertificateSigningRequestParams::from_pem(request)?;
         dress(&mut request.params, usage);
         Ok(request.signed_by(&self.issuer()?)?.pem())
     }
 
     /// Makes a client certificate with a new key.
-    pub(super) fn client(&self, name: &str, organizations: &[String]) -> Result<Pair, SignError> {
+    pub(crate) fn client(&self, name: &str, organizations: &[String]) -> Result<Pair, SignError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();

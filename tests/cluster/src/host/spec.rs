@@ -71,7 +71,7 @@ impl Spec {
 
 impl Balancing {
     /// The balancer's word for it.
-    pub(super) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Readyz => "readyz",

@@ -69,15 +69,19 @@ pub(crate) fn certwright(cluster: &Cluster, args: &str) -> Said {
     Said::of(cluster.workstation().command("certwright").args(args.split_whitespace()))
 }
 
-/// Waits until three nodes are ready and every pod is, by kubectl through the load balancer.
-pub(crate) fn until_kubectl_answers(cluster: &Cluster) -> Duration {
-    let kubectl = |args: &str| {
-        let mut kubectl = cluster.workstation().command("kubectl");
-        kubectl.args(["--kubeconfig", "bmctl-workspace/lab/lab-kubeconfig", "--request-timeout=5s"]);
-        Said::of(kubectl.args(args.split_whitespace())).stdout
-    };
-    until("three ready nodes and 15 ready pods", Duration::from_secs(60), || {
-        kubectl("get nodes").matches(" Ready ").count() == 3
-            && kubectl("get pods -n kube-system").matches(" 1/1 ").count() == 15
-    })
+/// kubectl on the workstation, through the load balancer.
+pub(crate) fn kubectl(cluster: &Cluster, args: &str) -> Said {
+    let mut kubectl = cluster.workstation().command("kubectl");
+    kubectl.args(["--kubeconfig", "bmctl-workspace/lab/lab-kubeconfig", "--request-timeout=5s"]);
+    Said::of(kubectl.args(args.split_whitespace()))
+}
+
+/// Waits until so many nodes are ready, and the five pods of each.
+pub(crate) fn until_kubectl_answers(cluster: &Cluster, nodes: usize) {
+    let count = |args: &str, word: &str| kubectl(cluster, args).stdout.matches(word).count();
+    until(&format!("{nodes} ready nodes"), Duration::from_secs(60), || {
+        nodes == 0
+            || count("get nodes", " Ready ") >= nodes
+                && count("get pods -n kube-system", " 1/1 ") >= 5 * nodes
+    });
 }

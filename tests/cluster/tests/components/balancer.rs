@@ -12,26 +12,19 @@ fn listening(ground: &Ground) -> TcpListener {
     listener
 }
 
-fn start(ground: &mut Ground, mode: &str) {
-    let servers = (1..=3).map(|node| format!("--server={}:6443", ground.address(node)));
-    let listen = format!("--listen={}:6443", ground.address(9));
-    let args: Vec<String> = [listen, format!("--mode={mode}")].into_iter().chain(servers).collect();
-    ground.start(1, "balancer", &args);
-}
-
 #[test]
 fn plain_tcp_sends_connections_to_a_server_that_is_not_ready_and_readyz_does_not() {
     let mut ground = Ground::up(1);
     let _port = listening(&ground);
-    let url = format!("https://{}:6443/livez", ground.address(9));
     // Of the three, one is well, one only listens, one is not there at all.
-    start(&mut ground, "tcp");
+    let url = format!("https://{}:6443/livez", ground.address(9));
+    ground.start_balancer("tcp", 3);
     eventually("the balancer is up", || curl(&url));
     let answers = |count: usize| (0..count).filter(|_| curl(&url).is_some()).count();
     let plain = answers(12);
     assert!((1..12).contains(&plain), "{plain} of 12 were answered");
     ground.kill(1, "balancer");
-    start(&mut ground, "readyz");
+    ground.start_balancer("readyz", 3);
     eventually("the balancer has found the one", || curl(&url));
     assert_eq!(answers(12), 12);
     let log = ground.log(1, "balancer");

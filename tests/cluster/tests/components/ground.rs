@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use certwright_cluster::load::report::Report;
 use certwright_cluster::wire::client::Client;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use time::Duration as Days;
 
@@ -190,6 +192,48 @@ impl Ground {
         self.start(node, "kube-scheduler", &args);
     }
 
+    /// Starts a balancer in front of so many API servers.
+    pub(crate) fn start_balancer(&mut self, mode: &str, servers: usize) {
+        let servers = (1..=servers).map(|node| format!("--server={}:6443", self.address(node)));
+        let listen = format!("--listen={}:6443", self.address(9));
+        let args: Vec<String> = [listen, format!("--mode={mode}")].into_iter().chain(servers).collect();
+        self.start(1, "balancer", &args);
+    }
+
+    /// Starts the load, and waits until it measures.
+    pub(crate) fn start_load(&mut self) {
+        let path = |name: &str| self.path(1, name).display().to_string();
+        let mut args = vec![
+            format!("--kubeconfig={}", path("admin.conf")),
+            format!("--balancer={}:6443", self.address(9)),
+            format!("--etcd-cafile={}", path("etcd-ca.crt")),
+            format!("--etcd-certfile={}", path("apiserver-etcd-client.crt")),
+            format!("--etcd-keyfile={}", path("apiserver-etcd-client.key")),
+            "--for=120".to_owned(),
+        ];
+        for node in 1..=self.nodes {
+            args.push(format!("--server=cp-{node}={}:6443", self.address(node)));
+            args.push(format!("--member=cp-{node}={}:2379", self.address(node)));
+        }
+        self.start(1, "load", &args);
+        eventually("the load measures", || self.log(1, "load").contains("Measuring").then_some(()));
+    }
+
+    /// Ends the load; its report.
+    pub(crate) fn end_load(&mut self) -> Report {
+        let (_, code) = self.stop(1, "load");
+        let log = self.log(1, "load");
+        assert_eq!(code, Some(0), "{log}");
+        let line = log.lines().find(|line| line.starts_with('{')).expect("a report");
+        serde_json::from_str(line).expect("the report is JSON")
+    }
+
+    /// Stops a component from running, or lets it go on.
+    pub(crate) fn signal(&self, node: usize, name: &str, signal: Signal) {
+        let child = &self.running[&key(node, name)];
+        kill_process(Pid::from_child(child), signal).expect("it can be signalled");
+    }
+
     /// Starts one of our programs under a name.
     pub(crate) fn start(&mut self, node: usize, name: &str, args: &[String]) {
         let args: Vec<String> = std::iter::once(name.to_owned()).chain(args.iter().cloned()).collect();
@@ -224,8 +268,7 @@ impl Ground {
     pub(crate) fn stop(&mut self, node: usize, name: &str) -> (Duration, Option<i32>) {
         let mut child = self.running.remove(&key(node, name)).expect("it runs");
         let start = Instant::now();
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it can be told to end");
+        kill_process(Pid::from_child(&child), Signal::TERM).expect("it can be told to end");
         let status = eventually("the component ends", || child.try_wait().expect("it can be waited for"));
         (start.elapsed(), status.code())
     }
