@@ -52,6 +52,7 @@ mod command;
 
 use certwright_engine::step::Registry;
 
+pub(crate) use candidate::span;
 pub use facts::{CertificateFacts, certificate_facts};
 
 /// All kinds of this crate.
