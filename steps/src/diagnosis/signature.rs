@@ -50,8 +50,8 @@ impl Signature {
 
     pub(super) fn fits(&self, clue: &Clue<'_>) -> bool {
         let has = |needle: &&str| clue.lower.contains(needle);
-        self.texts.iter().any(|group| group.iter().all(|needle| has(needle)))
-            && !self.unless.iter().any(|needle| has(needle))
+        self.texts.iter().any(|group| group.iter().all(&has))
+            && !self.unless.iter().any(has)
     }
 
     pub(super) fn is_over(&self, clue: &Clue<'_>) -> bool {
