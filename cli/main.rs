@@ -27,6 +27,8 @@ mod view;
 
 mod preview;
 
+mod doctor;
+
 mod human;
 
 mod json;

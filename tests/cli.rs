@@ -54,5 +54,8 @@ mod journal;
 #[path = "cli/golden/mod.rs"]
 mod golden;
 
+#[path = "cli/doctor.rs"]
+mod doctor;
+
 #[path = "cli/unreachable.rs"]
 mod unreachable;

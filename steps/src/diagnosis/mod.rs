@@ -22,6 +22,7 @@ use certwright_engine::text::escape;
 
 pub use clue::{Source, Text};
 pub use signature::{Grade, Signature};
+pub use trust::RENEW;
 
 use crate::tools::output::cut;
 use clue::Clue;

@@ -24,7 +24,7 @@ pub(super) static ALL: &[Signature] = &[
         cure: |_| {
             lines([
                 "curl -s http://127.0.0.1:2381/health   # on every node: which members answer?",
-                "certwright plan renew-control-plane --inventory FILE   # expired peers: new files on all nodes bring it back",
+                super::RENEW,
             ])
         },
     },

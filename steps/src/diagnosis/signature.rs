@@ -50,8 +50,7 @@ impl Signature {
 
     pub(super) fn fits(&self, clue: &Clue<'_>) -> bool {
         let has = |needle: &&str| clue.lower.contains(needle);
-        self.texts.iter().any(|group| group.iter().all(&has))
-            && !self.unless.iter().any(has)
+        self.texts.iter().any(|group| group.iter().all(&has)) && !self.unless.iter().any(has)
     }
 
     pub(super) fn is_over(&self, clue: &Clue<'_>) -> bool {

@@ -7,8 +7,8 @@ use crate::kinds::span;
 /// How far a clock may be off before it is blamed, seconds: below it a line is only read late.
 const SKEW: i64 = 300;
 
-/// What renews, for the cures.
-const RENEW: &str = "certwright plan renew-control-plane --inventory FILE   # then `run`";
+/// What renews, where a cure says so: FILE is the reader's inventory.
+pub const RENEW: &str = "certwright plan renew-control-plane --inventory FILE   # then `run`";
 
 /// What the kubelet writes when its own client certificate has expired.
 pub(super) static KUBELET: &[Signature] = &[

@@ -53,7 +53,11 @@ mod command;
 use certwright_engine::step::Registry;
 
 pub(crate) use candidate::span;
-pub use facts::{CertificateFacts, certificate_facts};
+pub use facts::{CertificateFacts, ComponentTrouble, certificate_facts, component_troubles};
+pub(crate) use holdings::Holdings;
+pub(crate) use kubelet::{Client, first};
+pub(crate) use log_time::nanoseconds as log_nanoseconds;
+pub(crate) use node::{Node, dial};
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {

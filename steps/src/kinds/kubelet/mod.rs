@@ -19,7 +19,8 @@ use super::node::{Node, kubelet_word};
 use crate::pki::layout::CERT_DIR;
 use crate::tools::systemctl::UnitState;
 
-pub(super) use client::{CONF, Client, first};
+pub(super) use client::CONF;
+pub(crate) use client::{Client, first};
 
 /// How long a whole run may take: a certificate that ends within it could end between the first stop and the last.
 const RUN: Duration = Duration::from_secs(60 * 60);
