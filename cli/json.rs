@@ -10,7 +10,7 @@ use certwright_engine::plan::{Plan, TaskId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::doctor::Finding;
+use crate::doctor::{Finding, known_cause};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::left_out::left_out;
@@ -65,6 +65,8 @@ struct TaskJson<'a> {
     summary: Option<&'a str>,
     operation: Option<&'static str>,
     error: Option<&'a certwright_engine::machine::StepError>,
+    /// What the command's last words mean, where they are known.
+    cause: Option<Value>,
 }
 
 /// A run for programs.
@@ -126,6 +128,10 @@ pub(crate) fn run(view: &RunView) -> RunJson<'_> {
                     summary: task.summary.as_deref(),
                     operation: task.trouble.as_ref().map(|trouble| op_name(trouble.op)),
                     error: task.trouble.as_ref().map(|trouble| &trouble.error),
+                    cause: task.trouble.as_ref().and_then(|trouble| {
+                        let known = known_cause(view, id, trouble)?;
+                        Some(json!({ "id": known.id, "cause": known.cause, "cure": known.cure }))
+                    }),
                 }
             })
             .collect(),

@@ -29,7 +29,7 @@ impl Finding {
 }
 
 /// What makes others follow, the first that is there.
-const ROOTS: [&str; 4] = ["no-space", "read-only", "certificates-expired", "etcd-quorum"];
+const ROOTS: [&str; 5] = ["no-space", "read-only", "disk-error", "certificates-expired", "etcd-quorum"];
 
 /// What follows from expired certificates or a full disk; with another cause it stands alone.
 const FOLLOWING: [&str; 15] = [
@@ -68,7 +68,8 @@ const RANKS: [&str; 13] = [
 ];
 
 /// What others follow from: a full disk, a wrong clock and a dead kubelet are told before certificates.
-const FIRST: [&str; 5] = ["no-space", "read-only", "clock-behind", "clock-ahead", "kubelet-trap"];
+const FIRST: [&str; 6] =
+    ["no-space", "read-only", "disk-error", "clock-behind", "clock-ahead", "kubelet-trap"];
 
 fn rank(id: &str) -> usize {
     if let Some(at) = FIRST.iter().position(|first| *first == id) {

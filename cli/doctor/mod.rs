@@ -24,7 +24,8 @@ use certwright_steps::checkup::{Checkup, checkup};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-pub(crate) use causes::cause_of;
+use causes::cause_of;
+pub(crate) use causes::known_cause;
 pub(crate) use finding::Finding;
 
 use crate::preview::{Dark, Looked, Looker};

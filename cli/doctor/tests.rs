@@ -82,4 +82,9 @@ fn the_last_words_of_a_command_tell_the_cause_and_unknown_ones_none() {
         Some("a file system of cp-1 is read-only: kubeadm on cp-1 cannot write")
     );
     assert_eq!(cause_of("cp-1", &error("something else"), 0), None);
+    let of_ssh = StepError::new(
+        ErrorClass::Unavailable,
+        "cp-1 could not be reached: ssh: connect: Connection refused",
+    );
+    assert_eq!(cause_of("cp-1", &of_ssh, 0), None, "no server of the cluster is meant");
 }

@@ -148,11 +148,9 @@ fn hosts_that_do_not_answer_are_findings_and_the_look_goes_on() {
     place.run("doctor --inventory inventory.toml --limit cp-1 --limit cp-2").is(&expect![[r#"
         exit 15
         --- stdout
-        BROKEN      a server does not listen, says certwright on cp-1: it is down, or starting
-                    | cp-1 could not be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused
-          also      a server does not listen, says certwright on cp-2: it is down, or starting
-          cure      crictl ps -a   # on that node: is its container there, how old is it?
-                    systemctl is-active kubelet   # it starts what is down
+        BROKEN      cp-1 could not be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused
+          also      cp-2 could not be reached: ssh: connect to host 127.0.0.2 port 1: Connection refused
+          cure      try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
 
         BROKEN  1 trouble, in 2 findings
           2 nodes and the workstation were looked at; nothing was changed

@@ -44,6 +44,22 @@ pub(super) static DISK: &[Signature] = &[
             ])
         },
     },
+    Signature {
+        id: "disk-error",
+        grade: Grade::Broken,
+        texts: &[&["input/output error"]],
+        unless: &[],
+        over: &[],
+        cause: |clue| {
+            Some(format!("a disk of {} fails: {} gets input/output errors", clue.host(), clue.speaker()))
+        },
+        cure: |_| {
+            lines([
+                "dmesg -T | grep -iE 'i/o error|ata|nvme|ext4|xfs' | tail   # which disk",
+                "smartctl -H /dev/DISK",
+            ])
+        },
+    },
 ];
 
 /// What kubeadm says of certificates.

@@ -97,6 +97,7 @@ fn every_recorded_text_means_what_it_meant_and_a_healthy_one_nothing() {
 
 /// Texts of releases and failures that were not recorded.
 const OTHERS: &[(&str, Source<'static>, &str)] = &[
+    ("disk-error", Source::Program("kubeadm"), "open /etc/kubernetes/pki/etcd/peer.crt: input/output error"),
     (
         "kubelet-trap",
         Source::Log("kubelet"),
