@@ -135,6 +135,9 @@ pub(crate) struct DoctorArgs {
     /// Only these hosts; `workstation` is one too (may be repeated)
     #[arg(long, alias = "host", value_name = "HOST")]
     pub(crate) limit: Vec<String>,
+    /// Write all that was seen to this new file too, secrets taken out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -29,6 +29,8 @@ mod preview;
 
 mod doctor;
 
+mod bundle;
+
 mod human;
 
 mod json;

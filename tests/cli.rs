@@ -57,5 +57,11 @@ mod golden;
 #[path = "cli/doctor.rs"]
 mod doctor;
 
+#[path = "support/planted.rs"]
+mod planted;
+
+#[path = "cli/secrets.rs"]
+mod secrets;
+
 #[path = "cli/unreachable.rs"]
 mod unreachable;

@@ -61,11 +61,11 @@ pub(crate) async fn examine(plan: &Plan, registry: &Registry, hosts: &Hosts, clo
             && plan.tasks.iter().any(|task| task.host == index)
     });
     let names: Vec<&str> = nodes.map(|(_, spec)| spec.name.as_str()).collect();
-    Examination { checkups: checkups(&hosts, &names).await, dark, looked }
+    Examination { checkups: checkups(&hosts, &names, WITHIN).await, dark, looked }
 }
 
 /// Lets these nodes show themselves, side by side; one that takes too long says so.
-pub(crate) async fn checkups(hosts: &Hosts, names: &[&str]) -> Vec<Checkup> {
+pub(crate) async fn checkups(hosts: &Hosts, names: &[&str], within: Duration) -> Vec<Checkup> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut side_by_side = JoinSet::new();
     for (at, name) in names.iter().enumerate() {
@@ -74,10 +74,10 @@ pub(crate) async fn checkups(hosts: &Hosts, names: &[&str]) -> Vec<Checkup> {
         side_by_side.spawn(async move {
             let _place = places.acquire_owned().await;
             let name = host.name().to_owned();
-            let all = tokio::time::timeout(WITHIN, checkup(host.as_ref())).await;
+            let all = tokio::time::timeout(within, checkup(host.as_ref())).await;
             (
                 at,
-                all.unwrap_or_else(|_| Checkup::ended(name, format!("no end within {} s", WITHIN.as_secs()))),
+                all.unwrap_or_else(|_| Checkup::ended(name, format!("no end within {} s", within.as_secs()))),
             )
         });
     }

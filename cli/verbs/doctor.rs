@@ -1,7 +1,12 @@
 //! `doctor`: what is wrong with a cluster now, and what mends it.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
 use certwright_engine::clock::Clock;
 use certwright_engine::plan::Plan;
+use certwright_engine::text::Untrusted;
 use certwright_steps::diagnosis::Grade;
 use certwright_steps::lab::Lab;
 
@@ -14,7 +19,7 @@ use crate::runtime::{Runtime, Time};
 use crate::session::lab_wall_ms;
 use crate::source::{self, Text};
 use crate::terminal::out;
-use crate::{hosts, human, json, runtime, signals};
+use crate::{bundle, hosts, human, json, runtime, signals};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn doctor(app: &App, args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -42,6 +47,13 @@ pub(crate) fn doctor(app: &App, args: &DoctorArgs) -> Result<Exit, Failure> {
     let now = i64::try_from(now_ms / 1000).expect("the clock is in this millennium");
     let findings = seen.findings(&plan, now, &renewal(app, args));
     let exit = verdict(&findings);
+    if let Some(path) = &args.bundle {
+        let told = human::doctor::text(&plan, &findings, bundle::PLAIN);
+        keep(
+            path,
+            &bundle::render(&bundle::About::Findings(told), &seen.checkups, now_ms, Untrusted::escaped),
+        )?;
+    }
     match app.format {
         Format::Json => out(&json::document("doctor", json::doctor(&plan, &findings, exit))),
         Format::Human => out(&human::doctor::text(&plan, &findings, app.terminal)),
@@ -60,10 +72,20 @@ fn real(app: &App, plan: &Plan, stops: &mut signals::Stops) -> Result<Examinatio
     })?
 }
 
+/// Writes a bundle to a file of its own that nobody else may read.
+fn keep(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        Failure::system(&format!("write the bundle `{}`", path.display()), &error)
+            .hint("--bundle wants the name of a file that is not there yet")
+    })
+}
+
 /// The command that renews what was looked at.
 fn renewal(app: &App, args: &DoctorArgs) -> String {
     let options = app.next().options;
-    let path = |path: &std::path::Path| human::word(&path.display().to_string());
+    let path = |path: &Path| human::word(&path.display().to_string());
     match (&args.lab, &args.inventory) {
         (Some(lab), _) => format!("certwright{options} rehearse --fault none --lab {}", path(lab)),
         (None, inventory) => {

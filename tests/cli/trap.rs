@@ -50,6 +50,7 @@ fn a_rehearsed_kubelet_trap_stops_the_run_before_any_change_and_says_what_to_typ
         FAILED  nothing more was started; it can be resumed
           27 tasks: 1 failed, 2 unchanged, 24 not begun; TOOK of virtual time
           run RUN
+          bundle ROOT/home/.local/state/certwright/runs/RUN/bundle.txt
           fault kubelet-expired@cp-2: met, at TIME
           rehearsed in TOOK
 

@@ -7,6 +7,7 @@ use certwright_engine::step::StepError;
 
 use super::answer::{About, Answer, run};
 use super::fatal;
+use crate::diagnosis::instant;
 use crate::kinds::{Node, log_nanoseconds};
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container};
@@ -44,12 +45,9 @@ fn list(containers: &[Container]) -> String {
     let mut text = String::new();
     for container in containers {
         let Container { name, attempt, state, created_ns, id, namespace, .. } = container;
-        let created = created_ns / 1_000_000_000;
-        writeln!(
-            text,
-            "{namespace}/{name}  {state:?}  attempt {attempt}  made at {created} (UTC seconds)  {id}"
-        )
-        .expect("a String takes any text");
+        let created = instant(i64::try_from(created_ns / 1_000_000_000).unwrap_or(0));
+        writeln!(text, "{namespace}/{name}  {state:?}  attempt {attempt}  made {created}  {id}")
+            .expect("a String takes any text");
     }
     text
 }

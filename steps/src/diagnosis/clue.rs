@@ -157,7 +157,7 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// Seconds since 1970 as `2026-11-24T21:06:53Z`.
-pub(super) fn instant(seconds: i64) -> String {
+pub(crate) fn instant(seconds: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(seconds).ok();
     at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
 }

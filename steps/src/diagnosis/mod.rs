@@ -20,6 +20,7 @@ mod tests;
 
 use certwright_engine::text::escape;
 
+pub(crate) use clue::instant;
 pub use clue::{Source, Text};
 pub use signature::{Grade, Signature};
 pub use trust::RENEW;

@@ -47,11 +47,15 @@ fn wrapped(text: &str, depth: u32) -> Vec<Range<usize>> {
         at += line.len();
         let encoded =
             !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=-_".contains(&b));
+        // All lines are of one width, but for the last: it is shorter.
+        let width = block.last().map(ExactSizeIterator::len);
+        if !encoded || width.is_some_and(|width| word.len() > width) {
+            found.extend(whole(text, &std::mem::take(&mut block), depth));
+        }
         if encoded && (word.len() >= OPAQUE || !block.is_empty()) {
             block.push(start..start + word.len());
         }
-        // The last line is the short one.
-        if !encoded || word.len() < OPAQUE {
+        if width.is_some_and(|width| word.len() < width) || word.ends_with('=') {
             found.extend(whole(text, &std::mem::take(&mut block), depth));
         }
     }
