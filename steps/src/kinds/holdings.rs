@@ -21,7 +21,7 @@ use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 pub(super) const LEAF_VALIDITY: Duration = Duration::from_secs(365 * 86_400);
 
 /// The certificates of a node that `kubeadm certs renew all` covers, and their authorities.
-pub(super) struct Holdings {
+pub(crate) struct Holdings {
     cert_dir: String,
     leaves: Vec<HeldLeaf>,
     authorities: BTreeMap<Authority, HeldAuthority>,
@@ -52,7 +52,7 @@ struct HeldAuthority {
 
 impl Holdings {
     /// Looks at every covered file of a node.
-    pub(super) async fn survey(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
+    pub(crate) async fn survey(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
         Self::survey_to(Depth::Keys, node, cert_dir).await
     }
 
@@ -110,7 +110,7 @@ impl Holdings {
     }
 
     /// What is journaled of every readable certificate, in kubeadm's order.
-    pub(super) fn facts(&self) -> Vec<CertificateFacts> {
+    pub(crate) fn facts(&self) -> Vec<CertificateFacts> {
         let readable = |held: &HeldLeaf| {
             let certificate = held.certificate.as_ref().ok()?;
             Some(CertificateFacts {

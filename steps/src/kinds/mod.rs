@@ -54,7 +54,12 @@ mod command;
 
 use certwright_engine::step::Registry;
 
-pub use facts::{CertificateFacts, certificate_facts};
+pub(crate) use candidate::span;
+pub use facts::{CertificateFacts, ComponentTrouble, certificate_facts, component_troubles};
+pub(crate) use holdings::Holdings;
+pub(crate) use kubelet::{Client, first};
+pub(crate) use log_time::nanoseconds as log_nanoseconds;
+pub(crate) use node::{Node, dial};
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {

@@ -20,19 +20,19 @@ pub(in crate::kinds) const CONF: &str = "/etc/kubernetes/kubelet.conf";
 pub(in crate::kinds) const ROTATED: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 /// What a look at the kubelet's kubeconfig told.
-pub(in crate::kinds) struct Client {
+pub(crate) struct Client {
     /// The kubeconfig, where it can be used.
     pub(in crate::kinds) conf: Option<Kubeconfig>,
     /// The file that holds the certificate (kubelet.conf itself, or the one it points at); why there is none, as
     /// words that follow the kubeconfig's path.
-    pub(in crate::kinds) file: Result<FileFacts, String>,
+    pub(crate) file: Result<FileFacts, String>,
     /// The file in which the kubelet keeps what it rotates, whether or not its kubeconfig points there.
     rotated: FileFacts,
 }
 
 impl Client {
     /// Looks at the kubeconfig and the file it points at.
-    pub(in crate::kinds) async fn look(host: &dyn Host) -> Result<Self, StepError> {
+    pub(crate) async fn look(host: &dyn Host) -> Result<Self, StepError> {
         let [conf, rotated] = survey(host, [CONF, ROTATED]).await?;
         let kubeconfig = match parsed(&conf) {
             Ok(kubeconfig) => kubeconfig,
@@ -155,7 +155,7 @@ fn named_file(kubeconfig: &Kubeconfig) -> Result<Option<String>, String> {
 }
 
 /// The certificate of a kubelet's file: the first of a chain, or the one a kubeconfig embeds.
-pub(in crate::kinds) fn first(file: &FileFacts) -> Result<Certificate, String> {
+pub(crate) fn first(file: &FileFacts) -> Result<Certificate, String> {
     if !file.exists() || file.kubeconfig.is_some() {
         return file.certificate().map_err(|error| error.to_string());
     }

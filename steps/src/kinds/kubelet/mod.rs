@@ -21,7 +21,8 @@ use super::node::{Node, kubelet_word};
 use crate::pki::layout::CERT_DIR;
 use crate::tools::systemctl::UnitState;
 
-pub(super) use client::{CONF, Client, ROTATED, first};
+pub(super) use client::{CONF, ROTATED};
+pub(crate) use client::{Client, first};
 pub(super) use issue::{Issue, NEW, plain};
 
 /// How long a whole run may take: a certificate that ends within it could end between the first stop and the last.

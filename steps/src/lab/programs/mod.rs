@@ -23,6 +23,7 @@ mod script;
 mod small;
 mod stop;
 mod table;
+mod told;
 
 pub(super) use crictl::not_found;
 pub(super) use stop::failed as stop_failed;
@@ -54,6 +55,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "date" => Ok(small::date(shell)),
         "df" => Ok(small::df(shell)),
         "sh" => script::run(shell),
+        "kubelet" | "journalctl" | "uname" | "cat" => Ok(told::run(shell, &name)),
         "rm" => Ok(fileutils::rm(shell)),
         "mv" => Ok(fileutils::mv(shell)),
         "rmdir" => Ok(fileutils::rmdir(shell)),
