@@ -51,9 +51,10 @@ const FOLLOWING: [&str; 15] = [
 ];
 
 /// Findings of the looks: what hides or explains others first. Signatures of logs come after them.
-const RANKS: [&str; 13] = [
+const RANKS: [&str; 14] = [
     "unreachable",
     "preflight",
+    "kubelet-client",
     "certificates-broken",
     "certificates-expired",
     "etcd-quorum",
