@@ -123,7 +123,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 8 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-1
           restart/static-pods     will run
               after renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,
@@ -149,7 +150,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-2
           restart/static-pods     will run
               after renew/renew@cp-2 has written new files: stops and waits for etcd, kube-apiserver,
@@ -175,7 +177,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-3
           restart/static-pods     will run
               after renew/renew@cp-3 has written new files: stops and waits for etcd, kube-apiserver,

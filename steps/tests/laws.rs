@@ -10,6 +10,9 @@ mod bench;
 #[path = "laws/checks.rs"]
 mod checks;
 
+#[path = "laws/configured.rs"]
+mod configured;
+
 #[path = "laws/crashing.rs"]
 mod crashing;
 

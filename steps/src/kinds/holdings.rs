@@ -134,6 +134,21 @@ impl Holdings {
         Some((held.leaf, held.certificate.as_ref().ok()?))
     }
 
+    /// Why an API server would not listen to admin.conf, which kubeadm asks with; None when it might.
+    pub(super) fn no_credential(&self, now: i64) -> Option<String> {
+        let held = self.leaves.iter().find(|held| held.leaf.name == "admin.conf")?;
+        match &held.certificate {
+            Err(why) => Some(format!("admin.conf {why}")),
+            Ok(certificate) if certificate.is_expired(now) => {
+                Some(format!("admin.conf expired {} ago", span(certificate.residual(now))))
+            }
+            Ok(certificate) if certificate.is_not_yet_valid(now) => {
+                Some(format!("admin.conf is not valid for another {}", span(certificate.not_before - now)))
+            }
+            Ok(_) => None,
+        }
+    }
+
     /// The surveyed files of all covered leaves.
     pub(super) fn files(&self) -> impl Iterator<Item = &FileFacts> {
         self.leaves.iter().map(|held| &held.file)

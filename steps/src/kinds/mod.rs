@@ -16,6 +16,8 @@ mod facts;
 
 mod holdings;
 
+mod configuration;
+
 mod kubelet;
 
 mod archives;

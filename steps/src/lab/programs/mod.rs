@@ -4,6 +4,7 @@
 
 mod args;
 mod config;
+mod config_file;
 mod connect;
 mod containers;
 mod crictl;
