@@ -16,6 +16,9 @@ mod configured;
 #[path = "laws/crashing.rs"]
 mod crashing;
 
+#[path = "laws/doctored.rs"]
+mod doctored;
+
 #[path = "laws/faults.rs"]
 mod faults;
 
@@ -24,6 +27,9 @@ mod make;
 
 #[path = "laws/order.rs"]
 mod order;
+
+#[path = "laws/preflight.rs"]
+mod preflight;
 
 #[path = "laws/restarts.rs"]
 mod restarts;

@@ -23,9 +23,9 @@ impl Finding {
         format!("{}: {}", self.what, self.remedy.lines().next().unwrap_or_default())
     }
 
-    /// True when it says that openssl is missing.
-    pub(super) fn is_about_openssl(&self) -> bool {
-        self.what.starts_with("openssl ")
+    /// True when it begins with the name of this program: it is missing.
+    pub(super) fn is_about(&self, program: &str) -> bool {
+        self.what.strip_prefix(program).is_some_and(|rest| rest.starts_with(' '))
     }
 }
 

@@ -13,7 +13,7 @@ use super::candidate::span;
 use super::facts::CertificateFacts;
 use super::finding::Finding;
 use super::node::Node;
-use crate::pki::layout::{Form, LEAVES, Presence};
+use crate::pki::layout::{CERT_DIR, Form, KUBERNETES, LEAVES, Presence};
 use crate::pki::{Authority, Certificate, Leaf};
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
@@ -260,7 +260,14 @@ impl HeldAuthority {
         match self.key {
             KeyFacts::Absent => Some(Finding::new(
                 format!("{name} is external: {key_path} is missing"),
-                "renew these certificates where that CA's key is kept; certwright needs it on the node",
+                format!(
+                    "put its key there for the time of the run, or renew by hand what it signs: on the node `kubeadm certs \
+                     generate-csr --cert-dir {} --kubeconfig-dir {KUBERNETES}` makes the requests, and the certificates \
+                     are signed where the key is kept",
+                    key_path
+                        .rsplit_once('/')
+                        .map_or(CERT_DIR, |(folder, _)| folder.trim_end_matches("/etcd"))
+                ),
             )),
             KeyFacts::Unreadable => Some(Finding::new(
                 format!("{key_path} cannot be read as a private key"),

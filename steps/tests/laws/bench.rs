@@ -13,6 +13,7 @@ use certwright_steps::lab::{Fault, Lab};
 use serde_json::Value;
 
 use super::crashing::{Crash, Crashing};
+use super::doctored::Doctored;
 use super::make::{attempt, build, tell};
 use super::scenarios::Scenario;
 use super::witness::Witness;
@@ -223,6 +224,18 @@ impl<'a> Bench<'a> {
         let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;
         let clock = Clock::virtual_from(wall.cast_unsigned());
         self.step().probe(&Context { clock, ..self.own() }).await
+    }
+
+    /// A probe on a host where some commands answer what the test says.
+    pub(crate) async fn probe_doctored(
+        &self,
+        answers: &[(&'static str, &'static str)],
+    ) -> Result<Probe, StepError> {
+        let own = self.own();
+        let host = Arc::new(Doctored::new(Arc::clone(&own.host), answers));
+        let probe = self.step().probe(&Context { host: Arc::clone(&host) as Arc<dyn Host>, ..own }).await;
+        host.assert_asked();
+        probe
     }
 
     /// Makes an attempt at each kind on each host, with a plan's retries; returns the kinds that changed something.

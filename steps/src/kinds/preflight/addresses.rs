@@ -1,21 +1,19 @@
 //! Certificates that do not name the node that serves them: a renewal copies the names, and the run would fail where it
 //! asks that node.
 
-use certwright_engine::step::StepError;
 use certwright_engine::text::escape;
 
+use super::pods::Pods;
 use crate::kinds::finding::Finding;
 use crate::kinds::holdings::{Holdings, remake};
-use crate::kinds::node::Node;
 use crate::pki::Component;
 use crate::tools::manifest::{self, StaticPod};
 
 /// Where a component says that it is reached, and the file that must name it.
-pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<Finding>, StepError> {
+pub(super) fn unnamed(pods: &Pods, holdings: &Holdings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for component in [Component::Etcd, Component::KubeApiserver] {
-        let Some(pod) = node.static_pod(component).await? else { continue };
-        for (address, file) in advertised(component, &pod) {
+    for (component, pod) in pods.iter() {
+        for (address, file) in advertised(component, pod) {
             let Some((leaf, certificate)) = holdings.at(file) else { continue };
             if certificate.sans.iter().any(|san| names(san, &address)) {
                 continue;
@@ -31,7 +29,7 @@ pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<
             ));
         }
     }
-    Ok(findings)
+    findings
 }
 
 fn advertised(component: Component, pod: &StaticPod) -> Vec<(String, &str)> {

@@ -9,7 +9,13 @@ mod checks;
 
 mod cluster;
 
+mod folder;
+
+mod kubeadm;
+
 mod owner;
+
+mod pods;
 
 mod static_files;
 
@@ -20,10 +26,11 @@ use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::fields::{CERT_DIR, unchecked};
-use super::finding::{Finding, invalid};
+use super::finding::invalid;
 use super::holdings::Holdings;
 use super::kubelet;
 use super::node::{Node, now};
+use pods::Pods;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -90,16 +97,26 @@ impl Step for Preflight {
         findings.extend(checks::space(host, self.min_free_mib).await?);
         let node = Node::look(host).await?;
         findings.extend(static_files::strays(&node).await?);
-        // Without openssl the survey of certificates has no answer worth reading.
-        if !findings.iter().any(Finding::is_about_openssl) {
+        let pods = Pods::read(&node).await?;
+        findings.extend(pods.taken_out(&node.manifests));
+        let others = folder::others(host, &pods, &self.cert_dir).await?;
+        let lacks = |program: &str| findings.iter().any(|finding| finding.is_about(program));
+        let (lacks_openssl, lacks_kubeadm) = (lacks("openssl"), lacks("kubeadm"));
+        // Without openssl the survey of certificates has no answer worth reading, and that of another folder misleads.
+        if !lacks_openssl && others.is_empty() {
             // First of all: what the run would break for good, and the remedy of the first finding is shown in full.
             let kubelet = kubelet::findings(&node, &self.cert_dir, now(cx)).await?;
             findings.splice(0..0, kubelet);
             let holdings = Holdings::survey(&node, &self.cert_dir).await?;
             findings.extend(holdings.unrenewable());
             findings.extend(holdings.unable_to_issue(now(cx)));
-            findings.extend(addresses::unnamed(&node, &holdings).await?);
+            findings.extend(addresses::unnamed(&pods, &holdings));
+            if !lacks_kubeadm {
+                let kubeadm = kubeadm::look(&node, &pods, &holdings, &self.cert_dir, now(cx)).await?;
+                findings.extend(kubeadm.findings);
+            }
         }
+        findings.extend(others);
         let cluster = cluster::cluster(cx, &self.cert_dir).await?;
         findings.extend(cluster.findings);
         if !findings.is_empty() {
