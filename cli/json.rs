@@ -7,6 +7,7 @@
 
 use certwright_engine::machine::{Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
+use certwright_steps::kinds::{Warning, warnings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -62,6 +63,7 @@ struct TaskJson<'a> {
     state: &'static str,
     attempt: u32,
     summary: Option<&'a str>,
+    warnings: Vec<Warning>,
     operation: Option<&'static str>,
     error: Option<&'a certwright_engine::machine::StepError>,
 }
@@ -123,6 +125,7 @@ pub(crate) fn run(view: &RunView) -> RunJson<'_> {
                     state: state(task.phase),
                     attempt: task.attempt,
                     summary: task.summary.as_deref(),
+                    warnings: task.first.as_ref().map(warnings).unwrap_or_default(),
                     operation: task.trouble.as_ref().map(|trouble| op_name(trouble.op)),
                     error: task.trouble.as_ref().map(|trouble| &trouble.error),
                 }
@@ -174,7 +177,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 | Finding::NotYetSeen { .. } => None,
             };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
-                Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
+                Finding::Unchanged { summary, .. } => ("unchanged", Some(summary), &[]),
                 Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
                 Finding::WillRunAfter { summary, outlook, commands } => {
                     ("will-run-after", Some(outlook.as_ref().unwrap_or(summary)), commands)
@@ -195,6 +198,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "text": text,
                 "commands": commands,
                 "remedy": remedy,
+                "warnings": foreseen.warnings(),
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })

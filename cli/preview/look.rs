@@ -9,6 +9,7 @@ use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{StepError, Verdict};
 use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
+use certwright_steps::kinds::{Warning, warnings};
 use tokio::task::JoinSet;
 
 use super::by_hand;
@@ -19,6 +20,7 @@ pub(super) struct Seen {
     pub(super) summary: String,
     pub(super) commands: Vec<String>,
     pub(super) outlook: Option<Outlook>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 pub(super) type Looked = Result<Seen, StepError>;
@@ -122,5 +124,6 @@ async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
         Verdict::Satisfied => Vec::new(),
     };
     let outlook = step.outlook(&probe.facts);
-    Ok(Seen { verdict: probe.verdict, summary: probe.summary, commands, outlook })
+    let warnings = warnings(&probe.facts);
+    Ok(Seen { verdict: probe.verdict, summary: probe.summary, commands, outlook, warnings })
 }

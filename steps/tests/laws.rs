@@ -40,6 +40,9 @@ mod scenarios;
 #[path = "laws/trap.rs"]
 mod trap;
 
+#[path = "laws/warned.rs"]
+mod warned;
+
 #[path = "laws/witness.rs"]
 mod witness;
 

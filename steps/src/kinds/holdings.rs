@@ -10,7 +10,7 @@ use certwright_engine::step::StepError;
 use serde::Serialize;
 
 use super::candidate::span;
-use super::facts::CertificateFacts;
+use super::facts::{CertificateFacts, Warning};
 use super::finding::Finding;
 use super::node::Node;
 use crate::pki::layout::{CERT_DIR, Form, KUBERNETES, LEAVES, Presence};
@@ -187,6 +187,22 @@ impl Holdings {
             Some(Finding::new(format!("{path} {why}"), remedy))
         };
         self.leaves.iter().filter_map(finding).collect()
+    }
+
+    /// Certificates whose private key is missing, unreadable or another's: a renewal was cut off, or files were mixed.
+    pub(super) fn without_their_key(&self) -> Vec<Warning> {
+        let warning = |held: &HeldLeaf| {
+            let certificate = held.certificate.as_ref().ok()?;
+            let (file, key) = (&held.file.path, held.leaf.key_file(&self.cert_dir));
+            let what = match held.file.key {
+                KeyFacts::Public(public) if public == certificate.public_key => return None,
+                KeyFacts::Public(_) => format!("{key} does not belong to {file}"),
+                KeyFacts::Absent => format!("{file} has no private key"),
+                KeyFacts::Unreadable => format!("{key} cannot be read as a private key"),
+            };
+            Some(Warning::new(what, "the renewal makes both anew; what restarts before it may not come up"))
+        };
+        self.leaves.iter().filter_map(warning).collect()
     }
 
     /// Why no authority of this node can issue now: external ones, and those that end before a new leaf would.

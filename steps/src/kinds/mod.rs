@@ -54,7 +54,7 @@ mod command;
 
 use certwright_engine::step::Registry;
 
-pub use facts::{CertificateFacts, certificate_facts};
+pub use facts::{CertificateFacts, Warning, certificate_facts, warnings};
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {

@@ -10,9 +10,9 @@ use crate::faults::assert_says;
 use crate::good;
 use crate::scenarios::Scenario;
 
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
+pub(crate) const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
-fn preflight(validity: Validity) -> Scenario {
+pub(crate) fn preflight(validity: Validity) -> Scenario {
     Scenario::new("preflight", "cp-1", validity)
 }
 
@@ -23,7 +23,7 @@ fn lines(error: &StepError) -> Vec<String> {
 
 impl Bench<'_> {
     /// The findings of a probe that must fail.
-    async fn found(&self) -> Vec<String> {
+    pub(crate) async fn found(&self) -> Vec<String> {
         lines(&self.probe().await.expect_err("there is something to find"))
     }
 }

@@ -4,6 +4,7 @@
 use certwright_engine::text::escape;
 
 use super::pods::Pods;
+use crate::kinds::facts::Warning;
 use crate::kinds::finding::Finding;
 use crate::kinds::holdings::{Holdings, remake};
 use crate::pki::Component;
@@ -30,6 +31,28 @@ pub(super) fn unnamed(pods: &Pods, holdings: &Holdings) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Certificates without the node's own name, which etcd's manifest tells: who asks by that name is refused.
+pub(super) fn nameless(pods: &Pods, holdings: &Holdings) -> Vec<Warning> {
+    let Some(name) = pods.get(Component::Etcd).and_then(|etcd| etcd.flag("name")) else { return Vec::new() };
+    let served = |(component, pod)| advertised(component, pod).into_iter().map(|(_, file)| file);
+    let mut warnings = Vec::new();
+    for file in pods.iter().flat_map(served) {
+        let Some((leaf, certificate)) = holdings.at(file) else { continue };
+        if !certificate.sans.iter().any(|san| names(san, name)) {
+            let name = escape(name);
+            warnings.push(Warning::new(
+                format!("{file} does not name {name}, the node's own name"),
+                format!(
+                    "a renewal copies the names; where something asks by this one, make it anew (move it and its key away, \
+                     then `{}`)",
+                    remake(leaf)
+                ),
+            ));
+        }
+    }
+    warnings
 }
 
 fn advertised(component: Component, pod: &StaticPod) -> Vec<(String, &str)> {

@@ -5,6 +5,7 @@ use certwright_engine::text::escape;
 
 use super::pods::Pods;
 use crate::kinds::configuration::{self, Source};
+use crate::kinds::facts::Warning;
 use crate::kinds::finding::Finding;
 use crate::kinds::holdings::Holdings;
 use crate::kinds::node::{Node, run};
@@ -19,6 +20,8 @@ const CERTS: u32 = 20;
 pub(super) struct Look {
     /// What must be mended.
     pub(super) findings: Vec<Finding>,
+    /// What holds nothing up.
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// Asks kubeadm for its version, and to look at the certificates with the very configuration of a renewal.
@@ -32,6 +35,7 @@ pub(super) async fn look(
     let version = configuration::version(node.host).await?;
     let mut look = Look::default();
     look.findings.extend(too_old(version, pods.version(), node.host.name()));
+    look.warnings.extend(too_new(version, pods.version()));
     // Without its manifest nothing tells how kubeadm was set up, and with certificates that it cannot read it stops.
     if pods.get(Component::KubeApiserver).is_none() || !holdings.unrenewable().is_empty() {
         return Ok(look);
@@ -86,6 +90,21 @@ fn too_old(own: Version, cluster: Option<(Component, Version)>, host: &str) -> O
     })
 }
 
+/// A kubeadm that is further ahead of the cluster than kubeadm supports.
+fn too_new(own: Version, cluster: Option<(Component, Version)>) -> Option<Warning> {
+    let (component, cluster) = cluster?;
+    (own.major == cluster.major && own.minor >= cluster.minor + 2).then(|| {
+        Warning::new(
+            format!(
+                "kubeadm is {own}, {} minor releases ahead of {} ({cluster}); it supports one",
+                own.minor - cluster.minor,
+                component.name()
+            ),
+            format!("kubeadm {}.{} is the cluster's own", cluster.major, cluster.minor),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +137,19 @@ mod tests {
         );
         assert!(found("v1.19.16", Some("v1.19.16")).unwrap().contains("which has no `kubeadm certs`"));
         assert_eq!(found("v1.20.0", Some("v1.20.0")), None);
+    }
+
+    #[test]
+    fn a_kubeadm_may_be_one_minor_release_ahead() {
+        let ahead = |own: &str, cluster: &str| {
+            too_new(version(own), Some((Component::KubeApiserver, version(cluster))))
+                .map(|warning| warning.what)
+        };
+        assert_eq!(ahead("v1.36.1", "v1.35.9"), None);
+        assert_eq!(
+            ahead("v1.36.1", "v1.34.9").as_deref(),
+            Some("kubeadm is v1.36.1, 2 minor releases ahead of kube-apiserver (v1.34.9); it supports one")
+        );
+        assert_eq!(too_new(version("v1.36.1"), None), None);
     }
 }

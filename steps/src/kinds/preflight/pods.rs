@@ -6,6 +6,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
 use certwright_engine::text::escape;
 
+use crate::kinds::facts::Warning;
 use crate::kinds::finding::Finding;
 use crate::kinds::node::Node;
 use crate::pki::Component;
@@ -49,6 +50,20 @@ impl Pods {
         let told = self.iter().filter(|(component, _)| *component != Component::Etcd);
         let versions = told.filter_map(|(component, pod)| Some((component, pod.version()?)));
         versions.reduce(|newest, next| if next.1 > newest.1 { next } else { newest })
+    }
+
+    /// The warning where the API server asks an etcd that no static pod of this node is.
+    pub(super) fn external_etcd(&self) -> Option<Warning> {
+        let api = self.get(Component::KubeApiserver)?;
+        let here = self.by.contains_key(&Component::Etcd) || self.unreadable.contains(&Component::Etcd);
+        let servers = api.etcd_servers().join(", ");
+        (!here && !asks_itself(api)).then(|| {
+            Warning::new(
+                format!("etcd is external ({})", escape(&servers)),
+                "its certificates, and those that the API server shows it, are not kubeadm's: this run neither renews them \
+                 nor restarts etcd; see until when they are valid",
+            )
+        })
     }
 
     /// Manifests that were taken out of the folder: their component has ended, and nothing would renew or restart it.
