@@ -226,6 +226,16 @@ impl<'a> Bench<'a> {
         self.step().probe(&Context { clock, ..self.own() }).await
     }
 
+    /// A probe of a run that leaves this host out.
+    pub(crate) async fn probe_without(&self, left_out: &str) -> Result<Probe, StepError> {
+        let own = self.own();
+        let kept = own.hosts.all().filter(|host| host.name() != left_out);
+        let hosts =
+            kept.map(|host| (own.hosts.spec(host.name()).expect("its spec").clone(), Arc::clone(host)));
+        let hosts = Hosts::new(hosts.collect::<Vec<_>>());
+        self.step().probe(&Context { hosts, ..own }).await
+    }
+
     /// A probe on a host where some commands answer what the test says.
     pub(crate) async fn probe_doctored(
         &self,

@@ -160,3 +160,30 @@ async fn warnings_stand_behind_the_findings_of_a_node_that_is_not_ready() {
     let found = bench.found().await;
     assert!(found.len() == 2 && found[1].starts_with("warning: /etc/kubernetes has leftovers"), "{found:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_of_etcd_that_are_no_hosts_of_the_run_are_named_and_so_is_the_leader() {
+    let scenario = preflight(Validity::Expiring);
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let whole = good("a whole run", bench.probe().await);
+    assert!(whole.summary.ends_with("; etcd's leader is cp-1, followed by cp-2, cp-3"), "{}", whole.summary);
+    let limited = good("a run without cp-2", bench.probe_without("cp-2").await);
+    assert!(
+        limited.summary.ends_with("; etcd's leader is cp-1, followed by cp-3; 1 warning"),
+        "{}",
+        limited.summary
+    );
+    let told = warnings(&limited.facts).iter().map(Warning::line).collect::<Vec<_>>();
+    assert!(
+        told.len() == 1 && told[0].starts_with("etcd has members that are no hosts of this run: "),
+        "{told:?}"
+    );
+    // A host of the run whose member is silent is no stranger.
+    bench.down("cp-2", "etcd").await;
+    let silent = good("a silent member", bench.probe().await);
+    assert_eq!(warnings(&silent.facts), []);
+    bench.down("cp-3", "etcd").await;
+    let lost = good("a lost quorum", bench.probe().await);
+    assert!(lost.summary.ends_with("; no etcd member of cp-1 leads"), "{}", lost.summary);
+}

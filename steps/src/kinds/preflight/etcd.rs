@@ -30,10 +30,9 @@ impl Membership {
         for host in peers {
             match ask(host.as_ref()).await {
                 Ok(Some(member)) => drop(by_host.insert(host.name().to_owned(), member)),
-                Ok(None) => {}
                 Err(error) if error.class == ErrorClass::Unknown => return Err(error),
-                // It says so in its own preflight.
-                Err(_) => {}
+                // One that cannot be asked says so in its own preflight.
+                Ok(None) | Err(_) => {}
             }
         }
         Ok(Self { asked, by_host })
@@ -45,14 +44,16 @@ impl Membership {
         let leader = self.by_host.iter().find(|(_, member)| member.leads == Some(true));
         let others = |leader: &str| {
             let others: Vec<&str> = hosts.iter().copied().filter(|host| *host != leader).collect();
-            if others.is_empty() { "it is alone".to_owned() } else { format!("followed by {}", others.join(", ")) }
+            if others.is_empty() {
+                "it is alone".to_owned()
+            } else {
+                format!("followed by {}", others.join(", "))
+            }
         };
         match leader {
             _ if hosts.is_empty() => None,
             Some((leader, _)) => Some(format!("etcd's leader is {leader}, {}", others(leader))),
-            None if self.strangers().is_empty() => {
-                Some(format!("no etcd member of {} leads", hosts.join(", ")))
-            }
+            None if self.foreign().is_none() => Some(format!("no etcd member of {} leads", hosts.join(", "))),
             None => Some(format!("etcd's leader is none of {}", hosts.join(", "))),
         }
     }
@@ -68,7 +69,8 @@ impl Membership {
     pub(super) fn foreign(&self) -> Option<Warning> {
         let strangers = self.strangers();
         // Each host that tells nothing may be one of those that seem to be strange.
-        let silent = self.asked.saturating_sub(self.by_host.values().filter(|member| member.id.is_some()).count());
+        let silent =
+            self.asked.saturating_sub(self.by_host.values().filter(|member| member.id.is_some()).count());
         if strangers.len() <= silent {
             return None;
         }
@@ -92,9 +94,13 @@ async fn ask(host: &dyn Host) -> Result<Option<Member>, StepError> {
 /// Where a member serves its metrics: a loopback address where there is one.
 fn metrics(pod: &StaticPod) -> Endpoint {
     let urls = pod.listen_metrics_urls();
-    let all: Vec<Endpoint> =
-        urls.iter().filter(|url| url.starts_with("http://")).filter_map(|url| manifest::endpoint(url)).collect();
-    let is_loopback = |at: &&Endpoint| at.host == "localhost" || at.host.starts_with("127.") || at.host == "::1";
+    let all: Vec<Endpoint> = urls
+        .iter()
+        .filter(|url| url.starts_with("http://"))
+        .filter_map(|url| manifest::endpoint(url))
+        .collect();
+    let is_loopback =
+        |at: &&Endpoint| at.host == "localhost" || at.host.starts_with("127.") || at.host == "::1";
     match all.iter().find(is_loopback).or(all.first()) {
         Some(at) if matches!(at.host.as_str(), "0.0.0.0" | "::" | "") => Endpoint::new("127.0.0.1", at.port),
         Some(at) => at.clone(),
@@ -112,7 +118,10 @@ mod tests {
     }
 
     fn of(members: &[(&str, Member)]) -> Membership {
-        Membership { asked: members.len(), by_host: members.iter().map(|(host, member)| ((*host).to_owned(), member.clone())).collect() }
+        Membership {
+            asked: members.len(),
+            by_host: members.iter().map(|(host, member)| ((*host).to_owned(), member.clone())).collect(),
+        }
     }
 
     #[test]
@@ -127,10 +136,17 @@ mod tests {
         let two = of(&[("cp-1", member("a", false, &["b", "c"])), ("cp-3", member("c", false, &["a", "b"]))]);
         assert_eq!(two.summary().as_deref(), Some("etcd's leader is none of cp-1, cp-3"));
         assert!(two.foreign().is_some_and(|warning| warning.what.ends_with("no hosts of this run: b")));
-        assert_eq!(Membership { asked: 3, ..two }.foreign(), None, "the host that tells nothing is the one that is missing");
+        assert_eq!(
+            Membership { asked: 3, ..two }.foreign(),
+            None,
+            "the host that tells nothing is the one that is missing"
+        );
         let lost = of(&[("cp-1", member("a", false, &[]))]);
         assert_eq!(lost.summary().as_deref(), Some("no etcd member of cp-1 leads"));
-        assert_eq!(of(&[("cp-1", member("a", true, &[]))]).summary().as_deref(), Some("etcd's leader is cp-1, it is alone"));
+        assert_eq!(
+            of(&[("cp-1", member("a", true, &[]))]).summary().as_deref(),
+            Some("etcd's leader is cp-1, it is alone")
+        );
         assert_eq!(of(&[]).summary(), None);
     }
 

@@ -10,6 +10,8 @@ mod checks;
 
 mod cluster;
 
+mod etcd;
+
 mod folder;
 
 mod kubeadm;
@@ -177,12 +179,13 @@ impl Step for Preflight {
         found.findings.extend(others);
         let cluster = cluster::cluster(cx, &self.cert_dir).await?;
         found.findings.extend(cluster.findings);
+        found.warnings.extend(cluster.warnings);
         if !found.findings.is_empty() {
             return Err(invalid_with(host.name(), &found.findings, &found.warnings));
         }
         let mut ready = format!("{} is ready for a renewal", host.name());
-        if let Some(outage) = cluster.outage {
-            ready = format!("{ready}; {outage}");
+        for more in [cluster.outage, cluster.etcd].into_iter().flatten() {
+            ready = format!("{ready}; {more}");
         }
         if found.warnings.is_empty() {
             return Ok(Probe::satisfied(ready));

@@ -9,6 +9,7 @@ mod connect;
 mod containers;
 mod crictl;
 mod curl;
+mod etcd_metrics;
 mod expiration;
 mod fileutils;
 mod inspect;
