@@ -63,6 +63,7 @@ struct TaskJson<'a> {
     state: &'static str,
     attempt: u32,
     summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
     operation: Option<&'static str>,
     error: Option<&'a certwright_engine::machine::StepError>,

@@ -122,7 +122,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-1
           prepare/preflight       unchanged
               cp-1 is ready for a renewal; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new
-              files on all nodes bring it back; no etcd member of cp-1, cp-2, cp-3 leads
+              files on all nodes bring it back; no etcd member leads
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run

@@ -18,7 +18,7 @@ fn a_rehearsed_kubelet_trap_stops_the_run_before_any_change_and_says_what_to_typ
         TIME  cp-2         prepare/preflight       FAILED     probe of attempt 1 failed (invalid): cp-2: the kubelet's client certificate expired 24h ago (INSTANT, /var/lib/kubelet/pki/kubelet-client-current.pem): the kubelet ends once an API server answers, and nothing brings a stopped container back
                   | the kubelet's client certificate expired 24h ago (INSTANT, /var/lib/kubelet/pki/kubelet-client-current.pem): the kubelet ends once an API server answers, and nothing brings a stopped container back: give the kubelet a new [...]
         TIME  cp-3         prepare/preflight       unchanged  cp-3 is ready for a renewal
-        TIME  cp-1         prepare/preflight       unchanged  cp-1 is ready for a renewal; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new files on all nodes bring it back
+        TIME  cp-1         prepare/preflight       unchanged  cp-1 is ready for a renewal; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new files on all nodes bring it back; no etcd member leads
 
         FAILED  cp-2: the kubelet's client certificate expired 24h ago (INSTANT, /var/lib/kubelet/pki/kubelet-client-current.pem): the kubelet ends once an API server answers, and nothing brings a stopped container back
           host      cp-2 (10.200.0.3)
