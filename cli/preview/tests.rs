@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,12 +81,18 @@ fn looked_at(certificates: Validity) -> String {
     looked_at_without(certificates, None)
 }
 
-/// The text of a dry run on a lab with certificates in this state, one host of which may be closed; the lab is as it
-/// was afterwards.
+/// The text of a dry run where one host may be closed.
 fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
+    looked_at_after(certificates, closed, |_| ())
+}
+
+/// The text of a dry run on a lab with certificates in this state, one host of which may be closed, after a change of
+/// its files; the lab is as it was afterwards.
+fn looked_at_after(certificates: Validity, closed: Option<&str>, change: impl Fn(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
+    change(folder.path());
     let inventory = lab.inventory().unwrap();
     let registry = certwright_steps::registry();
     let shipped = Source { name: SHIPPED[0].name, text: SHIPPED[0].text };
@@ -105,7 +112,6 @@ fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a whole preview, as it is shown")]
 fn what_is_below_a_change_is_not_guessed_at() {
     expect![[r#"
         plan     renew-control-plane
@@ -116,7 +122,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-1
           prepare/preflight       unchanged
               cp-1 is ready for a renewal; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new
-              files on all nodes bring it back
+              files on all nodes bring it back; no etcd member leads
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
@@ -124,7 +130,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 8 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-1
           renew/kubelet           will run if
               renew/renew@cp-1 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
@@ -156,7 +163,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-2
           renew/kubelet           will run if
               renew/renew@cp-2 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
@@ -188,7 +196,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-3
           renew/kubelet           will run if
               renew/renew@cp-3 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
@@ -257,4 +266,15 @@ fn below_a_change_a_step_that_is_as_wanted_tells_what_it_would_do() {
     assert!(text.contains(told), "{text}");
     let stops = text.matches("stop --timeout 5").count();
     assert_eq!(stops, 12, "four a node: {text}");
+}
+
+#[test]
+fn a_warning_stands_below_its_task_and_stops_nothing() {
+    let plant = |lab: &Path| std::fs::write(lab.join("cp-2/etc/kubernetes/pki/own.crt"), "").unwrap();
+    let text = looked_at_after(Validity::Expiring, None, plant);
+    let told = "prepare/preflight       unchanged      cp-2 is ready for a renewal; 1 warning\n      warning: \
+                /etc/kubernetes/pki has files that kubeadm does not manage: own.crt: nothing of this run renews";
+    assert!(text.contains(told), "{text}");
+    assert!(text.ends_with(" more after that. 1 warning above.\n"), "{text}");
+    assert_eq!(text.matches("warning").count(), 3, "{text}");
 }

@@ -16,6 +16,8 @@ mod facts;
 
 mod holdings;
 
+mod configuration;
+
 mod kubelet;
 
 mod archives;
@@ -55,7 +57,9 @@ mod command;
 use certwright_engine::step::Registry;
 
 pub(crate) use candidate::span;
-pub use facts::{CertificateFacts, ComponentTrouble, certificate_facts, component_troubles};
+pub use facts::{
+    CertificateFacts, ComponentTrouble, Warning, certificate_facts, component_troubles, warnings,
+};
 pub(crate) use holdings::Holdings;
 pub(crate) use kubelet::{Client, first};
 pub(crate) use log_time::nanoseconds as log_nanoseconds;

@@ -42,6 +42,8 @@ pub(super) struct Call<'a> {
     pub(super) host: &'a str,
     /// Program and arguments.
     pub(super) argv: &'a [String],
+    /// Its standard input, where it is not the machine's.
+    pub(super) stdin: &'a [u8],
     /// Where its paths are.
     pub(super) place: Place,
 }
@@ -140,6 +142,7 @@ impl Shell<'_> {
     /// A path that the command names, read where the command runs.
     pub(super) fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
         match self.call.place {
+            Place::Folder if path == "/dev/stdin" => Ok(Some(self.call.stdin.to_vec())),
             Place::Folder => self.world.files.read(self.call.host, path),
             Place::Machine | Place::Real(_) => absent_is_none(std::fs::read(Path::new(path))),
         }

@@ -86,6 +86,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("preflight", "cp-1", Expiring),
         Scenario::new("backup", "cp-1", Expiring).with(paths).drifted(),
         Scenario::new("kubeadm-renew", "cp-1", Expiring).drifted(),
+        Scenario::new("kubeadm-renew", "cp-3", Expired).name("expired").drifted(),
         Scenario::new("kubeadm-renew", "cp-2", Valid).name("forced").with(json!({ "force": true })).drifted(),
         Scenario::new("verify-certificates", "cp-1", Valid),
         Scenario::new("restart-static-pods", "cp-1", Expiring).after("kubeadm-renew", "cp-1").drifted(),

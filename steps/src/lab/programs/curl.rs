@@ -1,6 +1,7 @@
 //! `curl` of the health endpoints: what they tell, and that they tell nothing of expiry.
 
 use super::connect::host_and_port;
+use super::etcd_metrics::metrics;
 use super::gateway;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::mint::Seen;
@@ -165,18 +166,7 @@ fn etcd(shell: &Shell<'_>, node: &str, path: &str, query: &str) -> Result<Reply,
                                leader changed\n[+]non_learner ok\n"
                 .to_owned()
         }
-        ("/metrics", _) => {
-            let (leads, has) = (state.leader.as_deref() == Some(node) && healthy, healthy);
-            let body = format!(
-                "# HELP etcd_server_has_leader Whether or not a leader exists. 1 is existence, 0 is not.\n\
-                 # TYPE etcd_server_has_leader gauge\netcd_server_has_leader {}\n\
-                 # HELP etcd_server_is_leader Whether or not this member is a leader. 1 if is, 0 otherwise.\n\
-                 # TYPE etcd_server_is_leader gauge\netcd_server_is_leader {}\n",
-                u8::from(has),
-                u8::from(leads)
-            );
-            return Ok(Reply { code: 200, body });
-        }
+        ("/metrics", _) => return Ok(Reply { code: 200, body: metrics(state, node, healthy) }),
         _ => return Err(None),
     };
     Ok(Reply { code, body })

@@ -4,10 +4,12 @@
 
 mod args;
 mod config;
+mod config_file;
 mod connect;
 mod containers;
 mod crictl;
 mod curl;
+mod etcd_metrics;
 mod expiration;
 mod fileutils;
 mod gateway;

@@ -10,8 +10,8 @@ use certwright_engine::host::dial::Endpoint;
 use certwright_engine::host::{Command, Output};
 use serde::Deserialize;
 
-use super::OutputError;
-use super::manifest::StaticPod;
+use crate::tools::OutputError;
+use crate::tools::manifest::StaticPod;
 
 /// How to speak to the etcd of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
