@@ -38,7 +38,8 @@ fn an_expired_cluster_with_a_trapped_kubelet_and_a_machine_that_is_down_is_diagn
         "certificates-expired@cp-2",
         "etcd-quorum@etcd",
         "certificate-expired@cp-1",
-        "kubeconfig@workstation",
+        "pods@workstation",
+        "not-judged@workstation",
     ] {
         assert!(found.iter().any(|finding| finding == expected), "{expected} is missing in {found:#?}");
     }
