@@ -7,6 +7,7 @@
 
 use certwright_engine::machine::{Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
+use certwright_steps::kinds::{Warning, warnings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -63,6 +64,8 @@ struct TaskJson<'a> {
     state: &'static str,
     attempt: u32,
     summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
     operation: Option<&'static str>,
     error: Option<&'a certwright_engine::machine::StepError>,
     /// What the command's last words mean, where they are known.
@@ -126,6 +129,7 @@ pub(crate) fn run(view: &RunView) -> RunJson<'_> {
                     state: state(task.phase),
                     attempt: task.attempt,
                     summary: task.summary.as_deref(),
+                    warnings: task.first.as_ref().map(warnings).unwrap_or_default(),
                     operation: task.trouble.as_ref().map(|trouble| op_name(trouble.op)),
                     error: task.trouble.as_ref().map(|trouble| &trouble.error),
                     cause: task.trouble.as_ref().and_then(|trouble| {
@@ -201,7 +205,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 | preview::Finding::NotYetSeen { .. } => None,
             };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
-                preview::Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
+                preview::Finding::Unchanged { summary, .. } => ("unchanged", Some(summary), &[]),
                 preview::Finding::WillChange { summary, commands } => {
                     ("will-change", Some(summary), commands)
                 }
@@ -224,6 +228,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "text": text,
                 "commands": commands,
                 "remedy": remedy,
+                "warnings": foreseen.warnings(),
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })

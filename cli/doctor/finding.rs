@@ -54,6 +54,7 @@ const FOLLOWING: [&str; 15] = [
 const RANKS: [&str; 14] = [
     "unreachable",
     "preflight",
+    "kubelet-client",
     "certificates-broken",
     "certificates-expired",
     "etcd-quorum",

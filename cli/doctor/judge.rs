@@ -41,17 +41,17 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Whether preflight of the same host tells of its kubelet's client certificate, with the commands.
+    /// Whether `kubelet-client` tells of the same host's certificate: with what hangs on it, and what mends it.
     fn is_told(&self, task: TaskId, all: &Examination) -> bool {
-        let (host, kind) = (self.plan.task(task).host, &self.plan.step(task).kind);
-        let preflight = |other: &TaskId| {
-            self.plan.task(*other).host == host && self.plan.step(*other).kind == "preflight"
+        let host = self.plan.task(task).host;
+        let client = |other: &TaskId| {
+            self.plan.task(*other).host == host && self.plan.step(*other).kind == "kubelet-client"
         };
-        kind == "kubelet-certificates"
-            && all.looked.iter().any(|(other, looked)| {
-                let error = looked.as_ref().err().filter(|_| preflight(other));
-                error.is_some_and(|error| error.message.contains("the kubelet's client certificate"))
-            })
+        let told = |looked: &Result<Seen, StepError>| {
+            looked.as_ref().map_or(true, |seen| seen.verdict == Verdict::Drifted)
+        };
+        self.plan.step(task).kind == "kubelet-certificates"
+            && all.looked.iter().any(|(other, looked)| client(other) && told(looked))
     }
 
     /// A probe that found something not to be as wanted.
@@ -72,6 +72,7 @@ impl Judge<'_> {
                     ("certificates-due", Grade::Endangered)
                 }
             }
+            "kubelet-client" => ("kubelet-client", Grade::Broken),
             "kubelet-certificates" if ended => ("kubelet-certificates", Grade::Broken),
             "kubelet-certificates" => ("kubelet-certificates", Grade::Endangered),
             "restart-static-pods" => return self.components(host, seen),
@@ -89,7 +90,13 @@ impl Judge<'_> {
             _renewed => vec![self.run.to_owned()],
         };
         let evidence = self.dates(&certificates);
-        let cause = format!("{host}: {}", seen.summary);
+        let follows = match kind {
+            "kubelet-client" => {
+                ": the kubelet ends once an API server answers, and nothing brings a stopped container back"
+            }
+            _other => "",
+        };
+        let cause = format!("{host}: {}{follows}", seen.summary);
         vec![Finding { evidence, cure, ..Finding::new(id, grade, host.clone(), cause) }]
     }
 
@@ -132,9 +139,10 @@ impl Judge<'_> {
         }
         match kind {
             "preflight" => self.preflight(host, error),
-            // Preflight says it, with the commands.
+            // `kubelet-client` says it.
             "restart-static-pods" if error.message.contains("would not come back") => Vec::new(),
             "verify-certificates" => vec![self.of_error(host, "certificates-broken", error)],
+            "kubelet-client" => vec![self.of_error(host, "kubelet-client", error)],
             "kubelet-certificates" => vec![self.of_error(host, "kubelet-certificates", error)],
             "restart-static-pods" => vec![self.of_error(host, "components", error)],
             "api-ready" => vec![Finding { id: "api", ..self.of_error(host, "api", error) }],

@@ -9,6 +9,7 @@ use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{Facts, StepError, Verdict};
 use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
+use certwright_steps::kinds::{Warning, warnings};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -24,6 +25,7 @@ pub(crate) struct Seen {
     pub(crate) summary: String,
     pub(super) commands: Vec<String>,
     pub(super) outlook: Option<Outlook>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 pub(crate) type Looked = Result<Seen, StepError>;
@@ -129,5 +131,13 @@ async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
         Verdict::Satisfied => Vec::new(),
     };
     let outlook = step.outlook(&probe.facts);
-    Ok(Seen { verdict: probe.verdict, facts: probe.facts, summary: probe.summary, commands, outlook })
+    let warnings = warnings(&probe.facts);
+    Ok(Seen {
+        verdict: probe.verdict,
+        facts: probe.facts,
+        summary: probe.summary,
+        commands,
+        outlook,
+        warnings,
+    })
 }

@@ -62,6 +62,39 @@ impl CertificateFacts {
     }
 }
 
+/// Something that an operator should know before a run, and that holds nothing up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    /// One line that names the object and what is the matter with it; escaped.
+    pub what: String,
+    /// What the operator may do, in one line.
+    pub remedy: String,
+}
+
+impl Warning {
+    pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
+
+    /// All of it in one line.
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.what, self.remedy)
+    }
+}
+
+/// The facts of a kind that warns.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WithWarnings {
+    /// In the order in which they are told.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// The warnings in the facts of a `preflight` task; none in those of another kind.
+pub fn warnings(facts: &Facts) -> Vec<Warning> {
+    facts.read::<WithWarnings>().map(|read| read.warnings).unwrap_or_default()
+}
+
 /// The part of a task's facts that [`certificate_facts`] reads.
 #[derive(Deserialize)]
 struct WithCertificates {

@@ -20,6 +20,8 @@ pub(crate) struct Node<'a> {
     pub(crate) host: &'a dyn Host,
     /// The folder the kubelet takes static pods from.
     pub(crate) manifests: String,
+    /// Whether the kubelet renews its client certificate itself.
+    pub(super) rotates: bool,
     /// crictl, asking the kubelet's own runtime.
     pub(crate) crictl: Crictl,
 }
@@ -37,6 +39,7 @@ impl<'a> Node<'a> {
         let endpoint = kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
         Ok(Self {
             host,
+            rotates: parsed.as_ref().is_some_and(|config| config.rotates),
             manifests: parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned()),
             crictl: Crictl::new(endpoint),
         })

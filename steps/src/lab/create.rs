@@ -49,7 +49,7 @@ fn check(spec: &LabSpec) -> Result<(), LabError> {
     Ok(())
 }
 
-fn empty(spec: &LabSpec, now: u64) -> State {
+pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
     State {
         format: store::FORMAT,
         spec: spec.clone(),

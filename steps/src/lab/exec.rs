@@ -22,6 +22,17 @@ pub(super) enum Place {
     Folder,
     /// On the machine itself, where the host's folders are mounted.
     Machine,
+    /// On a machine where nothing is simulated but the program.
+    Real(Reach),
+}
+
+/// Whether the cluster's API answers a program of a real machine, as its caller found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It gave the object that was asked for.
+    Answers,
+    /// It did not, as long as the program waits for it.
+    Silent,
 }
 
 /// A command as it reaches a host.
@@ -31,6 +42,8 @@ pub(super) struct Call<'a> {
     pub(super) host: &'a str,
     /// Program and arguments.
     pub(super) argv: &'a [String],
+    /// Its standard input, where it is not the machine's.
+    pub(super) stdin: &'a [u8],
     /// Where its paths are.
     pub(super) place: Place,
 }
@@ -129,8 +142,9 @@ impl Shell<'_> {
     /// A path that the command names, read where the command runs.
     pub(super) fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
         match self.call.place {
+            Place::Folder if path == "/dev/stdin" => Ok(Some(self.call.stdin.to_vec())),
             Place::Folder => self.world.files.read(self.call.host, path),
-            Place::Machine => absent_is_none(std::fs::read(Path::new(path))),
+            Place::Machine | Place::Real(_) => absent_is_none(std::fs::read(Path::new(path))),
         }
     }
 
@@ -202,7 +216,8 @@ pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(
         let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);
         answer.takes += shell.state().delay(1000 * seconds);
     }
-    if shell.deed == Deed::Changed {
+    // The processes of a real machine live by themselves.
+    if shell.deed == Deed::Changed && matches!(call.place, Place::Folder | Place::Machine) {
         // What the command changed has its first consequences now: nothing is to be seen half-done.
         let now = shell.now();
         shell.world.advance(now)?;

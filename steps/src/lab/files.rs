@@ -13,12 +13,27 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     dir: PathBuf,
+    roots: Roots,
+}
+
+/// Where the root of a host is.
+#[derive(Debug, Clone, Copy)]
+enum Roots {
+    /// A folder of the lab each.
+    Folders,
+    /// The folder itself: the host is this machine.
+    One,
 }
 
 impl Files {
     /// The folders below `dir`.
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self { dir: dir.to_owned(), roots: Roots::Folders }
+    }
+
+    /// The files of this machine, whatever the host is called.
+    pub(super) fn of_machine() -> Self {
+        Self { dir: PathBuf::from("/"), roots: Roots::One }
     }
 
     /// The lab's own folder.
@@ -28,7 +43,10 @@ impl Files {
 
     /// The folder that is `host`'s root.
     pub(super) fn root(&self, host: &str) -> PathBuf {
-        self.dir.join(host)
+        match self.roots {
+            Roots::Folders => self.dir.join(host),
+            Roots::One => self.dir.clone(),
+        }
     }
 
     /// Where `path` of `host` lies; a `..` in it is refused.

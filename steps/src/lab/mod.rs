@@ -1,8 +1,9 @@
 //! Simulated control-plane nodes: real files, real certificates, and programs that behave like the real ones.
 //!
 //! A lab is a folder: `DIR/cp-1/` is that node's `/` (`DIR/cp-1/etc/kubernetes/pki/apiserver.crt`), `DIR/workstation/` the
-//! operator's, `DIR/.lab/` the lab's memory. One implementation of behaviour (`exec`) has two doors: [`Lab::host`], in
-//! process and under virtual time, and [`program`], for hosts that are real machines with the node's folders mounted.
+//! operator's, `DIR/.lab/` the lab's memory. One implementation of behaviour (`exec`) has three doors: [`Lab::host`], in
+//! process and under virtual time, [`program`], for hosts that are real machines with the node's folders mounted, and
+//! [`Machine`], for a machine where only kubeadm and crictl are the lab's.
 //! Formats, statuses and traps are those of a real kubeadm 1.36 control plane; what the lab does not have says so.
 //!
 //! Deliberately absent: networks and kernels (a connection is lost only by a fault), other versions than 1.36, and
@@ -17,6 +18,7 @@ mod fault;
 mod files;
 mod host;
 mod kubeconf;
+mod machine;
 mod mint;
 mod programs;
 mod spec;
@@ -34,7 +36,9 @@ use certwright_engine::host::Host;
 use certwright_engine::plan::WORKSTATION;
 
 pub use door::{Played, Seat, names as program_names, program};
+pub use exec::Reach;
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
+pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, kubelet_certificate, no_container};
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 
 use files::Files;

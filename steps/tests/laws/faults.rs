@@ -26,7 +26,11 @@ pub(crate) fn renew() -> Scenario {
 impl Bench<'_> {
     /// A file of the step's host, as the test changes it.
     pub(crate) fn file(&self, path: &str) -> PathBuf {
-        self.lab().dir().join(self.host_name()).join(path.trim_start_matches('/'))
+        self.file_of(self.host_name(), path)
+    }
+
+    pub(crate) fn file_of(&self, host: &str, path: &str) -> PathBuf {
+        self.lab().dir().join(host).join(path.trim_start_matches('/'))
     }
 
     pub(crate) fn fault(&self, text: &str) {

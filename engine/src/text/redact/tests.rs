@@ -76,7 +76,7 @@ fn secrets_are_told_by_the_name_before_them() {
         "{\"data\":{\"db_password\": \"hunter2-hunter2\"}}",
         "{\\\"clientSecret\\\":\\\"hunter2-hunter2\\\"}",
         "--token=hunter2-hunter2",
-        "kubeadm join --token hunter2-hunter2 10.0.0.1:6443",
+        "join --token hunter2-hunter2 10.0.0.1:6443",
         "PASSWORD='hunter2-hunter2'",
         "api-key = \"hunter2-hunter2\"",
         "https://x/?a=1&access_token=hunter2-hunter2&b=2",
@@ -109,7 +109,7 @@ fn tokens_are_told_by_their_form() {
 #[test]
 fn what_is_public_stays_readable() {
     for text in [
-        "crictl stop 8c609184c8b82e208fcd9d6c14e820e6e8654c94b2165dd1e3f2dfa10d85f884",
+        "stop 8c609184c8b82e208fcd9d6c14e820e6e8654c94b2165dd1e3f2dfa10d85f884",
         "ED25519 key fingerprint is SHA256:q7Zk1LxV9bT3nR5mW8yC2dF4gH6jK0pS1aE3uI5oXzQ.",
         "open /run/secrets/kubernetes.io/serviceaccount/token: no such file or directory",
         "/home/Ops1/bmctl-workspace/Cluster1/very/long/Path/to/some/File2/kubeconfig.backup",

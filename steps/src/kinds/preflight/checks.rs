@@ -74,6 +74,10 @@ pub(super) async fn clock(cx: &Context, most: Duration) -> Result<Option<Finding
     )))
 }
 
+/// Files that must be able to be made where certificates and backups are written: an archive with its sums, what
+/// certwright keeps of its commands, and new files beside old ones.
+const LEAST_INODES: u64 = 100;
+
 /// Too little space where certificates and backups are written.
 pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding>, StepError> {
     let mut findings = Vec::new();
@@ -90,6 +94,20 @@ pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding
             findings.push(Finding::new(
                 format!("{path} has {} MiB free, {least_mib} MiB are needed", free / 1024),
                 format!("free space on the file system of {path}"),
+            ));
+        }
+        let command = df::inodes(&path);
+        let output = run(host, &command).await?;
+        if !output.success() {
+            let message = format!("{}: how many files {path} may still hold is not known", host.name());
+            return Err(refused(ErrorClass::Refused, message, &command, &output));
+        }
+        let free = df::parse_free_inodes(&output)
+            .map_err(|error| error.step_error(host.name(), &command, &output))?;
+        if let Some(free) = free.filter(|free| *free < LEAST_INODES) {
+            findings.push(Finding::new(
+                format!("the file system of {path} has {free} inodes free, {LEAST_INODES} are needed"),
+                format!("remove files there (`df -i {path}` counts them; many small ones are often logs or sessions)"),
             ));
         }
     }

@@ -1,8 +1,9 @@
-//! The folder of static pods: the kubelet runs every file in it that does not begin with a dot.
+//! The folder of static pods: the kubelet runs every file in it that does not begin with a dot, and the file that a link
+//! leads to. It does not look into folders, and complains of each every few seconds.
 
 use std::collections::BTreeMap;
 
-use certwright_engine::host::StatKind;
+use certwright_engine::host::{HostError, StatKind};
 use certwright_engine::step::StepError;
 use certwright_engine::text::escape;
 
@@ -10,7 +11,7 @@ use crate::kinds::finding::Finding;
 use crate::kinds::node::Node;
 use crate::tools::manifest::StaticPod;
 
-/// Files that should not be there: backups of manifests, and second manifests of one pod.
+/// What should not be there: backups of manifests, second manifests of one pod, and folders.
 pub(super) async fn strays(node: &Node<'_>) -> Result<Vec<Finding>, StepError> {
     let folder = &node.manifests;
     let Some(names) = node.host.list(folder).await? else {
@@ -24,11 +25,27 @@ pub(super) async fn strays(node: &Node<'_>) -> Result<Vec<Finding>, StepError> {
     for name in names.iter().filter(|name| !name.starts_with('.')) {
         let path = format!("{folder}/{name}");
         let shown = escape(&path);
-        if !node.host.stat(&path).await?.is_some_and(|stat| stat.kind == StatKind::File) {
-            continue;
+        match node.host.stat(&path).await?.map(|stat| stat.kind) {
+            Some(StatKind::File | StatKind::Symlink) => {}
+            Some(StatKind::Folder) => {
+                findings.push(Finding::new(
+                    format!("{shown} is a folder among the manifests"),
+                    format!(
+                        "move it out of {folder}: no backup may lie where the kubelet looks for static pods"
+                    ),
+                ));
+                continue;
+            }
+            Some(StatKind::Other) | None => continue,
         }
         let known = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
-        let pod = match node.host.read(&path).await? {
+        let text = match node.host.read(&path).await {
+            Ok(text) => text,
+            // A folder behind a link, or more than a manifest can be.
+            Err(HostError::Refused { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let pod = match text {
             Some(text) if known => StaticPod::parse(&text).ok(),
             Some(_) | None => None,
         };

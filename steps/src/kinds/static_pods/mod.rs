@@ -17,6 +17,8 @@ mod patience;
 
 mod quorum;
 
+mod leader;
+
 pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use quorum::outage;
 pub(super) use restart::{Proof, Restart};

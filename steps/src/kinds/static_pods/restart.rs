@@ -9,7 +9,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
 use super::look::{Known, Look, Restarts, State, Written, known, look_at};
-use super::quorum;
+use super::{leader, quorum};
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, kubelet_word, now, run};
 use crate::pki::Component;
@@ -80,8 +80,11 @@ impl Restart<'_> {
         let before = self.settled(known).await?;
         let stale: Vec<Component> =
             before.iter().filter(|look| to_stop(look).is_some()).map(|l| l.component).collect();
-        if self.proof == Proof::Ready && stale.iter().any(|component| component.is_front()) {
-            quorum::may_stop(self.cx, &stale).await?;
+        if self.proof == Proof::Ready
+            && stale.iter().any(|component| component.is_front())
+            && let Some(members) = quorum::may_stop(self.cx, &stale).await?
+        {
+            leader::move_away(self.cx, self.node, &members).await?;
         }
         for look in before.iter().rev() {
             if let Some((reason, container)) = to_stop(look) {

@@ -92,7 +92,7 @@ pub(super) fn find<'a>(node: &'a Node, id: &str) -> Option<(&'a Pod, &'a Contain
 }
 
 /// What the runtime says of a container it does not know.
-pub(super) fn not_found(now: u64, id: &str) -> Answer {
+pub(in crate::lab) fn not_found(now: u64, id: &str) -> Answer {
     let at = rfc3339((now / 1000).cast_signed());
     let klog = crate::lab::clockwork::klog('E', now, 1480);
     let inner = format!(

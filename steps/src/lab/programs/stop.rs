@@ -7,6 +7,7 @@ use super::args::Flags;
 use crate::lab::clockwork::{klog, rfc3339};
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
+use crate::lab::machine::StopFailed;
 use crate::pki::layout::Component;
 
 /// How long containers take to end when they are asked to, ms. Measured: etcd waits for the watches of its API server,
@@ -75,21 +76,26 @@ fn stop_late(shell: &mut Shell<'_>, id: &str, waited: u64, late: Late) -> Answer
     if late.after {
         stop(shell, id, 0);
     }
-    let reason = if late.unknown {
-        format!(
+    let why = if late.unknown { StopFailed::Unknown } else { StopFailed::Deadline };
+    Answer::fail(1, failed(why, id, shell.now())).takes(shell.state().delay(waited))
+}
+
+/// What crictl prints of a stop that was not done in time.
+pub(in crate::lab) fn failed(why: StopFailed, id: &str, now: u64) -> String {
+    let reason = match why {
+        StopFailed::Unknown => format!(
             "rpc error: code = Unknown desc = failed to stop container \\\"{id}\\\": context deadline exceeded: unknown"
-        )
-    } else {
-        "rpc error: code = DeadlineExceeded desc = context deadline exceeded".to_owned()
+        ),
+        StopFailed::Deadline => {
+            "rpc error: code = DeadlineExceeded desc = context deadline exceeded".to_owned()
+        }
     };
-    let now = shell.now();
-    let text = format!(
+    format!(
         "{} remote_runtime.go:459] \"StopContainer from runtime service failed\" err=\"{reason}\" \
          containerID=\"{id}\"\ntime=\"{}\" level=error msg=\"stopping the container \\\"{id}\\\": {reason}\"\n",
         klog('E', now, 1801),
         rfc3339((now / 1000).cast_signed())
-    );
-    Answer::fail(1, text).takes(shell.state().delay(waited))
+    )
 }
 
 /// The pod whose running container has this id.

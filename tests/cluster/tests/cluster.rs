@@ -1,0 +1,24 @@
+//! The whole product on the test cluster: real sshd, sudo, etcd and kubectl, and everything between them. Needs root.
+
+#![expect(clippy::print_stdout, reason = "suites say what they measured")]
+
+#[path = "cluster/support.rs"]
+mod support;
+
+#[path = "cluster/hosts.rs"]
+mod hosts;
+
+#[path = "cluster/containers.rs"]
+mod containers;
+
+#[path = "cluster/kubelets.rs"]
+mod kubelets;
+
+#[path = "cluster/proof.rs"]
+mod proof;
+
+#[path = "cluster/renewal.rs"]
+mod renewal;
+
+#[path = "cluster/damaged.rs"]
+mod damaged;
