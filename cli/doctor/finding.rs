@@ -66,6 +66,7 @@ const RANKS: [&str; 14] = [
     "pods",
     "certificates-due",
     "incomplete",
+    "not-judged",
 ];
 
 /// What others follow from: a full disk, a wrong clock and a dead kubelet are told before certificates.
