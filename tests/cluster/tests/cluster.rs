@@ -22,3 +22,6 @@ mod renewal;
 
 #[path = "cluster/damaged.rs"]
 mod damaged;
+
+#[path = "cluster/faults.rs"]
+mod faults;
