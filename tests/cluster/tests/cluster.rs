@@ -25,3 +25,6 @@ mod damaged;
 
 #[path = "cluster/live.rs"]
 mod live;
+
+#[path = "cluster/faults.rs"]
+mod faults;

@@ -136,6 +136,8 @@ impl Root<'_> {
         if self.role == Role::Workstation {
             binds.insert(at, bind(&self.programs.certwright, CERTWRIGHT));
         }
+        let boot = Path::new(FOLDER).join("boot_id");
+        binds.push(Bind { source: boot, target: "/proc/sys/kernel/random/boot_id".into() });
         binds
     }
 }

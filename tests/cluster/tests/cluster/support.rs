@@ -27,6 +27,13 @@ pub(crate) fn programs() -> Programs {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut build = Command::new(cargo);
+    // What cargo and the runner tell a test of itself would make build scripts run anew, and everything after them.
+    let of_tests = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "NEXTEST", "__NEXTEST"];
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| of_tests.iter().any(|prefix| name.starts_with(prefix))) {
+            build.env_remove(name);
+        }
+    }
     build.args(["build", "--quiet", "--package", "certwright", "--bin", "certwright"]).current_dir(root);
     if hosts.parent().is_some_and(|folder| folder.ends_with("release")) {
         build.arg("--release");
