@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use certwright_cluster::wire::client::Client;
 use serde_json::json;
 use time::Duration as Days;
 
@@ -161,4 +162,39 @@ fn readiness_comes_after_the_first_answer_and_the_end_is_in_order() {
     let (took, code) = ground.stop(1, "kube-apiserver");
     assert_eq!(code, Some(0), "after {took:?}");
     assert!(ground.log(1, "kube-apiserver").contains("Shutting down"));
+}
+
+/// Adds one to a number in an object so many times, over what it read; how often another writer was faster.
+async fn add(mut client: Client, path: &str, times: u32) -> u32 {
+    let (mut added, mut overtaken) = (0, 0);
+    while added < times {
+        let mut object = client.get(path).await.expect("it is there");
+        let number: u32 = object["data"]["number"].as_str().expect("a number").parse().expect("a number");
+        object["data"]["number"] = (number + 1).to_string().into();
+        match client.put(path, &object).await {
+            Ok(_) => added += 1,
+            Err(error) if error.code().is_some_and(|code| code.as_u16() == 409) => overtaken += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    overtaken
+}
+
+#[test]
+fn writers_at_several_servers_never_overwrite_each_other() {
+    let ground = Ground::up(3);
+    let at = "/api/v1/namespaces/default/configmaps";
+    let path = "/api/v1/namespaces/default/configmaps/counter";
+    block_on(async {
+        let counter = json!({"metadata": {"name": "counter"}, "data": {"number": "0"}});
+        ground.client(1).post(at, &counter).await.expect("created");
+        let (a, b, c) = tokio::join!(
+            add(ground.client(1), path, 20),
+            add(ground.client(2), path, 20),
+            add(ground.client(3), path, 20)
+        );
+        assert!(a + b + c > 0, "no two of them ever met");
+        let end = ground.client(1).get(path).await.expect("it is there");
+        assert_eq!(end["data"]["number"], "60");
+    });
 }
