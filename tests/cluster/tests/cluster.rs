@@ -23,5 +23,8 @@ mod renewal;
 #[path = "cluster/damaged.rs"]
 mod damaged;
 
+#[path = "cluster/live.rs"]
+mod live;
+
 #[path = "cluster/faults.rs"]
 mod faults;
