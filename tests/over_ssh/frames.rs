@@ -11,7 +11,7 @@ use crate::requests::{Ended, Watched};
 use crate::seen::{INSTANTS, Instant, Point, To};
 
 /// Requests of a process that is killed in the middle of a run, at most: some 15 processes make one run.
-const AT_MOST: u64 = 90;
+const AT_MOST: u64 = 200;
 /// Single kill points of the suite.
 const SAMPLE: u64 = 2;
 
