@@ -11,7 +11,8 @@ use certwright_engine::step::Registry;
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
-use crate::signals::Stops;
+use crate::signals::{self, Stops};
+use crate::terminal::out;
 use crate::view::RunView;
 use crate::warning::Warning;
 use crate::{bundle, hosts, runtime};
@@ -75,7 +76,14 @@ impl Driven<'_> {
 impl Driven<'_> {
     /// Keeps what the nodes of a run that failed show of themselves; where that fails the run's own end still counts.
     async fn keep_bundle(&self, view: &RunView, format: Format) {
-        let Some(text) = bundle::of_run(view, &self.hosts, &self.clock).await else { return };
+        if bundle::is_due(view) && view.header.lab.is_none() && format == Format::Human {
+            out("\nLooking at the nodes for the bundle of this failure; Ctrl-C leaves that out.\n");
+        }
+        let text = tokio::select! {
+            text = bundle::of_run(view, &self.hosts, &self.clock) => text,
+            () = signals::next_stop() => None,
+        };
+        let Some(text) = text else { return };
         let run: Result<RunId, _> = view.header.run.parse();
         let kept = run.and_then(|run| self.state.keep_bundle(&run, &text));
         if let Err(error) = kept {

@@ -43,10 +43,14 @@ pub(crate) enum About<'a> {
 /// How a node's bytes become text.
 pub(crate) type Shown = fn(&Untrusted) -> String;
 
-/// The bundle of a run that ended so; None where nothing failed.
-pub(crate) async fn of_run(view: &RunView, hosts: &Hosts, clock: &Clock) -> Option<String> {
+/// Whether a run failed, and nodes can be looked at for a bundle.
+pub(crate) fn is_due(view: &RunView) -> bool {
+    failed(view) && !nodes(view).is_empty()
+}
+
+fn failed(view: &RunView) -> bool {
     match view.outcome {
-        Some(Outcome::Failed | Outcome::Stuck) => {}
+        Some(Outcome::Failed | Outcome::Stuck) => true,
         Some(
             Outcome::Unchanged
             | Outcome::Changed
@@ -54,12 +58,24 @@ pub(crate) async fn of_run(view: &RunView, hosts: &Hosts, clock: &Clock) -> Opti
             | Outcome::Undone
             | Outcome::Abandoned,
         )
-        | None => return None,
+        | None => false,
     }
+}
+
+/// The nodes that the run has tasks on.
+fn nodes(view: &RunView) -> Vec<&str> {
     let plan = view.plan();
     let used = |name: &str| plan.tasks.iter().any(|task| plan.hosts[task.host.0 as usize].name == name);
-    let nodes: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
-    let nodes: Vec<&str> = nodes.into_iter().filter(|name| *name != WORKSTATION && used(name)).collect();
+    let names = plan.hosts.iter().map(|host| host.name.as_str());
+    names.filter(|name| *name != WORKSTATION && used(name)).collect()
+}
+
+/// The bundle of a run that ended so; None where nothing failed.
+pub(crate) async fn of_run(view: &RunView, hosts: &Hosts, clock: &Clock) -> Option<String> {
+    if !failed(view) {
+        return None;
+    }
+    let nodes = nodes(view);
     let seen = checkups(&hosts.read_only(), &nodes, WITHIN).await;
     Some(render(&About::Run(view), &seen, clock.wall_ms(), Untrusted::escaped))
 }

@@ -51,7 +51,7 @@ const FOLLOWING: [&str; 15] = [
 ];
 
 /// Findings of the looks: what hides or explains others first. Signatures of logs come after them.
-const RANKS: [&str; 14] = [
+const RANKS: [&str; 15] = [
     "unreachable",
     "preflight",
     "kubelet-client",
@@ -66,6 +66,7 @@ const RANKS: [&str; 14] = [
     "pods",
     "certificates-due",
     "incomplete",
+    "not-judged",
 ];
 
 /// What others follow from: a full disk, a wrong clock and a dead kubelet are told before certificates.

@@ -133,7 +133,9 @@ impl Judge<'_> {
     fn failed(&self, task: TaskId, error: &StepError, all: &Examination) -> Vec<Finding> {
         let (host, kind) = (&self.plan.host(task).name, self.plan.step(task).kind.as_str());
         if all.dark.values().any(|dark| error.message.contains(&dark.error.message)) {
-            return Vec::new();
+            // Told already at the host itself; what was not judged for it is said.
+            let cause = format!("{host}: {kind} could not judge: {}", error.message);
+            return vec![Finding::new("not-judged", Grade::Note, host.clone(), cause)];
         }
         match kind {
             "preflight" => self.preflight(host, error),
