@@ -51,7 +51,7 @@ const FOLLOWING: [&str; 15] = [
 ];
 
 /// Findings of the looks: what hides or explains others first. Signatures of logs come after them.
-const RANKS: [&str; 14] = [
+const RANKS: [&str; 15] = [
     "unreachable",
     "preflight",
     "kubelet-client",
