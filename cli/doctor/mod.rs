@@ -9,6 +9,8 @@ mod finding;
 
 mod judge;
 
+mod quorum;
+
 #[cfg(test)]
 mod tests;
 
