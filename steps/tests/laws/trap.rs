@@ -47,7 +47,7 @@ async fn preflight_says_what_of_a_kubelet_will_be_mended_and_refuses_what_cannot
     let before = bench.witness().exact();
     let probe = good("a look", bench.probe().await);
     bench.assert_same(&before, &bench.witness().exact(), "a look");
-    expect!["cp-1 is ready for a renewal; the kubelet's client certificate expired 24h ago (2026-11-24T09:47:40Z, /var/lib/kubelet/pki/kubelet-client-current.pem): kubelet-client mends this first: the kubelet's client certificate expired 24h ago; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new files on all nodes bring it back"].assert_eq(&probe.summary);
+    expect!["cp-1 is ready for a renewal; kubelet-client mends this first: the kubelet's client certificate expired 24h ago (2026-11-24T09:47:40Z, /var/lib/kubelet/pki/kubelet-client-current.pem); 0 of this run's 3 etcd members are healthy: their quorum is lost, and new files on all nodes bring it back; no etcd member leads"].assert_eq(&probe.summary);
 
     // Nothing tells which node's kubelet it is.
     for path in ["/etc/kubernetes/kubelet.conf", CURRENT] {

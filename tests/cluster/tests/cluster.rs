@@ -22,3 +22,9 @@ mod renewal;
 
 #[path = "cluster/damaged.rs"]
 mod damaged;
+
+#[path = "cluster/live.rs"]
+mod live;
+
+#[path = "cluster/faults.rs"]
+mod faults;

@@ -171,7 +171,8 @@ async fn become_ready(server: &Server) {
     });
 }
 
-/// A watch of everything, as the real server's caches keep one: a graceful stop of etcd waits for it.
+/// A watch of everything, as the real server's caches keep one. (A graceful stop of etcd 3.6 waits for it; that of 3.4,
+/// through the gateway, does not: 50 ms, measured.)
 async fn keep_a_watch(server: &Server) {
     loop {
         if let Ok(mut watch) = server.store.watch("/registry/", -1).await {

@@ -14,10 +14,10 @@ pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsE
     let cluster = Cluster::start(&Spec::new(case.state.validity()).balancer(case.balancer), programs)?;
     let credential = Credential::make(&cluster)?;
     match case.state {
-        State::Live => until_whole(&cluster, &credential, "the first look at a whole cluster", "")?,
+        State::Live => until_whole(&cluster, "the first look at a whole cluster", "")?,
         State::Dead => until_dead(&cluster)?,
     }
-    let load = Load::start(&cluster, programs, &credential, case.state)?;
+    let load = Load::start(&cluster, &credential, case.state)?;
     let began = Instant::now();
     let words = case.way.command();
     let mut command = cluster.workstation().command(words[0]);
@@ -30,7 +30,7 @@ pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsE
         return Err(GapsError::Way { way: case.way.word(), said });
     }
     let ended = Instant::now();
-    until_whole(&cluster, &credential, "a whole cluster after the renewal", &moment::micros())?;
+    until_whole(&cluster, "a whole cluster after the renewal", &moment::micros())?;
     let settled_s = ended.elapsed().as_secs_f64();
     Ok(Measured { case, total_s, settled_s, said: said.stdout, report: load.end()? })
 }
@@ -55,15 +55,10 @@ fn until_dead(cluster: &Cluster) -> Result<(), GapsError> {
 }
 
 /// Waits until each API server is ready and both leases were renewed after a moment.
-fn until_whole(
-    cluster: &Cluster,
-    credential: &Credential,
-    what: &'static str,
-    after: &str,
-) -> Result<(), GapsError> {
+fn until_whole(cluster: &Cluster, what: &'static str, after: &str) -> Result<(), GapsError> {
     let began = Instant::now();
     loop {
-        let missing = missing(cluster, credential, after);
+        let missing = missing(cluster, after);
         let Some(said) = missing else { return Ok(()) };
         if began.elapsed() > Duration::from_secs(WHOLE) {
             return Err(GapsError::Late { what, seconds: WHOLE, said });
@@ -73,7 +68,7 @@ fn until_whole(
 }
 
 /// What is not as it should be; `None` when all is.
-fn missing(cluster: &Cluster, credential: &Credential, after: &str) -> Option<String> {
+fn missing(cluster: &Cluster, after: &str) -> Option<String> {
     let workstation = cluster.workstation();
     for node in cluster.nodes() {
         let url = format!("https://{}:6443/readyz", node.address());
@@ -83,7 +78,7 @@ fn missing(cluster: &Cluster, credential: &Credential, after: &str) -> Option<St
         }
     }
     for lease in ["kube-controller-manager", "kube-scheduler"] {
-        let kubeconfig = format!("--kubeconfig={}", credential.path("kubeconfig").display());
+        let kubeconfig = format!("--kubeconfig={}", Credential::path("kubeconfig"));
         let path = "jsonpath={.spec.renewTime}";
         let words =
             [&kubeconfig, "get", "lease", lease, "-n", "kube-system", "-o", path, "--request-timeout=5s"];

@@ -10,7 +10,7 @@ use certwright_steps::pki::kubeconfig::{Kubeconfig, KubeconfigError, Source};
 
 use super::{GapsError, State};
 use crate::controllers::signer::{SignError, Signer};
-use crate::host::{Cluster, Programs};
+use crate::host::{Cluster, OURS};
 use crate::load::report::Report;
 use crate::wire::tls::Pair;
 
@@ -19,6 +19,9 @@ const LONGEST: u64 = 900;
 
 /// How long its first answers may take, s.
 const FIRST: u64 = 60;
+
+/// The load's folder on the workstation.
+const FOLDER: &str = "/root/load";
 
 /// Why the load has no credential.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +50,7 @@ pub(super) struct Credential {
 
 impl Credential {
     pub(super) fn make(cluster: &Cluster) -> Result<Self, GapsError> {
-        let folder = cluster.folder().join("load");
+        let folder = cluster.workstation().path(FOLDER);
         let failed = |source| GapsError::Process { action: "write the load's credential", source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         let pki = |name: &str| cluster.node("cp-1").path(&format!("/etc/kubernetes/pki/{name}"));
@@ -65,8 +68,9 @@ impl Credential {
         Ok(Self { folder })
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// A file of it as the workstation has it.
+    pub(super) fn path(name: &str) -> String {
+        format!("{FOLDER}/{name}")
     }
 }
 
@@ -87,23 +91,18 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn start(
-        cluster: &Cluster,
-        programs: &Programs,
-        credential: &Credential,
-        state: State,
-    ) -> Result<Self, GapsError> {
+    pub(super) fn start(cluster: &Cluster, credential: &Credential, state: State) -> Result<Self, GapsError> {
         let process = |action| move |source| GapsError::Process { action, source };
-        let own = |name: &str| credential.path(name);
-        let file = |name: &str| File::create(own(name)).map_err(process("create a file of the load"));
-        let mut command = cluster.workstation().command(&programs.hosts.display().to_string());
-        command.arg("load").arg(format!("--for={LONGEST}")).arg(format!("--until={}", own("end").display()));
-        command
-            .arg(format!("--kubeconfig={}", own("kubeconfig").display()))
-            .arg("--balancer=10.200.0.1:6443");
-        command.arg(format!("--etcd-cafile={}", own("ca.crt").display()));
-        command.arg(format!("--etcd-certfile={}", own("client.crt").display()));
-        command.arg(format!("--etcd-keyfile={}", own("client.key").display()));
+        let own = Credential::path;
+        let file = |name: &str| {
+            File::create(credential.folder.join(name)).map_err(process("create a file of the load"))
+        };
+        let mut command = cluster.workstation().command(OURS);
+        command.arg("load").arg(format!("--for={LONGEST}")).arg(format!("--until={}", own("end")));
+        command.arg(format!("--kubeconfig={}", own("kubeconfig"))).arg("--balancer=10.200.0.1:6443");
+        command.arg(format!("--etcd-cafile={}", own("ca.crt")));
+        command.arg(format!("--etcd-certfile={}", own("client.crt")));
+        command.arg(format!("--etcd-keyfile={}", own("client.key")));
         for node in cluster.nodes() {
             command.arg(format!("--server={}={}:6443", node.name(), node.address()));
             command.arg(format!("--member={}={}:2379", node.name(), node.address()));

@@ -22,8 +22,6 @@ const WORKSTATION: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 254);
 const KUBELET_AGAIN: u64 = 10_000;
 /// What the name of a cluster's folder begins with; its owner follows.
 const PREFIX: &str = "certwright-cluster-";
-/// How long sshd may take to listen.
-const SSHD: Duration = Duration::from_secs(20);
 
 /// Three control-plane hosts and a workstation; all of it ends when it is dropped.
 pub struct Cluster {
@@ -123,14 +121,7 @@ impl Cluster {
             network::connect(&self.workstation, node)?;
             node.go()?;
         }
-        for node in &mut self.nodes {
-            let log = node.path("/var/log/ssh.log");
-            let listens = |_: &mut Machine| {
-                std::fs::read_to_string(&log).is_ok_and(|text| text.contains("Server listening"))
-            };
-            node.wait("sshd listening", SSHD, listens)?;
-        }
-        Ok(())
+        self.nodes.iter_mut().try_for_each(Machine::wait_for_sshd)
     }
 
     /// How long it took to start.
@@ -154,6 +145,20 @@ impl Cluster {
     /// When there is none.
     pub fn node(&self, name: &str) -> &Machine {
         self.nodes.iter().find(|node| node.name() == name).unwrap_or_else(|| panic!("no node {name}"))
+    }
+
+    /// Switches a node off and on again; returns when its sshd listens.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub fn reboot(&mut self, name: &str) -> Result<(), HostError> {
+        let node = self.nodes.iter_mut().find(|node| node.name() == name);
+        let node = node.unwrap_or_else(|| panic!("no node {name}"));
+        node.power_off();
+        node.power_on()?;
+        network::connect(&self.workstation, node)?;
+        node.go()?;
+        node.wait_for_sshd()
     }
 
     /// The workstation.

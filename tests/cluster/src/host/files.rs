@@ -20,7 +20,7 @@ const FILES: [&str; 5] = ["etc/passwd", "etc/shadow", "etc/group", "etc/hosts", 
 const PROGRAMS: [&str; 5] = ["kubeadm", "crictl", "systemctl", "kubelet", "containerd"];
 
 /// This crate's binary on every host, wherever it was built.
-pub(super) const OURS: &str = "/usr/local/bin/certwright-cluster";
+pub const OURS: &str = "/usr/local/bin/certwright-cluster";
 /// The product's on the workstation.
 const CERTWRIGHT: &str = "/usr/local/bin/certwright";
 
@@ -136,6 +136,8 @@ impl Root<'_> {
         if self.role == Role::Workstation {
             binds.insert(at, bind(&self.programs.certwright, CERTWRIGHT));
         }
+        let boot = Path::new(FOLDER).join("boot_id");
+        binds.push(Bind { source: boot, target: "/proc/sys/kernel/random/boot_id".into() });
         binds
     }
 }

@@ -12,6 +12,8 @@ use crate::settings::{FOLDER, Settings};
 
 /// How long a host may take for its mounts.
 const MOUNTS: Duration = Duration::from_secs(20);
+/// How long sshd may take to listen.
+const SSHD: Duration = Duration::from_secs(20);
 /// How often something that should happen is looked for.
 const LOOK: Duration = Duration::from_millis(5);
 /// Where programs are found on every host.
@@ -19,8 +21,9 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 
 /// A host that runs.
 pub struct Machine {
-    name: String,
-    address: Ipv4Addr,
+    settings: Settings,
+    /// The binary that its first process is.
+    program: PathBuf,
     /// Its own folders, on the machine.
     root: PathBuf,
     /// `unshare`, whose end is the host's.
@@ -37,6 +40,7 @@ impl Machine {
         let place = root.join(&FOLDER[1..]).join("settings.json");
         let json = serde_json::to_vec_pretty(settings).expect("settings serialize to JSON");
         std::fs::write(&place, json).map_err(HostError::file("write", &place))?;
+        boot_id(root)?;
         let mut command = Command::new("unshare");
         command.args(["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]);
         command.args(["--propagation", "private", "--"]).arg(program).arg("init").arg(&place);
@@ -47,8 +51,8 @@ impl Machine {
         let mut unshare = command.spawn().map_err(source)?;
         let input = unshare.stdin.take();
         let mut machine = Self {
-            name: settings.host.clone(),
-            address: settings.address,
+            settings: settings.clone(),
+            program: program.to_owned(),
             root: root.to_owned(),
             unshare,
             input,
@@ -64,12 +68,12 @@ impl Machine {
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.settings.host
     }
 
     /// Its address.
     pub fn address(&self) -> Ipv4Addr {
-        self.address
+        self.settings.address
     }
 
     /// Its first process, as the machine numbers it.
@@ -112,12 +116,45 @@ impl Machine {
                 let said = std::fs::read_to_string(self.root.join("init.log")).unwrap_or_default();
                 let said =
                     ended.map_or(said.clone(), |status| format!("the host ended with {status}: {said}"));
-                let (host, what) = (self.name.clone(), what.to_owned());
+                let (host, what) = (self.settings.host.clone(), what.to_owned());
                 return Err(HostError::Late { host, what, seconds: within.as_secs(), said });
             }
             std::thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    /// Switches the host on after [`Machine::power_off`]: what was in memory is gone, and its kubelet starts now.
+    pub(super) fn power_on(&mut self) -> Result<(), HostError> {
+        let run = self.root.join("run");
+        let kept = [FOLDER.trim_start_matches("/run/"), "sshd"];
+        for entry in std::fs::read_dir(&run).map_err(HostError::file("read", &run))?.flatten() {
+            let path = entry.path();
+            let removed = match entry.file_name() {
+                name if kept.iter().any(|kept| name == *kept) => continue,
+                _gone if path.is_dir() => std::fs::remove_dir_all(&path),
+                _gone => std::fs::remove_file(&path),
+            };
+            removed.map_err(HostError::file("remove", path))?;
+        }
+        for name in [MOUNTED, "init.sock"] {
+            let path = run.join(kept[0]).join(name);
+            std::fs::remove_file(&path).map_err(HostError::file("remove", path))?;
+        }
+        let log = self.path("/var/log/ssh.log");
+        std::fs::write(&log, "").map_err(HostError::file("write", log))?;
+        let mut settings = self.settings.clone();
+        settings.units.iter_mut().for_each(|unit| unit.first.clear());
+        *self = Self::start(&self.program, &self.root, &settings)?;
+        Ok(())
+    }
+
+    /// Waits until its sshd listens.
+    pub(super) fn wait_for_sshd(&mut self) -> Result<(), HostError> {
+        let log = self.path("/var/log/ssh.log");
+        let listens =
+            |_: &mut Self| std::fs::read_to_string(&log).is_ok_and(|text| text.contains("Server listening"));
+        self.wait("sshd listening", SSHD, listens)
     }
 
     /// Switches the host off: everything on it ends at once.
@@ -133,6 +170,14 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.power_off();
     }
+}
+
+/// A new boot id: the kernel's own is that of all hosts.
+fn boot_id(root: &Path) -> Result<(), HostError> {
+    let id = Path::new("/proc/sys/kernel/random/uuid");
+    let id = std::fs::read_to_string(id).map_err(HostError::file("read", id))?;
+    let place = root.join(&FOLDER[1..]).join("boot_id");
+    std::fs::write(&place, id).map_err(HostError::file("write", place))
 }
 
 /// The only child of a process.

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub use cluster::{Cluster, Programs, Said};
+pub use files::OURS;
 pub use machine::Machine;
 pub use spec::{Balancing, SecretIs, Spec};
 

@@ -22,6 +22,8 @@ pub(super) fn bridge(workstation: &Machine, addresses: &[Ipv4Addr]) -> Result<()
 /// Connects a node with the bridge.
 pub(super) fn connect(workstation: &Machine, node: &Machine) -> Result<(), HostError> {
     let name = node.name();
+    // Of a node that was switched off; without one there is nothing to remove.
+    let _none = ip(workstation, &[format!("link del {name}")]);
     ip(
         workstation,
         &[
