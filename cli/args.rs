@@ -133,7 +133,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) lab: Option<PathBuf>,
     /// Only these hosts; `workstation` is one too (may be repeated)
-    #[arg(long, alias = "host", value_name = "HOST")]
+    #[arg(long, visible_alias = "host", value_name = "HOST")]
     pub(crate) limit: Vec<String>,
     /// Write all that was seen to this new file too, secrets taken out
     #[arg(long, value_name = "FILE")]

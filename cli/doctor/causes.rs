@@ -4,6 +4,8 @@ use certwright_engine::machine::{Evidence, StepError};
 use certwright_engine::plan::TaskId;
 use certwright_steps::diagnosis::{self, Diagnosis, Grade, Source, Text};
 
+use certwright_steps::pki::Component;
+
 use crate::view::{RunView, Trouble};
 
 /// What the last words of a command that failed mean; None where none of them is known, and where no command ran: then
@@ -12,9 +14,16 @@ pub(super) fn cause_of(host: &str, error: &StepError, now: i64) -> Option<Diagno
     let Some(Evidence { command, status: Some(_), last_lines }) = error.evidence.as_deref() else {
         return None;
     };
-    let words = format!("{}\n{}", last_lines.join("\n"), error.message);
-    let text = Text { host, source: Source::Program(program(command)), text: &words };
-    diagnosis::read(&[text], now).into_iter().next()
+    let own = Source::Program(program(command));
+    let mut texts: Vec<Text<'_>> = last_lines
+        .iter()
+        .map(|line| match of_log(line) {
+            Some((component, line)) => Text { host, source: Source::Log(component), text: line },
+            None => Text { host, source: own, text: line },
+        })
+        .collect();
+    texts.push(Text { host, source: own, text: &error.message });
+    diagnosis::read(&texts, now).into_iter().next()
 }
 
 /// The cause of a task's trouble, where the last words of its command are known to mean trouble.
@@ -22,6 +31,14 @@ pub(crate) fn known_cause(view: &RunView, id: TaskId, trouble: &Trouble) -> Opti
     let now = i64::try_from(view.latest_ms / 1000).expect("the clock is in this millennium");
     let known = cause_of(&view.plan().host(id).name, &trouble.error, now);
     known.filter(|known| known.grade != Grade::Note)
+}
+
+/// The component and the line where `scan-logs` shows one (`etcd (3 lines): ...`).
+fn of_log(line: &str) -> Option<(&'static str, &str)> {
+    let (before, rest) = line.split_once("): ")?;
+    let (name, _count) = before.split_once(" (")?;
+    let component = Component::ALL.into_iter().find(|component| component.name() == name)?;
+    Some((component.name(), rest))
 }
 
 /// The program of a command line, as people know it.

@@ -1,11 +1,12 @@
 //! From what was seen to what is wrong.
 
 use certwright_engine::machine::{Evidence, StepError, Verdict};
-use certwright_engine::plan::{Plan, TaskId};
+use certwright_engine::plan::{Plan, TaskId, WORKSTATION};
 use certwright_steps::checkup::{About, Checkup, recent};
 use certwright_steps::diagnosis::{self, Grade, Source, Text};
 use certwright_steps::kinds::{CertificateFacts, certificate_facts, component_troubles};
 
+use super::quorum::quorum;
 use super::{Examination, Finding, cause_of};
 use crate::preview::Seen;
 use crate::when;
@@ -25,7 +26,9 @@ pub(super) fn judge(seen: &Examination, plan: &Plan, now: i64, run: &str) -> Vec
             Err(error) => findings.extend(judge.failed(*task, error, seen)),
         }
     }
-    findings.extend(judge.quorum(&seen.checkups));
+    let nodes = seen.dark.keys().map(|index| plan.hosts[index.0 as usize].name.as_str());
+    let dark: Vec<&str> = nodes.filter(|name| *name != WORKSTATION).collect();
+    findings.extend(quorum(&seen.checkups, &dark, run));
     for checkup in &seen.checkups {
         findings.extend(judge.texts(checkup));
     }
@@ -189,42 +192,6 @@ impl Judge<'_> {
     fn cure(&self, lines: Vec<String>) -> Vec<String> {
         let own = |line: String| if line == diagnosis::RENEW { self.run.to_owned() } else { line };
         lines.into_iter().map(own).collect()
-    }
-
-    /// What all etcd members together say: a quorum is no node's own.
-    fn quorum(&self, checkups: &[Checkup]) -> Option<Finding> {
-        let members: Vec<_> = checkups.iter().filter_map(|c| Some((&c.host, c.member?))).collect();
-        let healthy = members.iter().filter(|(_, member)| member.healthy).count();
-        let all = checkups
-            .iter()
-            .filter(|c| c.member.is_some() || c.answers.iter().any(|a| a.name == "etcd-image"));
-        let all = all.count();
-        if healthy == all {
-            return None;
-        }
-        let lost = healthy < all / 2 + 1;
-        let words = if lost {
-            "their quorum is lost: nothing can be written"
-        } else {
-            "one more lost may cost the quorum"
-        };
-        let say = |(host, member): &(&String, certwright_steps::checkup::Member)| {
-            let leads = if member.leads { ", leads" } else { "" };
-            format!("{host}: {}{leads}", if member.healthy { "healthy" } else { "not healthy" })
-        };
-        let cure = if lost {
-            vec![format!(
-                "{}   # where certificates have expired: new ones on all nodes bring it back",
-                self.run
-            )]
-        } else {
-            vec!["crictl ps -a --name '^etcd$'; curl -s http://127.0.0.1:2381/health   # on the one that is not".to_owned()]
-        };
-        let (id, grade) =
-            if lost { ("etcd-quorum", Grade::Broken) } else { ("etcd-member", Grade::Endangered) };
-        let cause = format!("{healthy} of {all} etcd members are healthy: {words}");
-        let evidence = members.iter().map(say).collect();
-        Some(Finding { evidence, cure, ..Finding::new(id, grade, "etcd".to_owned(), cause) })
     }
 
     /// What the logs and programs of a node say.

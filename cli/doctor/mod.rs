@@ -9,6 +9,8 @@ mod finding;
 
 mod judge;
 
+mod quorum;
+
 #[cfg(test)]
 mod tests;
 
@@ -73,12 +75,7 @@ pub(crate) async fn checkups(hosts: &Hosts, names: &[&str], within: Duration) ->
         let places = Arc::clone(&places);
         side_by_side.spawn(async move {
             let _place = places.acquire_owned().await;
-            let name = host.name().to_owned();
-            let all = tokio::time::timeout(within, checkup(host.as_ref())).await;
-            (
-                at,
-                all.unwrap_or_else(|_| Checkup::ended(name, format!("no end within {} s", within.as_secs()))),
-            )
+            (at, checkup(host.as_ref(), within).await)
         });
     }
     let mut all = side_by_side.join_all().await;

@@ -82,6 +82,12 @@ fn the_last_words_of_a_command_tell_the_cause_and_unknown_ones_none() {
         Some("a file system of cp-1 is read-only: kubeadm on cp-1 cannot write")
     );
     assert_eq!(cause_of("cp-1", &error("something else"), 0), None);
+    let logs = error(
+        "etcd (3 lines): {\"msg\":\"rejected connection on peer endpoint\",\"remote-addr\":\"10.0.0.3:51690\",\"error\":\"remote \
+         error: tls: bad certificate\"}",
+    );
+    let cause = cause_of("cp-1", &logs, 0).map(|known| known.cause);
+    assert_eq!(cause.as_deref(), Some("10.0.0.3 does not accept the certificate that etcd on cp-1 serves"));
     let of_ssh = StepError::new(
         ErrorClass::Unavailable,
         "cp-1 could not be reached: ssh: connect: Connection refused",

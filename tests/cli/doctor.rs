@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use certwright_engine::clock::Clock;
+use certwright_steps::lab::{Lab, LabSpec, Validity};
 use expect_test::expect;
 
 use crate::program::Place;
@@ -161,4 +163,39 @@ fn one_of_inventory_and_lab_is_wanted() {
     drop(place.run("doctor --lab lab -i inventory.toml").exits(2));
     let none = place.run("doctor --lab nowhere").exits(14);
     assert!(none.stderr.contains("nowhere"), "{}", none.stderr);
+}
+
+#[test]
+fn certificates_that_end_soon_are_no_failure_yet_and_have_an_exit_code_of_their_own() {
+    let place = Place::new();
+    let spec = LabSpec::default().certificates(Validity::Expiring);
+    drop(Lab::create(place.path("lab"), &spec, &Clock::real()).expect("a lab"));
+    let json = place.run("doctor --lab lab --output json").exits(16).json();
+    let told = ids(&json[0]);
+    assert!(told.iter().any(|id| id == "certificates-due"), "{told:?}");
+    let grades: Vec<&str> = json[0]["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|finding| finding["grade"].as_str().expect("a grade"))
+        .collect();
+    assert!(grades.iter().all(|grade| *grade == "endangered" || *grade == "note"), "{}", json[0]);
+    let text = place.run("doctor --lab lab").exits(16).stdout;
+    assert!(text.contains("ENDANGERED  nothing is broken yet; "), "{text}");
+}
+
+#[test]
+fn the_last_words_of_a_failed_run_name_the_most_likely_cause() {
+    let place = Place::new();
+    let failed = place.run("rehearse --lab lab --fault deadline-exceeded@cp-2*99").exits(10).stdout;
+    let cause = "the container runtime on cp-2 did not answer in time; what was asked for may have happened all the same";
+    assert!(failed.contains(&format!("\n  most likely cause: {cause}\n")), "{failed}");
+    assert!(
+        failed.contains(&format!("\n  cause     {cause}\n  cure      crictl --timeout 60s inspect ")),
+        "{failed}"
+    );
+    let json = place.run("show --output json").exits(0).json();
+    let tasks = json[0]["run"]["tasks"].as_array().expect("tasks");
+    let causes: Vec<&str> = tasks.iter().filter_map(|task| task["cause"]["id"].as_str()).collect();
+    assert_eq!(causes, ["runtime-deadline"]);
 }

@@ -26,14 +26,14 @@ fn an_expired_cluster_with_a_trapped_kubelet_and_a_machine_that_is_down_is_diagn
     assert_eq!(told.code, Some(15), "{}", told.whole());
     let first = told.stdout.lines().next().unwrap_or_default();
     assert!(first.starts_with("BROKEN      cp-3 could not be reached: "), "{}", told.whole());
-    assert!(told.stdout.contains("kubeadm init phase kubeconfig kubelet"), "{}", told.whole());
+    assert!(told.stdout.contains("cp-2: the kubelet's client certificate"), "{}", told.whole());
 
     let json = cluster.run(&format!("{DOCTOR} --output json"));
     assert_eq!(json.code, Some(15), "{}", json.whole());
     let found = findings(&json.stdout);
     for expected in [
         "unreachable@cp-3",
-        "preflight@cp-2",
+        "kubelet-client@cp-2",
         "certificates-expired@cp-1",
         "certificates-expired@cp-2",
         "etcd-quorum@etcd",

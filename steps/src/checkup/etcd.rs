@@ -35,18 +35,22 @@ pub(super) async fn ask(node: &Node<'_>, answers: &mut Vec<Answer>) -> Result<Op
     let members = pod.flag("initial-cluster").unwrap_or("(no --initial-cluster)").replace(',', "\n");
     answers.push(Answer::told("etcd-initial-cluster", "--initial-cluster of etcd.yaml", members));
     answers.push(Answer::told("etcd-image", "image of etcd.yaml", pod.image.clone()));
-    list(node, &pod, answers).await?;
     let at = pod.listen_metrics_urls().first().and_then(|url| manifest::endpoint(url));
     let at = at.unwrap_or_else(|| Endpoint::new("127.0.0.1", 2381));
     let health = get(node, "etcd-health", &Dial::http(at.clone(), "/health"), answers).await?;
     let metrics = get(node, "etcd-metrics", &Dial::http(at, "/metrics"), answers).await?;
-    let (Some(health), metrics) = (health, metrics.unwrap_or_default()) else { return Ok(None) };
+    let (Some(health), metrics) = (health, metrics.unwrap_or_default()) else {
+        list(node, &pod, answers).await?;
+        return Ok(None);
+    };
     let leads = metrics.lines().any(|line| line.trim() == "etcd_server_is_leader 1");
     if let Some(answer) = answers.last_mut().filter(|answer| answer.name == "etcd-metrics") {
         let kept = |line: &&str| METRICS.iter().any(|name| line.starts_with(name));
         let text: String = metrics.lines().filter(kept).flat_map(|line| [line, "\n"]).collect();
         answer.text = Untrusted::new(text.into_bytes());
     }
+    // Last: where the runtime hangs, so does this.
+    list(node, &pod, answers).await?;
     Ok(Some(Member { healthy: health.contains("\"health\":\"true\""), leads }))
 }
 

@@ -13,6 +13,8 @@ mod logs;
 
 mod versions;
 
+use std::time::Duration;
+
 use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
@@ -46,8 +48,8 @@ impl Checkup {
     }
 }
 
-/// Asks a node for everything; what cannot be had is in its place, as words.
-pub async fn checkup(host: &dyn Host) -> Checkup {
+/// Asks a node for everything; what cannot be had is in its place, as words. What was answered `within` this time is kept.
+pub async fn checkup(host: &dyn Host, within: Duration) -> Checkup {
     let mut checkup = Checkup {
         host: host.name().to_owned(),
         answers: Vec::new(),
@@ -55,9 +57,11 @@ pub async fn checkup(host: &dyn Host) -> Checkup {
         certificates: Vec::new(),
         ended: None,
     };
-    if let Err(error) = checkup.ask(host).await {
-        checkup.ended = Some(error.message);
-    }
+    checkup.ended = match tokio::time::timeout(within, checkup.ask(host)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.message),
+        Err(_elapsed) => Some(format!("no end within {}", humantime::format_duration(within))),
+    };
     checkup
 }
 
@@ -98,5 +102,58 @@ fn fatal(error: StepError) -> Result<(), StepError> {
         | ErrorClass::Refused
         | ErrorClass::Invalid
         | ErrorClass::Unsatisfied => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use certwright_engine::clock::Clock;
+
+    use super::*;
+    use crate::lab::{Fault, Lab, LabSpec};
+
+    async fn looked(within: Duration, fault: Option<&str>) -> Checkup {
+        let dir = tempfile::tempdir().expect("a folder");
+        let clock = Clock::virtual_from(1_795_555_800_000);
+        let lab = Lab::create(dir.path().join("lab"), &LabSpec::default(), &clock).expect("a lab");
+        if let Some(fault) = fault {
+            lab.inject(fault.parse::<Fault>().expect("a fault")).expect("it takes it");
+        }
+        checkup(lab.host("cp-1", clock).expect("a host").as_ref(), within).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_shows_everything_of_itself() {
+        let seen = looked(Duration::from_secs(60), None).await;
+        assert_eq!(seen.ended, None);
+        assert_eq!(seen.member, Some(Member { healthy: false, leads: false }), "quorum is lost");
+        let names: Vec<&str> = seen.answers.iter().map(|answer| answer.name.as_str()).collect();
+        let logs = [
+            "log-etcd",
+            "log-kube-apiserver",
+            "log-kube-controller-manager",
+            "log-kube-scheduler",
+            "log-kubelet",
+        ];
+        let others = [
+            "kubeadm-version",
+            "kubelet-version",
+            "kernel",
+            "os",
+            "containers",
+            "etcd-members",
+            "etcd-metrics",
+        ];
+        for name in logs.into_iter().chain(others) {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+        assert_eq!(seen.certificates.len(), 12, "eleven of kubeadm's and the kubelet's");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_answered_in_time_is_kept() {
+        let seen = looked(Duration::from_secs(20), Some("slow=4@cp-1")).await;
+        assert_eq!(seen.ended.as_deref(), Some("no end within 20s"));
+        assert!((2..8).contains(&seen.answers.len()), "{} answers", seen.answers.len());
     }
 }

@@ -248,3 +248,22 @@ fn the_worst_comes_first() {
     let grades: Vec<Grade> = read(&texts, RECORDED).iter().map(|diagnosis| diagnosis.grade).collect();
     assert_eq!(grades, [Grade::Broken, Grade::Note]);
 }
+
+#[test]
+fn the_reference_lists_every_known_text() {
+    let mut page = String::from(
+        "# Known texts\n\nWhat `certwright doctor` and the report of a failed run know by its text in a log or in a command's last \
+         words, in the order in\nwhich they are tried: the first that knows a line has it. Upper and lower case are the same; `+` joins \
+         what must be in one line, a line of this\ntable each way of saying it. This page is written by a test (`UPDATE_EXPECT=1 cargo \
+         nextest run -p certwright-steps --lib diagnosis`).\n\n| id | grade | known by |\n|---|---|---|\n",
+    );
+    for signature in SIGNATURES.iter().flat_map(|group| group.iter()) {
+        for (n, group) in signature.texts().iter().enumerate() {
+            let (id, grade) = if n == 0 { (signature.id, signature.grade.name()) } else { ("", "") };
+            let words: Vec<String> =
+                group.iter().map(|text| format!("`{}`", text.trim().replace('|', "\\|"))).collect();
+            writeln!(page, "| {id} | {grade} | {} |", words.join(" + ")).expect("a String takes any text");
+        }
+    }
+    expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/known-texts.md")].assert_eq(&page);
+}
