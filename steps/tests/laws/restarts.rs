@@ -36,6 +36,18 @@ impl Bench<'_> {
         String::from_utf8(output.stdout.bytes().to_vec()).expect("UTF-8")
     }
 
+    /// The ids of the running containers of a node by their names.
+    async fn running(&self, host: &str) -> std::collections::BTreeMap<String, String> {
+        let mut ids = std::collections::BTreeMap::new();
+        for name in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+            let id = self.typed(host, &["crictl", "ps", "-q", "--name", &format!("^{name}$")]).await;
+            if !id.trim().is_empty() {
+                ids.insert(name.to_owned(), id.trim().to_owned());
+            }
+        }
+        ids
+    }
+
     /// The host of etcd's leader.
     fn leader(&self) -> Option<String> {
         let text = std::fs::read(self.lab().dir().join(".lab/state.json")).expect("the lab's memory");
@@ -113,6 +125,34 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     assert!((10_000..14_000).contains(&took), "{took} ms");
 }
 
+/// A lease is handed over while the node's API server still answers; where it does not, it comes first.
+#[tokio::test(start_paused = true)]
+async fn the_holders_of_leases_go_before_an_api_server_that_answers_and_after_one_that_does_not() {
+    for (down, first, last) in
+        [(None, "kube-scheduler", "etcd"), (Some("kube-apiserver"), "etcd", "kube-controller-manager")]
+    {
+        let scenario = restart();
+        let stage = Stage::new(&scenario).await;
+        let (bench, counted) = (stage.bench(), crate::crashing::Crash::never());
+        if let Some(component) = down {
+            bench.down("cp-1", component).await;
+            bench.typed("cp-1", &["systemctl", "restart", "kubelet"]).await;
+        }
+        let ids = bench.running("cp-1").await;
+        good("restart", bench.with(&counted).attempt().await);
+        let stops: Vec<String> = counted
+            .texts()
+            .iter()
+            .filter(|call| call.contains(" stop --timeout "))
+            .map(|call| {
+                ids.iter().find(|(_, id)| call.contains(*id)).map_or("?", |(name, _)| name).to_owned()
+            })
+            .collect();
+        assert_eq!(stops.first().map(String::as_str), Some(first), "{stops:?}");
+        assert_eq!(stops.last().map(String::as_str), Some(last), "{stops:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_leadership_of_etcd_is_moved_away_before_its_member_is_stopped() {
     let scenario = restart();
@@ -120,6 +160,7 @@ async fn the_leadership_of_etcd_is_moved_away_before_its_member_is_stopped() {
     let bench = stage.bench();
     assert_eq!(bench.leader().as_deref(), Some("cp-1"));
     let counted = crate::crashing::Crash::never();
+    let etcd = bench.running("cp-1").await.remove("etcd").expect("it runs");
     good("restart", bench.with(&counted).attempt().await);
     // Without the move the first of the others is elected.
     assert_eq!(bench.leader().as_deref(), Some("cp-3"));
@@ -127,7 +168,7 @@ async fn the_leadership_of_etcd_is_moved_away_before_its_member_is_stopped() {
     let at = |what: &str| {
         calls.iter().position(|call| call.contains(what)).unwrap_or_else(|| panic!("no {what}: {calls:#?}"))
     };
-    assert!(at("transfer-leadership") < at(" stop --timeout "), "{calls:#?}");
+    assert!(at("transfer-leadership") < at(&format!(" stop --timeout 5 {etcd}")), "{calls:#?}");
     // Where another leads nothing is asked of anybody.
     let mut other = restart();
     other.host = "cp-2";

@@ -77,6 +77,13 @@ pub(crate) struct Known {
     newest: Option<Written>,
 }
 
+impl Known {
+    /// Whether it serves its files and is ready, however long it has run.
+    pub(super) async fn is_ready(&self, node: &Node<'_>) -> Result<bool, StepError> {
+        Ok(by_asking(node, self).await? == State::Fresh)
+    }
+}
+
 /// Looks at the components of a node that it runs; one that has no manifest there (an external etcd) is left out.
 ///
 /// `since` counts as one more file that every component reads.
