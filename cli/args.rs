@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Looks at every host and shows what a run would change; changes nothing
     Plan(PlanArgs),
+    /// Says what is wrong with a cluster now and what mends it; changes nothing
+    Doctor(DoctorArgs),
     /// Runs a plan against real hosts
     Run(RunArgs),
     /// Goes on with a run that failed, was interrupted or was cut off
@@ -118,6 +120,24 @@ pub(crate) struct CheckArgs {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("cluster").required(true).args(["inventory", "lab"])))]
+pub(crate) struct DoctorArgs {
+    /// The inventory: the cluster and its hosts
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Look at the simulated nodes that a rehearsal kept in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lab: Option<PathBuf>,
+    /// Only these hosts; `workstation` is one too (may be repeated)
+    #[arg(long, visible_alias = "host", value_name = "HOST")]
+    pub(crate) limit: Vec<String>,
+    /// Write all that was seen to this new file too, secrets taken out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -3,7 +3,7 @@
 use certwright_engine::clock::Clock;
 use certwright_engine::driver::{Env, Reporter as Tells, drive};
 use certwright_engine::host::Hosts;
-use certwright_engine::journal::Journal;
+use certwright_engine::journal::{Journal, RunId, StateDir};
 use certwright_engine::machine::{Input, Machine, Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
 use certwright_engine::step::Registry;
@@ -11,9 +11,11 @@ use certwright_engine::step::Registry;
 use crate::args::Format;
 use crate::failure::Failure;
 use crate::reporter::Reporter;
-use crate::signals::Stops;
+use crate::signals::{self, Stops};
+use crate::terminal::out;
 use crate::view::RunView;
-use crate::{hosts, runtime};
+use crate::warning::Warning;
+use crate::{bundle, hosts, runtime};
 
 /// Everything a drive needs.
 pub(crate) struct Driven<'a> {
@@ -27,6 +29,8 @@ pub(crate) struct Driven<'a> {
     pub(crate) clock: Clock,
     /// Every step kind.
     pub(crate) registry: &'a Registry,
+    /// Where the run is kept, and with it the bundle of one that fails.
+    pub(crate) state: &'a StateDir,
     /// The common options of this command line, for the next one.
     pub(crate) again: String,
 }
@@ -60,9 +64,36 @@ impl Driven<'_> {
                 warning.tell(format);
             }
         }
+        if result.is_ok() {
+            self.keep_bundle(&view, format).await;
+        }
         runtime::close(&self.hosts).await;
         result?;
         Ok(view)
+    }
+}
+
+impl Driven<'_> {
+    /// Keeps what the nodes of a run that failed show of themselves; where that fails the run's own end still counts.
+    async fn keep_bundle(&self, view: &RunView, format: Format) {
+        if bundle::is_due(view) && view.header.lab.is_none() && format == Format::Human {
+            out("\nLooking at the nodes for the bundle of this failure; Ctrl-C leaves that out.\n");
+        }
+        let text = tokio::select! {
+            text = bundle::of_run(view, &self.hosts, &self.clock) => text,
+            () = signals::next_stop() => None,
+        };
+        let Some(text) = text else { return };
+        let run: Result<RunId, _> = view.header.run.parse();
+        let kept = run.and_then(|run| self.state.keep_bundle(&run, &text));
+        if let Err(error) = kept {
+            let warning = Warning {
+                code: "no-bundle",
+                message: format!("no bundle of the failure is kept: {}", crate::failure::explain(&error)),
+                hint: "`certwright doctor --bundle FILE` makes one at any time".to_owned(),
+            };
+            warning.tell(format);
+        }
     }
 }
 

@@ -21,6 +21,10 @@ pub(crate) enum Exit {
     Interrupted,
     /// Refused before anything was changed.
     Refused,
+    /// `doctor` found something that does not work.
+    Ill,
+    /// `doctor` found that everything works, and something will not for long.
+    Endangered,
     /// The journal cannot be read or written.
     Journal,
 }
@@ -35,6 +39,8 @@ Exit codes:
   12  stuck: an undo failed, a human is needed
   13  interrupted; `certwright resume` goes on
   14  refused before anything was changed
+  15  doctor: something does not work
+  16  doctor: everything works, and something will not for long
   20  the journal cannot be read or written";
 
 impl Exit {
@@ -48,6 +54,8 @@ impl Exit {
             Self::Stuck => 12,
             Self::Interrupted => 13,
             Self::Refused => 14,
+            Self::Ill => 15,
+            Self::Endangered => 16,
             Self::Journal => 20,
         }
     }
@@ -79,6 +87,8 @@ mod tests {
             Exit::Stuck,
             Exit::Interrupted,
             Exit::Refused,
+            Exit::Ill,
+            Exit::Endangered,
             Exit::Journal,
         ] {
             assert!(HELP.contains(&format!("\n{:>4}  ", exit.code())), "{exit:?} is missing");

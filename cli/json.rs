@@ -7,14 +7,16 @@
 
 use certwright_engine::machine::{Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
+use certwright_steps::kinds::{Warning, warnings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::doctor::{Finding, known_cause};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::left_out::left_out;
 use crate::human::words::op_name;
-use crate::preview::{Finding, Preview};
+use crate::preview::{self, Preview};
 use crate::view::{Change, Counts, Phase, RunView};
 
 /// Version of everything written here.
@@ -62,8 +64,12 @@ struct TaskJson<'a> {
     state: &'static str,
     attempt: u32,
     summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
     operation: Option<&'static str>,
     error: Option<&'a certwright_engine::machine::StepError>,
+    /// What the command's last words mean, where they are known.
+    cause: Option<Value>,
 }
 
 /// A run for programs.
@@ -123,8 +129,13 @@ pub(crate) fn run(view: &RunView) -> RunJson<'_> {
                     state: state(task.phase),
                     attempt: task.attempt,
                     summary: task.summary.as_deref(),
+                    warnings: task.first.as_ref().map(warnings).unwrap_or_default(),
                     operation: task.trouble.as_ref().map(|trouble| op_name(trouble.op)),
                     error: task.trouble.as_ref().map(|trouble| &trouble.error),
+                    cause: task.trouble.as_ref().and_then(|trouble| {
+                        let known = known_cause(view, id, trouble)?;
+                        Some(json!({ "id": known.id, "cause": known.cause, "cure": known.cure }))
+                    }),
                 }
             })
             .collect(),
@@ -146,46 +157,68 @@ pub(crate) fn state(phase: Phase) -> &'static str {
     }
 }
 
+/// A diagnosis for programs.
+pub(crate) fn doctor(plan: &Plan, findings: &[Finding], exit: Exit) -> Value {
+    let hosts: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    let findings: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "id": finding.id,
+                "grade": finding.grade.name(),
+                "host": finding.host,
+                "cause": finding.cause,
+                "evidence": finding.evidence,
+                "cure": finding.cure,
+                "follows_from": finding.follows_from,
+            })
+        })
+        .collect();
+    json!({ "cluster": plan.cluster.name, "hosts": hosts, "exit": exit.code(), "findings": findings })
+}
+
 /// A dry run for programs.
 pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
     let names = |ids: &[TaskId]| ids.iter().map(|id| plan.task_name(*id)).collect::<Vec<_>>();
-    let see = |finding: &Finding| match finding {
-        Finding::NotSeen { see } => Some(plan.task_name(*see)),
-        Finding::Unchanged { .. }
-        | Finding::WillChange { .. }
-        | Finding::WillRunAfter { .. }
-        | Finding::WillRunIf { .. }
-        | Finding::WillCheck
-        | Finding::NotYetSeen { .. }
-        | Finding::Fails { .. } => None,
+    let see = |finding: &preview::Finding| match finding {
+        preview::Finding::NotSeen { see } => Some(plan.task_name(*see)),
+        preview::Finding::Unchanged { .. }
+        | preview::Finding::WillChange { .. }
+        | preview::Finding::WillRunAfter { .. }
+        | preview::Finding::WillRunIf { .. }
+        | preview::Finding::WillCheck
+        | preview::Finding::NotYetSeen { .. }
+        | preview::Finding::Fails { .. } => None,
     };
     let tasks: Vec<Value> = preview
         .tasks
         .iter()
         .map(|foreseen| {
             let remedy = match &foreseen.finding {
-                Finding::Fails { error } => error.remedy.as_ref(),
-                Finding::Unchanged { .. }
-                | Finding::WillChange { .. }
-                | Finding::WillRunAfter { .. }
-                | Finding::WillRunIf { .. }
-                | Finding::NotSeen { .. }
-                | Finding::WillCheck
-                | Finding::NotYetSeen { .. } => None,
+                preview::Finding::Fails { error } => error.remedy.as_ref(),
+                preview::Finding::Unchanged { .. }
+                | preview::Finding::WillChange { .. }
+                | preview::Finding::WillRunAfter { .. }
+                | preview::Finding::WillRunIf { .. }
+                | preview::Finding::NotSeen { .. }
+                | preview::Finding::WillCheck
+                | preview::Finding::NotYetSeen { .. } => None,
             };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
-                Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
-                Finding::WillChange { summary, commands } => ("will-change", Some(summary), commands),
-                Finding::WillRunAfter { summary, outlook, commands } => {
+                preview::Finding::Unchanged { summary, .. } => ("unchanged", Some(summary), &[]),
+                preview::Finding::WillChange { summary, commands } => {
+                    ("will-change", Some(summary), commands)
+                }
+                preview::Finding::WillRunAfter { summary, outlook, commands } => {
                     ("will-run-after", Some(outlook.as_ref().unwrap_or(summary)), commands)
                 }
-                Finding::WillRunIf { summary, outlook, commands } => {
+                preview::Finding::WillRunIf { summary, outlook, commands } => {
                     ("will-run-if", Some(outlook.as_ref().unwrap_or(summary)), commands)
                 }
-                Finding::NotSeen { .. } => ("not-seen", None, &[]),
-                Finding::WillCheck => ("will-check", None, &[]),
-                Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
-                Finding::Fails { error } => ("fails", Some(&error.message), &[]),
+                preview::Finding::NotSeen { .. } => ("not-seen", None, &[]),
+                preview::Finding::WillCheck => ("will-check", None, &[]),
+                preview::Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
+                preview::Finding::Fails { error } => ("fails", Some(&error.message), &[]),
             };
             json!({
                 "task": plan.task_name(foreseen.task),
@@ -195,6 +228,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "text": text,
                 "commands": commands,
                 "remedy": remedy,
+                "warnings": foreseen.warnings(),
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })

@@ -27,6 +27,10 @@ mod view;
 
 mod preview;
 
+mod doctor;
+
+mod bundle;
+
 mod human;
 
 mod json;

@@ -26,7 +26,7 @@ use certwright_engine::step::Registry;
 
 use above::{changes_above, changes_touching};
 pub(crate) use finding::{Finding, Foreseen, Preview};
-use look::{Dark, Looked, Looker, Seen};
+pub(crate) use look::{Dark, Looked, Looker, Seen};
 
 /// Looks at every host: hosts side by side, the steps of one in their order. `run` is the id that names what the
 /// run would make.
@@ -75,13 +75,13 @@ fn foresee(
 
 /// What a look means below these changes.
 fn below(seen: Seen, touching: &[TaskId]) -> Finding {
-    let Seen { verdict, summary, commands, outlook } = seen;
+    let Seen { verdict, summary, commands, outlook, warnings, .. } = seen;
     let (outlook, later) = match outlook {
         Some(outlook) => (Some(outlook.summary), Some(outlook.commands)),
         None => (None, None),
     };
     match (verdict, touching) {
-        (Verdict::Satisfied, []) => Finding::Unchanged { summary },
+        (Verdict::Satisfied, []) => Finding::Unchanged { summary, warnings },
         (Verdict::Drifted, []) => Finding::WillChange { summary, commands },
         (Verdict::Satisfied, [_, ..]) => {
             Finding::WillRunIf { summary, outlook, commands: later.unwrap_or_default() }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::Hosts;
 use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
-use certwright_engine::machine::{Header, Input, Machine, RunState, Shape, fold};
+use certwright_engine::machine::{Header, Input, Machine, Outcome, RunState, Shape, fold};
 use certwright_engine::plan::Plan;
 use certwright_steps::lab::Lab;
 
@@ -102,6 +102,7 @@ pub(crate) struct Session {
     journal: Journal,
     view: RunView,
     cut: Option<Cut>,
+    state: StateDir,
     _cluster: ClusterLock,
 }
 
@@ -117,7 +118,7 @@ impl Session {
         if app.format == Format::Json {
             out(&json::record_line(&first));
         }
-        Ok(Self { machine, journal, view, cut: None, _cluster: lock })
+        Ok(Self { machine, journal, view, cut: None, state, _cluster: lock })
     }
 
     /// Takes a run up from its journal.
@@ -135,7 +136,7 @@ impl Session {
         }
         let (journal, cut) = replay.into_journal(Clock::system_wall_ms())?;
         let cluster = state.lock_cluster(&lock_name(view.plan(), view.header.lab.as_deref()), run)?;
-        Ok(Self { machine, journal, view, cut, _cluster: cluster })
+        Ok(Self { machine, journal, view, cut, state: state.clone(), _cluster: cluster })
     }
 
     /// Where the run stands.
@@ -241,12 +242,13 @@ impl Session {
         first: Input,
         stops: Stops,
     ) -> Result<RunView, Failure> {
-        let Self { machine, journal, view, cut, _cluster, .. } = self;
+        let Self { machine, journal, view, cut, state, _cluster } = self;
         if app.format == Format::Human {
             out(&opening(&view, cut.as_ref()));
         }
         let again = app.next().options;
-        let driven = Driven { machine, journal, hosts, clock, registry: &app.registry, again };
+        let registry = &app.registry;
+        let driven = Driven { machine, journal, hosts, clock, registry, state: &state, again };
         driven.run(view, first, app.format, stops).await
     }
 }
@@ -261,12 +263,28 @@ pub(crate) fn lab_wall_ms(lab: &Lab) -> Result<u64, Failure> {
     Ok(Clock::system_wall_ms().max(lab.now_ms()?))
 }
 
+/// Where the bundle of a run is; None where there is none.
+pub(crate) fn bundle_of(state: &StateDir, run: &str) -> Option<PathBuf> {
+    let path = state.bundle(&run.parse().ok()?);
+    path.is_file().then_some(path)
+}
+
 /// What a finished drive says, and how the program ends.
 pub(crate) fn finish(app: &App, view: &RunView, next: &report::Next) -> Result<Exit, Failure> {
     let outcome = view.outcome.ok_or_else(|| Failure::system("finish the run", &"it has no outcome"))?;
+    let bundle = bundle_of(&app.state()?, &view.header.run)
+        .filter(|_| matches!(outcome, Outcome::Failed | Outcome::Stuck));
     match app.format {
-        Format::Json => out(&json::document("summary", json::run(view))),
-        Format::Human => out(&format!("\n{}", report::report(view, next, app.terminal))),
+        Format::Json => {
+            let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
+            summary["bundle"] = serde_json::json!(bundle);
+            out(&json::document("summary", summary));
+        }
+        Format::Human => {
+            let mut next = next.clone();
+            next.notes.splice(0..0, bundle.map(|path| format!("bundle {}", path.display())));
+            out(&format!("\n{}", report::report(view, &next, app.terminal)));
+        }
     }
     Ok(Exit::from(outcome))
 }

@@ -47,6 +47,19 @@ async fn forward(signals: (Signal, Signal, Signal), stops: UnboundedSender<Stop>
     }
 }
 
+/// Waits for the next Ctrl-C or SIGTERM, whoever else hears it too.
+pub(crate) async fn next_stop() {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    match (interrupt, terminate) {
+        (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        },
+        // Without a way to hear one there is none to wait for.
+        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
+    }
+}
+
 /// Waits for a future that changes nothing, unless a signal comes first.
 pub(crate) async fn unless_stopped<T>(
     stops: &mut Stops,

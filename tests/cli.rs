@@ -54,5 +54,14 @@ mod journal;
 #[path = "cli/golden/mod.rs"]
 mod golden;
 
+#[path = "cli/doctor.rs"]
+mod doctor;
+
+#[path = "support/planted.rs"]
+mod planted;
+
+#[path = "cli/secrets.rs"]
+mod secrets;
+
 #[path = "cli/unreachable.rs"]
 mod unreachable;

@@ -35,8 +35,11 @@ mod refused;
 #[path = "over_ssh/config.rs"]
 mod config;
 
+#[path = "over_ssh/doctor.rs"]
+mod doctor;
 #[path = "over_ssh/operators.rs"]
 mod operators;
+
 #[path = "over_ssh/trap.rs"]
 mod trap;
 

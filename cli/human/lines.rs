@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use certwright_engine::machine::{Event, Evidence, Op, Record, StepError, Stop, Verdict};
 use certwright_engine::plan::{Plan, TaskId};
+use certwright_steps::kinds::{Warning, warnings};
 
 use super::words::{op_name, outcome_meaning, outcome_word, tone};
 use crate::terminal::{Terminal, Tone, wrap};
@@ -28,7 +29,7 @@ pub(crate) struct Line {
     pub(crate) tone: Tone,
     /// The rest.
     pub(crate) text: String,
-    /// Lines of a command, shown below.
+    /// Lines of a command, and warnings, shown below.
     pub(crate) evidence: Vec<String>,
 }
 
@@ -125,12 +126,14 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
             let word = if acts { "changing" } else { "left" };
             say(word, Tone::Warn, shortened(summary, LONGEST_SUMMARY))
         }
-        Event::Probed { verdict: Verdict::Satisfied, summary, .. } => {
+        Event::Probed { verdict: Verdict::Satisfied, summary, facts, .. } => {
             if state.is_some_and(|task| task.acted) {
-                say("found", Tone::Good, format!("an earlier attempt did it: {summary}"))
-            } else {
-                say("unchanged", Tone::Faint, shortened(summary, LONGEST_SUMMARY))
+                return say("found", Tone::Good, format!("an earlier attempt did it: {summary}"));
             }
+            let warning =
+                |warning: &Warning| shortened(&format!("warning: {}", warning.line()), LONGEST_EVIDENCE);
+            let evidence = warnings(facts).iter().map(warning).collect();
+            Some(Line { evidence, ..say("unchanged", Tone::Faint, shortened(summary, LONGEST_SUMMARY))? })
         }
         Event::Verified { summary, .. } => say("changed", Tone::Good, shortened(summary, LONGEST_SUMMARY)),
         Event::Undone { summary, .. } => say("undone", Tone::Good, summary.clone()),

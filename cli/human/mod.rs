@@ -6,6 +6,8 @@ pub(crate) mod certificates;
 
 pub(crate) mod check;
 
+pub(crate) mod doctor;
+
 pub(crate) mod left_out;
 
 pub(crate) mod lines;

@@ -68,7 +68,7 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         UndoSupport::Supported | UndoSupport::Nothing => "",
     };
     let (word, tone, text, commands): (_, _, _, &[String]) = match &foreseen.finding {
-        Finding::Unchanged { summary } => ("unchanged", Tone::Faint, summary.clone(), &[]),
+        Finding::Unchanged { summary, .. } => ("unchanged", Tone::Faint, summary.clone(), &[]),
         Finding::WillChange { summary, commands } => {
             ("will change", Tone::Warn, format!("{summary}{no_undo}"), commands)
         }
@@ -113,6 +113,16 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
             }
         }
     }
+    for warning in foreseen.warnings() {
+        let inner = terminal.width.map(|width| width.saturating_sub(6));
+        for (n, piece) in wrap(&format!("warning: {}", warning.line()), inner).iter().enumerate() {
+            let piece = match piece.strip_prefix("warning:").filter(|_| n == 0) {
+                Some(rest) => format!("{}{rest}", terminal.paint.tone(Tone::Warn, "warning:")),
+                None => piece.clone(),
+            };
+            let _infallible = writeln!(out, "      {piece}");
+        }
+    }
     for command in commands {
         for (n, piece) in
             wrap(command, terminal.width.map(|width| width.saturating_sub(8))).iter().enumerate()
@@ -153,12 +163,16 @@ fn verdict(plan: &Plan, preview: &Preview) -> String {
             return format!("A run would stop at {all}: nothing after these would be begun.");
         }
     }
+    let warnings = match preview.tasks.iter().map(|task| task.warnings().len()).sum() {
+        0 => String::new(),
+        n => format!(" {} above.", count(n, "warning")),
+    };
+    let all = count(preview.tasks.len(), "task");
     match (preview.changes(), preview.changes_after()) {
-        (0, 0) => "Nothing to change.".to_owned(),
-        (n, 0) => format!("{n} of {} would change something for sure.", count(preview.tasks.len(), "task")),
+        (0, 0) => format!("Nothing to change.{warnings}"),
+        (n, 0) => format!("{n} of {all} would change something for sure.{warnings}"),
         (n, more) => {
-            let all = count(preview.tasks.len(), "task");
-            format!("{n} of {all} would change something for sure, {more} more after that.")
+            format!("{n} of {all} would change something for sure, {more} more after that.{warnings}")
         }
     }
 }

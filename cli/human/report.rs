@@ -10,6 +10,7 @@ use certwright_engine::plan::{HostIndex, TaskId, UndoSupport};
 use super::certificates::certificate_table;
 use super::lines::{last_words, one_line, shortened};
 use super::words::{op_name, outcome_meaning, outcome_word, tone};
+use crate::doctor::known_cause;
 use crate::terminal::{Paint, Terminal, Tone, wrap};
 use crate::view::{Counts, Phase, RunView, TaskView, Trouble, count};
 use crate::when;
@@ -134,6 +135,12 @@ fn failure(view: &RunView, id: TaskId, task: &TaskView, trouble: &Trouble, termi
             field("", "| ", &line);
         }
     }
+    if let Some(known) = known_cause(view, id, trouble) {
+        field("cause", "", &known.cause);
+        for (n, line) in known.cure.iter().filter(|_| error.remedy.is_none()).enumerate() {
+            field(if n == 0 { "cure" } else { "" }, "", line);
+        }
+    }
     if let Some(remedy) = &error.remedy {
         field("remedy", "", remedy);
     }
@@ -205,6 +212,8 @@ fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
     };
     let head = format!("{}  {}\n", paint.tone(tone, &word.to_uppercase()), paint.tone(Tone::Strong, meaning));
     let mut facts: Vec<String> = cause_again(view).into_iter().collect();
+    let first = view.troubles().next().and_then(|(id, _, trouble)| known_cause(view, id, trouble));
+    facts.extend(first.map(|known| format!("most likely cause: {}", known.cause)));
     facts.push(format!(
         "{}: {}{again}; {time}",
         super::count(view.tasks.len(), "task"),

@@ -2,6 +2,7 @@
 
 use certwright_engine::machine::StepError;
 use certwright_engine::plan::TaskId;
+use certwright_steps::kinds::Warning;
 
 /// What a run would do with one task.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,6 +11,8 @@ pub(crate) enum Finding {
     Unchanged {
         /// What the probe said.
         summary: String,
+        /// What the operator should know before a run.
+        warnings: Vec<Warning>,
     },
     /// Not as wanted: the run would change it.
     WillChange {
@@ -64,6 +67,22 @@ pub(crate) struct Foreseen {
     pub(crate) finding: Finding,
     /// The nearest tasks above it that would change something.
     pub(crate) after: Vec<TaskId>,
+}
+
+impl Foreseen {
+    /// What the operator should know before a run.
+    pub(crate) fn warnings(&self) -> &[Warning] {
+        match &self.finding {
+            Finding::Unchanged { warnings, .. } => warnings,
+            Finding::WillChange { .. }
+            | Finding::WillRunAfter { .. }
+            | Finding::WillRunIf { .. }
+            | Finding::WillCheck
+            | Finding::NotYetSeen { .. }
+            | Finding::NotSeen { .. }
+            | Finding::Fails { .. } => &[],
+        }
+    }
 }
 
 /// The whole dry run, in the order of the tasks.

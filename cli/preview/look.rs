@@ -6,41 +6,48 @@ use std::time::Duration;
 
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{HostError, Hosts};
-use certwright_engine::machine::{StepError, Verdict};
+use certwright_engine::machine::{Facts, StepError, Verdict};
 use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
+use certwright_steps::kinds::{Warning, warnings};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::by_hand;
 
+/// Hosts that are asked at a time.
+const AT_ONCE: usize = 64;
+
 /// What a look at a task told.
-pub(super) struct Seen {
-    pub(super) verdict: Verdict,
-    pub(super) summary: String,
+pub(crate) struct Seen {
+    pub(crate) verdict: Verdict,
+    pub(crate) facts: Facts,
+    pub(crate) summary: String,
     pub(super) commands: Vec<String>,
     pub(super) outlook: Option<Outlook>,
+    pub(super) warnings: Vec<Warning>,
 }
 
-pub(super) type Looked = Result<Seen, StepError>;
+pub(crate) type Looked = Result<Seen, StepError>;
 
 /// A host that does not let us in: the first of its tasks, and what it says.
-pub(super) struct Dark {
+pub(crate) struct Dark {
     pub(super) first: TaskId,
-    pub(super) error: StepError,
+    pub(crate) error: StepError,
 }
 
 /// Looks at the hosts of one plan.
-pub(super) struct Looker<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) run: &'a str,
-    pub(super) registry: &'a Registry,
-    pub(super) hosts: &'a Hosts,
-    pub(super) clock: &'a Clock,
+pub(crate) struct Looker<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) run: &'a str,
+    pub(crate) registry: &'a Registry,
+    pub(crate) hosts: &'a Hosts,
+    pub(crate) clock: &'a Clock,
 }
 
 impl Looker<'_> {
     /// Asks every host for its root folder; those that do not answer are not asked anything more.
-    pub(super) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
+    pub(crate) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
         let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
         for task in self.plan.task_ids() {
             first.entry(self.plan.task(task).host).or_insert(task);
@@ -74,16 +81,18 @@ impl Looker<'_> {
     }
 
     /// Probes these tasks: hosts side by side, one probe at a time on each.
-    pub(super) async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
+    pub(crate) async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
         let mut by_host: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
         for task in tasks {
             by_host.entry(&self.plan.host(*task).name).or_default().push(*task);
         }
+        let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut side_by_side = JoinSet::new();
         for (name, tasks) in by_host {
             let probes: Vec<_> = tasks.into_iter().map(|task| (task, self.probe_of(task))).collect();
-            let cx = self.context(name);
+            let (cx, places) = (self.context(name), Arc::clone(&places));
             side_by_side.spawn(async move {
+                let _place = places.acquire_owned().await;
                 let mut looked = Vec::new();
                 for (task, (step, timeout)) in probes {
                     looked.push((task, look_once(&*step, &cx, timeout).await));
@@ -122,5 +131,13 @@ async fn look_once(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
         Verdict::Satisfied => Vec::new(),
     };
     let outlook = step.outlook(&probe.facts);
-    Ok(Seen { verdict: probe.verdict, summary: probe.summary, commands, outlook })
+    let warnings = warnings(&probe.facts);
+    Ok(Seen {
+        verdict: probe.verdict,
+        facts: probe.facts,
+        summary: probe.summary,
+        commands,
+        outlook,
+        warnings,
+    })
 }

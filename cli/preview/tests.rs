@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,12 +81,18 @@ fn looked_at(certificates: Validity) -> String {
     looked_at_without(certificates, None)
 }
 
-/// The text of a dry run on a lab with certificates in this state, one host of which may be closed; the lab is as it
-/// was afterwards.
+/// The text of a dry run where one host may be closed.
 fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
+    looked_at_after(certificates, closed, |_| ())
+}
+
+/// The text of a dry run on a lab with certificates in this state, one host of which may be closed, after a change of
+/// its files; the lab is as it was afterwards.
+fn looked_at_after(certificates: Validity, closed: Option<&str>, change: impl Fn(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
+    change(folder.path());
     let inventory = lab.inventory().unwrap();
     let registry = certwright_steps::registry();
     let shipped = Source { name: SHIPPED[0].name, text: SHIPPED[0].text };
@@ -115,7 +122,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
         cp-1
           prepare/preflight       unchanged
               cp-1 is ready for a renewal; 0 of this run's 3 etcd members are healthy: their quorum is lost, and new
-              files on all nodes bring it back
+              files on all nodes bring it back; no etcd member leads
           renew/backup            will change    /var/lib/certwright/backups/RUN.tar is not made yet
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
           renew/renew             will run
@@ -123,13 +130,17 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 8 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-1
+          renew/kubelet           will run if
+              renew/renew@cp-1 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-1 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                60ae2ffd0feea140ac096e6719c76efdb10aa24730b50f518b24e0fee75eda78   # etcd
+                60ae2ffd0feea140ac096e6719c76efdb10aa24730b50f518b24e0fee75eda78   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 c997b7580a92306dd337cd2b48d2f51c0479c6af68c082dde7c71f062dd8c046   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
@@ -137,6 +148,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3bd4035601b8457f2fd02f1dc67ddb29f276bcc9182185746b1c76e1505588df   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-1 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -149,13 +163,17 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-2
+          renew/kubelet           will run if
+              renew/renew@cp-2 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-2 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                853edc7f5999f3291405729d55a79f6767ebed1d134140a2aeccffb5aa92e694   # etcd
+                853edc7f5999f3291405729d55a79f6767ebed1d134140a2aeccffb5aa92e694   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 7e3f1f7653585a1f17358b78f3f27d529eb7af6ad5ba3c9d5e3addfa9059a1c0   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
@@ -163,6 +181,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 11e90f49631e787aea806a6bcca83257ee91297456f4ea33704cef9d1b4b3d82   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-2 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -175,13 +196,17 @@ fn what_is_below_a_change_is_not_guessed_at() {
               expired 24h ago; and 7 more
               $ <backup script of certwright> /var/lib/certwright/backups/RUN.tar /etc/kubernetes /var/lib/kubelet/pki
                 # unless it exists
-              $ kubeadm certs renew all
+              $ kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm.k8s.io/v1beta4,
+                /etc/kubernetes/pki and /etc/kubernetes/*.conf, a local etcd
           renew/verify            will check     after renew/renew@cp-3
+          renew/kubelet           will run if
+              renew/renew@cp-3 changes what it sees; now: the kubelet is active, its client certificate valid for 364d
           restart/static-pods     will run
               after renew/renew@cp-3 has written new files: stops and waits for etcd, kube-apiserver,
               kube-controller-manager, kube-scheduler
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                f3cdd54c36eb3f55a36c4e6fe5f744476bfffe65b22927660591727240bb7be2   # etcd
+                f3cdd54c36eb3f55a36c4e6fe5f744476bfffe65b22927660591727240bb7be2   # etcd, when it does not lead any
+                more
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 380defbd201d5e694656674e2e8f61d5893e47303c16391083924b255ba19762   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
@@ -189,6 +214,9 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3a577e79dcb56a0b7795c0cfcd80bcebf0b268d46f90bda2e132301d96f1df89   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
+          kubelets/client         will run if
+              restart/static-pods@cp-3 or workstation/kubeconfig@workstation changes what it sees; now: the kubelet is
+              active, its client certificate valid for 364d
           kubelets/certificates   will check     after workstation/kubeconfig@workstation
           logs/tls-errors         will check     after consumers/etcd-defrag@workstation
 
@@ -204,7 +232,7 @@ fn what_is_below_a_change_is_not_guessed_at() {
               certificate has expired (not renewed, or not reloaded)
           consumers/pods          will check     after consumers/etcd-defrag@workstation
 
-        3 of 27 tasks would change something for sure, 6 more after that.
+        3 of 33 tasks would change something for sure, 6 more after that.
     "#]].assert_eq(&looked_at(Validity::Expired));
 }
 
@@ -238,4 +266,15 @@ fn below_a_change_a_step_that_is_as_wanted_tells_what_it_would_do() {
     assert!(text.contains(told), "{text}");
     let stops = text.matches("stop --timeout 5").count();
     assert_eq!(stops, 12, "four a node: {text}");
+}
+
+#[test]
+fn a_warning_stands_below_its_task_and_stops_nothing() {
+    let plant = |lab: &Path| std::fs::write(lab.join("cp-2/etc/kubernetes/pki/own.crt"), "").unwrap();
+    let text = looked_at_after(Validity::Expiring, None, plant);
+    let told = "prepare/preflight       unchanged      cp-2 is ready for a renewal; 1 warning\n      warning: \
+                /etc/kubernetes/pki has files that kubeadm does not manage: own.crt: nothing of this run renews";
+    assert!(text.contains(told), "{text}");
+    assert!(text.ends_with(" more after that. 1 warning above.\n"), "{text}");
+    assert_eq!(text.matches("warning").count(), 3, "{text}");
 }

@@ -6,6 +6,8 @@ mod check;
 
 mod plan;
 
+mod doctor;
+
 mod run;
 
 mod resume;
@@ -49,6 +51,7 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
     match verb {
         Verb::Check(args) => check::check(app, args),
         Verb::Plan(args) => plan::plan(app, args),
+        Verb::Doctor(args) => doctor::doctor(app, args),
         Verb::Run(args) => run::run(app, args),
         Verb::Resume(args) => resume::resume(app, args),
         Verb::Undo(args) => undo::undo(app, args),

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::{self, Next};
 use crate::human::table::{Cell, table};
-use crate::session::{Begin, Ground, Session, is_lab, lab_wall_ms};
+use crate::session::{Begin, Ground, Session, bundle_of, is_lab, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::{Terminal, out};
 use crate::view::RunView;
@@ -71,8 +71,10 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
     let next = Next { kept: args.lab.is_some(), ..app.next() };
+    // Without a lab it vanishes with the rest.
+    let bundle = args.lab.as_ref().and_then(|_| bundle_of(&place.state, &view.header.run));
     let lab = args.lab.as_deref().zip(nodes.first());
-    tell(app, &view, next, &Closing { faults, left, fired, lasted, lab });
+    tell(app, &view, next, &Closing { faults, left, fired, lasted, bundle, lab });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
 }
 
@@ -222,6 +224,8 @@ struct Closing<'a> {
     left: Vec<Fault>,
     fired: Vec<Fired>,
     lasted: Duration,
+    /// Where the bundle of a rehearsal that failed is.
+    bundle: Option<PathBuf>,
     /// The kept lab and its first node.
     lab: Option<(&'a Path, &'a String)>,
 }
@@ -256,6 +260,7 @@ impl Closing<'_> {
             format!("fault {fault}, left over from an earlier rehearsal: {word}")
         }));
         notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
+        notes.splice(0..0, self.bundle.iter().map(|path| format!("bundle {}", path.display())));
         notes
     }
 
@@ -290,6 +295,7 @@ fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
             };
             summary["faults"] = faults.iter().map(met).collect();
             summary["faults_left_over"] = closing.left.iter().map(met).collect();
+            summary["bundle"] = json!(closing.bundle);
             summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
             out(&json::document("summary", summary));
         }

@@ -1,5 +1,7 @@
 //! `show`: a run as its journal tells it, owned by whomever.
 
+use std::path::Path;
+
 use certwright_engine::journal::{Entry, RunId, RunState, StateDir, UnknownRecord};
 use certwright_engine::machine::Record;
 use serde_json::json;
@@ -11,6 +13,7 @@ use crate::failure::Failure;
 use crate::human::lines::{self, Columns};
 use crate::human::report;
 use crate::pick::{Default, pick};
+use crate::session::bundle_of;
 use crate::terminal::{Tone, out};
 use crate::view::RunView;
 use crate::{human, json, when};
@@ -32,7 +35,9 @@ pub(crate) fn show(app: &App, args: &ShowArgs) -> Result<Exit, Failure> {
     if app.format == Format::Json {
         let unknown: Vec<_> =
             read.unknown.iter().map(|u| json!({ "seq": u.seq, "event": u.event })).collect();
-        let mut body = json!({ "running": running, "run": json::run(&read.view), "unknown": unknown });
+        let bundle = bundle_of(&state, run.as_str());
+        let mut body =
+            json!({ "running": running, "bundle": bundle, "run": json::run(&read.view), "unknown": unknown });
         if args.events {
             body["records"] = json!(read.records);
         }
@@ -46,7 +51,7 @@ pub(crate) fn show(app: &App, args: &ShowArgs) -> Result<Exit, Failure> {
         }
         out("\n");
     }
-    out(&heading(app, &read, running));
+    out(&heading(app, &read, running, bundle_of(&state, run.as_str()).as_deref()));
     out(&report::report(&read.view, &app.next(), app.terminal));
     Ok(Exit::Done)
 }
@@ -76,7 +81,7 @@ fn read(state: &StateDir, run: &RunId) -> Result<Read, Failure> {
     Ok(Read { view, records, unknown, lines: said })
 }
 
-fn heading(app: &App, read: &Read, running: bool) -> String {
+fn heading(app: &App, read: &Read, running: bool, bundle: Option<&Path>) -> String {
     let header = &read.view.header;
     let mut lines = vec![
         format!("run       {}", header.run),
@@ -99,6 +104,9 @@ fn heading(app: &App, read: &Read, running: bool) -> String {
     }
     if let Some(config) = &header.ssh_config {
         lines.push(format!("ssh       {} is read before your own ssh_config", human::word(config)));
+    }
+    if let Some(bundle) = bundle {
+        lines.push(format!("bundle    {} (versions, certificates, logs; redacted)", bundle.display()));
     }
     if running {
         lines.push("state     a process is at work on it now".to_owned());

@@ -1,9 +1,14 @@
 //! Text and bytes that come from outside, and secrets.
 //!
 //! The one choke point where hostile bytes become something that may be shown: [`Untrusted`] has no
-//! `Display`, only [`Untrusted::escaped`]. [`Secret`] cannot be printed at all.
+//! `Display`, only [`Untrusted::escaped`], and [`escape`] takes out what looks like a secret. [`Secret`] cannot be
+//! printed at all.
+
+mod redact;
 
 use std::fmt;
+
+pub use redact::redact;
 
 /// How many bytes of one stream are kept; the rest is drained and counted.
 pub const KEPT: usize = 1 << 20;
@@ -52,6 +57,8 @@ impl Untrusted {
     /// The last `n` lines that are not blank, escaped.
     pub fn last_lines(&self, n: usize) -> Vec<String> {
         let text = self.lossy();
+        // Before it is cut into lines: a key goes over many.
+        let text = redact(&text);
         let mut lines: Vec<String> =
             text.lines().rev().filter(|l| !l.trim().is_empty()).take(n).map(escape).collect();
         lines.reverse();
@@ -65,8 +72,12 @@ impl fmt::Debug for Untrusted {
     }
 }
 
-/// Escapes control, bidirectional and zero-width characters of `text`, all but the line feed and the tab.
+/// Takes out secrets, and escapes control, bidirectional and zero-width characters, all but the line feed and the tab.
 pub fn escape(text: &str) -> String {
+    harmless(&redact(text))
+}
+
+fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,13 +1,17 @@
 //! What certwright knows of Kubernetes: certificates, kubeadm, crictl, kubectl, and a lab that behaves like them.
 //!
 //! [`pki`] holds pure certificate facts, [`tools`] one file a remote program, [`kinds`] one file a step kind,
-//! [`lab`] the simulated nodes.
+//! [`diagnosis`] what known texts mean, [`checkup`] what a node shows of itself, [`lab`] the simulated nodes.
 
 pub mod pki;
 
 pub mod tools;
 
 pub mod kinds;
+
+pub mod diagnosis;
+
+pub mod checkup;
 
 pub mod lab;
 

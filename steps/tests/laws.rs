@@ -10,8 +10,14 @@ mod bench;
 #[path = "laws/checks.rs"]
 mod checks;
 
+#[path = "laws/configured.rs"]
+mod configured;
+
 #[path = "laws/crashing.rs"]
 mod crashing;
+
+#[path = "laws/doctored.rs"]
+mod doctored;
 
 #[path = "laws/faults.rs"]
 mod faults;
@@ -22,6 +28,9 @@ mod make;
 #[path = "laws/order.rs"]
 mod order;
 
+#[path = "laws/preflight.rs"]
+mod preflight;
+
 #[path = "laws/restarts.rs"]
 mod restarts;
 
@@ -30,6 +39,9 @@ mod scenarios;
 
 #[path = "laws/trap.rs"]
 mod trap;
+
+#[path = "laws/warned.rs"]
+mod warned;
 
 #[path = "laws/witness.rs"]
 mod witness;

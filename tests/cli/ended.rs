@@ -28,6 +28,7 @@ fn a_failed_run_can_be_shown_by_any_part_of_its_name() {
         digest    DIGEST
         operator  ops@HOST
         time      DATE TIME to DATE TIME UTC
+        bundle    ROOT/home/.local/state/certwright/runs/RUN/bundle.txt (versions, certificates, logs; redacted)
 
         FAILED  workstation: cp exited with 1
           host      workstation

@@ -62,6 +62,22 @@ fn an_undo_of_a_renewal_that_died_half_way_says_restored_in_the_table_too() {
 }
 
 #[test]
+fn an_undo_that_restores_expired_certificates_says_so_before_it_restores_anything() {
+    let place = Place::new();
+    let _cannot_finish = place.run("rehearse --lab lab --fault none --limit cp-1").code;
+    let undone = place.run("undo").exits(11).stderr;
+    let warning = "warning: 11 certificates that this restores have expired: admin.conf of cp-1, apiserver of cp-1, \
+                   apiserver-etcd-client of cp-1 and 8 more\n  what reads them fails as it did before the run, until they are \
+                   renewed again\n";
+    assert_eq!(undone, warning);
+    // Renewed for good, then forced once more: what an undo of that restores is valid.
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    drop(place.run("rehearse --lab lab --fault none --set force=true").exits(0));
+    let json = place.run("undo --output json").exits(11).json();
+    assert!(json.iter().all(|line| line["type"] != "warning"), "{}", json[0]);
+}
+
+#[test]
 fn another_name_than_the_clusters_is_refused_for_a_rehearsal_too() {
     let place = Place::new();
     drop(place.run("rehearse --lab lab --fault none").exits(0));

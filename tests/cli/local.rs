@@ -159,6 +159,7 @@ fn a_failure_is_explained_and_a_resume_goes_on_behind_what_is_done() {
         FAILED  nothing more was started; it can be resumed
           2 tasks: 1 failed, 1 changed; TOOK
           run RUN
+          bundle ROOT/home/.local/state/certwright/runs/RUN/bundle.txt
 
         Next
           certwright resume RUN  # goes on from here, once the cause is mended

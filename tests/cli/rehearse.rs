@@ -126,7 +126,7 @@ fn a_fault_that_does_not_exist_is_refused_before_a_lab_is_made() {
     place.run("rehearse --lab lab --fault meteor@cp-1").is(&expect![[r#"
         exit 2
         --- stderr
-        error: there is no fault `meteor`; there are deadline-exceeded, deadline-exceeded-after, deadline-unknown, deadline-unknown-after, renew-dies, renew-lies, container-stays-down, drop-before, drop-after, slow, disk-full, kubelet-expired
+        error: there is no fault `meteor`; there are deadline-exceeded, deadline-exceeded-after, deadline-unknown, deadline-unknown-after, renew-dies, renew-lies, container-stays-down, drop-before, drop-after, slow, disk-full, kubelet-expired, clock-off
           `certwright rehearse --fault help` lists what can go wrong
     "#]]);
     assert!(place.tree("lab").is_empty());
@@ -179,12 +179,13 @@ fn what_can_go_wrong_is_listed_for_people_and_for_programs() {
           deadline-unknown-after@HOST                the same, but the container ends
           renew-dies[=COUNT]@HOST                    kubeadm renew ends with status 1 after COUNT certificates (default 5)
           renew-lies@HOST                            kubeadm renew reports success and changes nothing
-          container-stays-down[=COMPONENT]@HOST      a stopped container stays down until its sandbox or the kubelet is restarted
+          container-stays-down[=COMPONENT]@HOST      a stopped container stays down until its sandbox or the kubelet is restarted; with *N the first N-1 of these do not help
           drop-before[=PROGRAM]@HOST                 the connection is lost before a changing command starts (rehearsals only)
           drop-after[=PROGRAM]@HOST                  the connection is lost after a changing command took effect (rehearsals only)
           slow[=SECONDS]@HOST                        every command on the host takes SECONDS longer (default 5)
           disk-full[=PATH]@HOST                      the next write (below PATH) finds no space
           kubelet-expired@HOST                       the kubelet runs, and its client certificate turns out to have expired a day ago
+          clock-off[=SECONDS]@HOST                   the host's clock turns out to be SECONDS ahead (default 300; less than 0: behind)
 
         A fault waits for the first command it is for and happens once, with *TIMES that often. HOST is a node's name
         or `workstation`.

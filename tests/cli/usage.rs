@@ -17,6 +17,7 @@ fn help_lists_the_verbs_and_the_exit_codes() {
         Commands:
           check     Reads a plan (and an inventory) and reports every mistake in it; touches no host
           plan      Looks at every host and shows what a run would change; changes nothing
+          doctor    Says what is wrong with a cluster now and what mends it; changes nothing
           run       Runs a plan against real hosts
           resume    Goes on with a run that failed, was interrupted or was cut off
           undo      Restores what a run changed
@@ -45,6 +46,8 @@ fn help_lists_the_verbs_and_the_exit_codes() {
           12  stuck: an undo failed, a human is needed
           13  interrupted; `certwright resume` goes on
           14  refused before anything was changed
+          15  doctor: something does not work
+          16  doctor: everything works, and something will not for long
           20  the journal cannot be read or written
     "#]]);
 }

@@ -1,8 +1,9 @@
-//! The state folder: `runs/<id>/{journal, lock}` and `clusters/<name>.lock`.
+//! The state folder: `runs/<id>/{journal, lock, bundle.txt}` and `clusters/<name>.lock`.
 
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,25 @@ impl StateDir {
         let path = self.checked_run_folder(run)?.join("journal");
         let file = open_journal(&path, Access::Read, run)?;
         Ok(Scan::new(&path, file))
+    }
+
+    /// Where the bundle of a run is, or would be.
+    pub fn bundle(&self, run: &RunId) -> PathBuf {
+        self.run_folder(run).join("bundle.txt")
+    }
+
+    /// Keeps a text beside the journal of a run, for people; it replaces the one before. Nothing reads it back.
+    pub fn keep_bundle(&self, run: &RunId, text: &str) -> Result<PathBuf, JournalError> {
+        let folder = self.checked_run_folder(run)?;
+        let (new, path) = (folder.join("bundle.new"), self.bundle(run));
+        match std::fs::remove_file(&new) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(JournalError::io("remove", &new)(e)),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = trust::create_file(&new)?;
+        file.write_all(text.as_bytes()).map_err(JournalError::io("write", &new))?;
+        std::fs::rename(&new, &path).map_err(JournalError::io("rename", &new))?;
+        Ok(path)
     }
 
     /// Unacknowledged tails that were cut off a run's journal, oldest first.

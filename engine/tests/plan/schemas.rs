@@ -166,6 +166,16 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
         &[field("before", FieldType::Duration, Some("\"0s\""))],
     ),
     kind(
+        "kubelet-client",
+        Nature::Acting,
+        UndoSupport::Nothing,
+        &[
+            field("cert-dir", FieldType::Path, Some("\"/etc/kubernetes/pki\"")),
+            field("backups", FieldType::Path, Some("\"/var/lib/certwright/backups\"")),
+            field("rotated-within", FieldType::Duration, Some("\"0s\"")),
+        ],
+    ),
+    kind(
         "rollout-restart",
         Nature::Acting,
         UndoSupport::Nothing,

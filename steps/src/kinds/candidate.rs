@@ -122,7 +122,7 @@ fn normal(url: &str) -> String {
 }
 
 /// Seconds as people read them, in the largest unit that says enough; the sign is dropped.
-pub(super) fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     match seconds {
         0..180 => format!("{seconds}s"),

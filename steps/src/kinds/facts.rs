@@ -43,7 +43,7 @@ pub struct CertificateFacts {
 
 impl CertificateFacts {
     /// The facts of a certificate that stands in the file `path`.
-    pub(super) fn new(name: &str, path: &str, certificate: &Certificate) -> Self {
+    pub(crate) fn new(name: &str, path: &str, certificate: &Certificate) -> Self {
         Self {
             name: name.to_owned(),
             path: path.to_owned(),
@@ -62,6 +62,39 @@ impl CertificateFacts {
     }
 }
 
+/// Something that an operator should know before a run, and that holds nothing up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    /// One line that names the object and what is the matter with it; escaped.
+    pub what: String,
+    /// What the operator may do, in one line.
+    pub remedy: String,
+}
+
+impl Warning {
+    pub(super) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), remedy: remedy.into() }
+    }
+
+    /// All of it in one line.
+    pub fn line(&self) -> String {
+        format!("{}: {}", self.what, self.remedy)
+    }
+}
+
+/// The facts of a kind that warns.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WithWarnings {
+    /// In the order in which they are told.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// The warnings in the facts of a `preflight` task; none in those of another kind.
+pub fn warnings(facts: &Facts) -> Vec<Warning> {
+    facts.read::<WithWarnings>().map(|read| read.warnings).unwrap_or_default()
+}
+
 /// The part of a task's facts that [`certificate_facts`] reads.
 #[derive(Deserialize)]
 struct WithCertificates {
@@ -74,6 +107,37 @@ struct WithCertificates {
 pub fn certificate_facts(facts: &Facts) -> Option<Vec<CertificateFacts>> {
     let read: WithCertificates = facts.read().ok()?;
     Some(read.certificates)
+}
+
+/// A component that is not as it should be, as a probe of `restart-static-pods` saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComponentTrouble {
+    /// Which one.
+    pub name: String,
+    /// What is wrong, naming it.
+    pub reason: String,
+    /// Whether it holds on to old files; else it is not ready.
+    pub stale: bool,
+}
+
+/// The part of a task's facts that [`component_troubles`] reads.
+#[derive(Deserialize)]
+struct WithComponents {
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    name: String,
+    reason: Option<String>,
+    stale: bool,
+}
+
+/// What is wrong with components, by the facts of a `restart-static-pods` task; None for facts of another kind.
+pub fn component_troubles(facts: &Facts) -> Option<Vec<ComponentTrouble>> {
+    let read: WithComponents = facts.read().ok()?;
+    let trouble = |Component { name, reason, stale }| Some(ComponentTrouble { name, reason: reason?, stale });
+    Some(read.components.into_iter().filter_map(trouble).collect())
 }
 
 /// Facts that this same kind wrote, perhaps in an earlier version of the program.

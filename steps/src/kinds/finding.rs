@@ -3,6 +3,8 @@
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Evidence, StepError};
 
+use super::facts::Warning;
+
 /// A finding and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
@@ -22,11 +24,6 @@ impl Finding {
     fn line(&self) -> String {
         format!("{}: {}", self.what, self.remedy.lines().next().unwrap_or_default())
     }
-
-    /// True when it says that openssl is missing.
-    pub(super) fn is_about_openssl(&self) -> bool {
-        self.what.starts_with("openssl ")
-    }
 }
 
 /// The error that reports findings, all at once: no retry mends them.
@@ -37,12 +34,21 @@ impl Finding {
 /// # Panics
 /// When there is none, a bug.
 pub(super) fn invalid(host: &str, findings: &[Finding]) -> StepError {
+    invalid_with(host, findings, &[])
+}
+
+/// The same, with warnings behind the findings: whoever mends these should know of all.
+///
+/// # Panics
+/// When there is no finding, a bug.
+pub(super) fn invalid_with(host: &str, findings: &[Finding], warnings: &[Warning]) -> StepError {
     let first = findings.first().expect("an error has a finding");
     let message = match findings.len() {
         1 => format!("{host}: {}", first.what),
         n => format!("{host}: {n} findings, the first: {}", first.what),
     };
-    let lines = findings.iter().map(Finding::line).collect();
+    let warnings = warnings.iter().map(|warning| format!("warning: {}", warning.line()));
+    let lines = findings.iter().map(Finding::line).chain(warnings).collect();
     StepError::new(ErrorClass::Invalid, message).remedy(first.remedy.clone()).evidence(Evidence {
         command: "certwright's own checks".to_owned(),
         status: None,

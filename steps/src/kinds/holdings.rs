@@ -10,10 +10,10 @@ use certwright_engine::step::StepError;
 use serde::Serialize;
 
 use super::candidate::span;
-use super::facts::CertificateFacts;
+use super::facts::{CertificateFacts, Warning};
 use super::finding::Finding;
 use super::node::Node;
-use crate::pki::layout::{Form, LEAVES, Presence};
+use crate::pki::layout::{CERT_DIR, Form, KUBERNETES, LEAVES, Presence};
 use crate::pki::{Authority, Certificate, Leaf};
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
@@ -21,7 +21,7 @@ use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 pub(super) const LEAF_VALIDITY: Duration = Duration::from_secs(365 * 86_400);
 
 /// The certificates of a node that `kubeadm certs renew all` covers, and their authorities.
-pub(super) struct Holdings {
+pub(crate) struct Holdings {
     cert_dir: String,
     leaves: Vec<HeldLeaf>,
     authorities: BTreeMap<Authority, HeldAuthority>,
@@ -52,7 +52,7 @@ struct HeldAuthority {
 
 impl Holdings {
     /// Looks at every covered file of a node.
-    pub(super) async fn survey(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
+    pub(crate) async fn survey(node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
         Self::survey_to(Depth::Keys, node, cert_dir).await
     }
 
@@ -110,7 +110,7 @@ impl Holdings {
     }
 
     /// What is journaled of every readable certificate, in kubeadm's order.
-    pub(super) fn facts(&self) -> Vec<CertificateFacts> {
+    pub(crate) fn facts(&self) -> Vec<CertificateFacts> {
         let readable = |held: &HeldLeaf| {
             let certificate = held.certificate.as_ref().ok()?;
             Some(CertificateFacts {
@@ -132,6 +132,21 @@ impl Holdings {
     pub(super) fn at(&self, path: &str) -> Option<(&'static Leaf, &Certificate)> {
         let held = self.leaves.iter().find(|held| held.file.path == path)?;
         Some((held.leaf, held.certificate.as_ref().ok()?))
+    }
+
+    /// Why an API server would not listen to admin.conf, which kubeadm asks with; None when it might.
+    pub(super) fn no_credential(&self, now: i64) -> Option<String> {
+        let held = self.leaves.iter().find(|held| held.leaf.name == "admin.conf")?;
+        match &held.certificate {
+            Err(why) => Some(format!("admin.conf {why}")),
+            Ok(certificate) if certificate.is_expired(now) => {
+                Some(format!("admin.conf expired {} ago", span(certificate.residual(now))))
+            }
+            Ok(certificate) if certificate.is_not_yet_valid(now) => {
+                Some(format!("admin.conf is not valid for another {}", span(certificate.not_before - now)))
+            }
+            Ok(_) => None,
+        }
     }
 
     /// The surveyed files of all covered leaves.
@@ -172,6 +187,22 @@ impl Holdings {
             Some(Finding::new(format!("{path} {why}"), remedy))
         };
         self.leaves.iter().filter_map(finding).collect()
+    }
+
+    /// Certificates whose private key is missing, unreadable or another's: a renewal was cut off, or files were mixed.
+    pub(super) fn without_their_key(&self) -> Vec<Warning> {
+        let warning = |held: &HeldLeaf| {
+            let certificate = held.certificate.as_ref().ok()?;
+            let (file, key) = (&held.file.path, held.leaf.key_file(&self.cert_dir));
+            let what = match held.file.key {
+                KeyFacts::Public(public) if public == certificate.public_key => return None,
+                KeyFacts::Public(_) => format!("{key} does not belong to {file}"),
+                KeyFacts::Absent => format!("{file} has no private key"),
+                KeyFacts::Unreadable => format!("{key} cannot be read as a private key"),
+            };
+            Some(Warning::new(what, "the renewal makes both anew; what restarts before it may not come up"))
+        };
+        self.leaves.iter().filter_map(warning).collect()
     }
 
     /// Why no authority of this node can issue now: external ones, and those that end before a new leaf would.
@@ -245,7 +276,14 @@ impl HeldAuthority {
         match self.key {
             KeyFacts::Absent => Some(Finding::new(
                 format!("{name} is external: {key_path} is missing"),
-                "renew these certificates where that CA's key is kept; certwright needs it on the node",
+                format!(
+                    "put its key there for the time of the run, or renew by hand what it signs: on the node `kubeadm certs \
+                     generate-csr --cert-dir {} --kubeconfig-dir {KUBERNETES}` makes the requests, and the certificates \
+                     are signed where the key is kept",
+                    key_path
+                        .rsplit_once('/')
+                        .map_or(CERT_DIR, |(folder, _)| folder.trim_end_matches("/etcd"))
+                ),
             )),
             KeyFacts::Unreadable => Some(Finding::new(
                 format!("{key_path} cannot be read as a private key"),

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, Time};
 
 /// The time of a line, ns since 1970; None when it has no known stamp. `near_ns` gives klog's year.
-pub(super) fn nanoseconds(line: &str, near_ns: i128) -> Option<i128> {
+pub(crate) fn nanoseconds(line: &str, near_ns: i128) -> Option<i128> {
     json(line).or_else(|| klog(line, near_ns)).or_else(|| capnslog(line))
 }
 

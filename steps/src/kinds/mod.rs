@@ -16,6 +16,8 @@ mod facts;
 
 mod holdings;
 
+mod configuration;
+
 mod kubelet;
 
 mod archives;
@@ -33,6 +35,8 @@ mod backup;
 mod kubeadm_renew;
 
 mod verify_certificates;
+
+mod kubelet_client;
 
 mod restart_static_pods;
 
@@ -52,7 +56,14 @@ mod command;
 
 use certwright_engine::step::Registry;
 
-pub use facts::{CertificateFacts, certificate_facts};
+pub(crate) use candidate::span;
+pub use facts::{
+    CertificateFacts, ComponentTrouble, Warning, certificate_facts, component_troubles, warnings,
+};
+pub(crate) use holdings::Holdings;
+pub(crate) use kubelet::{Client, first};
+pub(crate) use log_time::nanoseconds as log_nanoseconds;
+pub(crate) use node::{Node, dial};
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {
@@ -61,6 +72,7 @@ pub fn registry() -> Registry {
         backup::KIND,
         kubeadm_renew::KIND,
         verify_certificates::KIND,
+        kubelet_client::KIND,
         restart_static_pods::KIND,
         api_ready::KIND,
         replace_kubeconfig::KIND,

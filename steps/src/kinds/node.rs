@@ -15,18 +15,20 @@ use crate::tools::systemctl::{self, UnitState};
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
 /// A control-plane node, as its kubelet's configuration describes it.
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     /// The host itself.
-    pub(super) host: &'a dyn Host,
+    pub(crate) host: &'a dyn Host,
     /// The folder the kubelet takes static pods from.
-    pub(super) manifests: String,
+    pub(crate) manifests: String,
+    /// Whether the kubelet renews its client certificate itself.
+    pub(super) rotates: bool,
     /// crictl, asking the kubelet's own runtime.
-    pub(super) crictl: Crictl,
+    pub(crate) crictl: Crictl,
 }
 
 impl<'a> Node<'a> {
     /// Reads the kubelet's configuration; what it does not say is as kubeadm leaves it.
-    pub(super) async fn look(host: &'a dyn Host) -> Result<Self, StepError> {
+    pub(crate) async fn look(host: &'a dyn Host) -> Result<Self, StepError> {
         let config = host.read(kubelet::CONFIG).await?;
         let flags = host.read(kubelet::FLAGS).await?;
         let instance = host.read(kubelet::INSTANCE).await?;
@@ -37,13 +39,14 @@ impl<'a> Node<'a> {
         let endpoint = kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
         Ok(Self {
             host,
+            rotates: parsed.as_ref().is_some_and(|config| config.rotates),
             manifests: parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned()),
             crictl: Crictl::new(endpoint),
         })
     }
 
     /// The manifest of a component; None when the node runs none (an external etcd).
-    pub(super) async fn static_pod(&self, component: Component) -> Result<Option<StaticPod>, StepError> {
+    pub(crate) async fn static_pod(&self, component: Component) -> Result<Option<StaticPod>, StepError> {
         let path = format!("{}/{}.yaml", self.manifests, component.name());
         let Some(yaml) = self.host.read(&path).await? else {
             return Ok(None);
@@ -55,13 +58,13 @@ impl<'a> Node<'a> {
     }
 
     /// True where etcd runs as a static pod.
-    pub(super) async fn has_local_etcd(&self) -> Result<bool, StepError> {
+    pub(crate) async fn has_local_etcd(&self) -> Result<bool, StepError> {
         let path = format!("{}/{}.yaml", self.manifests, Component::Etcd.name());
         Ok(self.host.stat(&path).await?.is_some())
     }
 
     /// All containers of the runtime, exited ones too.
-    pub(super) async fn containers(&self) -> Result<Vec<Container>, StepError> {
+    pub(crate) async fn containers(&self) -> Result<Vec<Container>, StepError> {
         let command = self.crictl.ps(Which::All);
         let output = run(self.host, &command).await?;
         if !output.success() {
@@ -72,19 +75,19 @@ impl<'a> Node<'a> {
     }
 
     /// What systemd says of the kubelet.
-    pub(super) async fn kubelet(&self) -> Result<UnitState, StepError> {
+    pub(crate) async fn kubelet(&self) -> Result<UnitState, StepError> {
         let output = run(self.host, &systemctl::is_active("kubelet")).await?;
         Ok(systemctl::parse_is_active(&output))
     }
 }
 
 /// Runs a command on a host; a call without result becomes a step error with the evidence.
-pub(super) async fn run(host: &dyn Host, command: &Command) -> Result<Output, StepError> {
+pub(crate) async fn run(host: &dyn Host, command: &Command) -> Result<Output, StepError> {
     host.run(command).await.map_err(|error| host_error(&error, Some(command)))
 }
 
 /// Asks a port of a host; a call without result becomes a step error that names the port.
-pub(super) async fn dial(host: &dyn Host, dial: &Dial) -> Result<Result<Served, DialError>, StepError> {
+pub(crate) async fn dial(host: &dyn Host, dial: &Dial) -> Result<Result<Served, DialError>, StepError> {
     match host.dial(dial).await {
         Ok(dialled) => Ok(dialled.outcome),
         Err(error) => {
@@ -94,13 +97,31 @@ pub(super) async fn dial(host: &dyn Host, dial: &Dial) -> Result<Result<Served, 
     }
 }
 
+/// `https://ADDRESS:PORT` of the node's own API server, as its manifest has it.
+pub(super) async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
+    let pod = node.static_pod(Component::KubeApiserver).await?;
+    let address = pod.as_ref().and_then(|pod| pod.advertise_address());
+    let Some(address) = address else {
+        let (host, manifests) = (node.host.name(), &node.manifests);
+        let message = format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
+        return Err(StepError::new(ErrorClass::Invalid, message)
+            .remedy("check that this host is a control-plane node of a kubeadm cluster"));
+    };
+    let port = pod.as_ref().and_then(StaticPod::secure_port).unwrap_or(6443);
+    Ok(if address.contains(':') {
+        format!("https://[{address}]:{port}")
+    } else {
+        format!("https://{address}:{port}")
+    })
+}
+
 /// Seconds since 1970 by this machine's clock.
-pub(super) fn now(cx: &Context) -> i64 {
+pub(crate) fn now(cx: &Context) -> i64 {
     i64::try_from(cx.clock.wall_ms() / 1000).expect("the clock is in this millennium")
 }
 
 /// A state of the kubelet, for people.
-pub(super) fn kubelet_word(state: &UnitState) -> &str {
+pub(crate) fn kubelet_word(state: &UnitState) -> &str {
     match state {
         UnitState::Active => "active",
         UnitState::Activating => "starting again and again",

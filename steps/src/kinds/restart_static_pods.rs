@@ -3,7 +3,8 @@
 //! Satisfied when each container started after the newest file it reads was written, its ports serve that file
 //! (the port alone is not enough: newer servers reload by themselves, the controller-manager and the scheduler
 //! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container. Nothing is
-//! stopped, nor begun, under a kubelet that would not bring it back, nor where etcd's quorum hangs on it.
+//! stopped, nor begun, under a kubelet that would not bring it back, nor where etcd's quorum hangs on it; a member of
+//! etcd that leads hands the leadership over first.
 
 use std::time::Duration;
 
@@ -114,6 +115,14 @@ impl RestartStaticPods {
     }
 }
 
+/// What a command that stops a component is for.
+fn noted(name: &str) -> String {
+    match Component::from_name(name) {
+        Some(Component::Etcd) => format!("{name}, when it does not lead any more"),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
 /// The components that a step names, in the order in which a node restarts them.
 pub(super) fn components(with: &Params) -> Vec<Component> {
     let named = with.strings("components");
@@ -168,7 +177,7 @@ impl Step for RestartStaticPods {
         let one = |component: ComponentFacts| {
             let name = component.name;
             match (component.stop, component.reason) {
-                (Some(stop), Some(_)) if component.stale => Some(format!("{stop}   # {name}")),
+                (Some(stop), Some(_)) if component.stale => Some(format!("{stop}   # {}", noted(&name))),
                 (Some(_) | None, Some(_)) => {
                     Some(format!("crictl ps -a -o json   # until {name} is ready, at most {within}"))
                 }
@@ -191,7 +200,7 @@ impl Step for RestartStaticPods {
         if !perhaps.is_empty() {
             summary = format!("{summary}; and for {} if its new files are not served", names(&perhaps));
         }
-        let stop = |c: &&ComponentFacts| Some(format!("{}   # {}", c.stop.as_ref()?, c.name));
+        let stop = |c: &&ComponentFacts| Some(format!("{}   # {}", c.stop.as_ref()?, noted(&c.name)));
         let commands = surely.iter().filter_map(stop).collect();
         Some(Outlook { summary, commands })
     }

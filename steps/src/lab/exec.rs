@@ -42,6 +42,8 @@ pub(super) struct Call<'a> {
     pub(super) host: &'a str,
     /// Program and arguments.
     pub(super) argv: &'a [String],
+    /// Its standard input, where it is not the machine's.
+    pub(super) stdin: &'a [u8],
     /// Where its paths are.
     pub(super) place: Place,
 }
@@ -140,6 +142,7 @@ impl Shell<'_> {
     /// A path that the command names, read where the command runs.
     pub(super) fn read(&self, path: &str) -> std::io::Result<Option<Vec<u8>>> {
         match self.call.place {
+            Place::Folder if path == "/dev/stdin" => Ok(Some(self.call.stdin.to_vec())),
             Place::Folder => self.world.files.read(self.call.host, path),
             Place::Machine | Place::Real(_) => absent_is_none(std::fs::read(Path::new(path))),
         }
@@ -160,6 +163,19 @@ impl Shell<'_> {
         &self.call.argv[1..]
     }
 
+    /// What the program says on stderr beside its own words.
+    fn said_beside(&self) -> Vec<u8> {
+        let name =
+            self.call.argv.first().map_or("", |program| program.rsplit('/').next().unwrap_or_default());
+        let plain = !name.is_empty() && !name.starts_with('.');
+        let path = format!("{SAYS}/{name}");
+        if plain {
+            self.world.files.read(self.call.host, &path).ok().flatten().unwrap_or_default()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// The command line, for records.
     pub(super) fn line(&self) -> String {
         line(self.call.argv)
@@ -176,6 +192,10 @@ impl Shell<'_> {
     }
 }
 
+/// Where a host's programs find what they say beside their own words: one file a program, for those who want to see
+/// what becomes of it.
+const SAYS: &str = "/run/certwright-lab/says";
+
 /// A command line for records; of a script only its place is told.
 pub(super) fn line(argv: &[String]) -> String {
     let shown = |a: &String| if a.contains('\n') { "SCRIPT".to_owned() } else { a.clone() };
@@ -191,6 +211,7 @@ pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(
         shell.change().expire_kubelet(call.host, now)?;
     }
     let mut answer = programs::run(&mut shell)?;
+    answer.stderr.extend(shell.said_beside());
     if let Some(fault) = slow {
         let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);
         answer.takes += shell.state().delay(1000 * seconds);

@@ -110,6 +110,7 @@ impl Fault {
             }
             FaultKind::RenewDies => argument.parse::<usize>().is_ok(),
             FaultKind::Slow => argument.parse::<u64>().is_ok(),
+            FaultKind::ClockOff => argument.parse::<i64>().is_ok(),
             FaultKind::ContainerStaysDown => crate::pki::layout::Component::from_name(argument).is_some(),
             FaultKind::DropBefore | FaultKind::DropAfter => {
                 !argument.is_empty() && argument.bytes().all(|b| b.is_ascii_lowercase())

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Command, Effect, Host, HostError, Output, Settled, Stat, StatKind};
-use certwright_engine::text::Untrusted;
+use certwright_engine::text::{Secret, Untrusted};
 
 use super::LabError;
 use super::exec::{Answer, Call, Deed, Place, exec, line};
@@ -75,7 +75,8 @@ impl LabHost {
             locked.save()?;
             return Ok(Started::Lost(Duration::from_secs(1)));
         }
-        let call = Call { host: &self.name, argv: &command.argv, place: Place::Folder };
+        let stdin = command.stdin.as_ref().map_or(&[][..], Secret::reveal);
+        let call = Call { host: &self.name, argv: &command.argv, stdin, place: Place::Folder };
         let (answer, deed) = exec(&mut locked.state, &self.files, call)?;
         let dropped = locked.state.take_fault(FaultKind::DropAfter, &self.name, &text, is_it).is_some();
         let takes = Duration::from_millis(answer.takes);

@@ -79,7 +79,7 @@ impl Machine {
         let mut state = create::empty(&spec, now);
         state.nodes.insert(self.host.clone(), self.node(now));
         let words: Vec<String> = std::iter::once(name.to_owned()).chain(args.iter().cloned()).collect();
-        let call = Call { host: &self.host, argv: &words, place };
+        let call = Call { host: &self.host, argv: &words, stdin: &[], place };
         let (answer, _) = exec(&mut state, &Files::of_machine(), call)?;
         Ok(ended(answer))
     }

@@ -28,6 +28,13 @@ pub(super) fn manifests(spec: &LabSpec, node: &NodeSpec, index: usize) -> Vec<(C
     Component::ALL.into_iter().map(|c| (c, fill(template(c)))).collect()
 }
 
+/// What the cluster keeps for kubeadm.
+pub(super) fn cluster_configuration(spec: &LabSpec) -> String {
+    include_str!("templates/cluster-configuration.yaml")
+        .replace("{{cluster}}", &spec.cluster.name)
+        .replace("{{endpoint}}", &spec.endpoint)
+}
+
 /// The kubelet's files by path.
 pub(super) fn kubelet(node: &NodeSpec) -> [(&'static str, String); 3] {
     [

@@ -26,6 +26,8 @@ pub struct KubeletConfig {
     pub runtime_endpoint: Option<String>,
     /// `fileCheckFrequency`; the kubelet's default of 20 s where it is 0 or not set.
     pub file_check_frequency: Duration,
+    /// `rotateCertificates`: the kubelet renews its client certificate itself. False where it is not set; kubeadm sets it.
+    pub rotates: bool,
 }
 
 impl KubeletConfig {
@@ -39,6 +41,7 @@ impl KubeletConfig {
             static_pod_path: wire.static_pod_path.filter(|path| !path.is_empty()),
             runtime_endpoint: wire.container_runtime_endpoint.filter(|e| !e.is_empty()).map(with_scheme),
             file_check_frequency: frequency.filter(|f| !f.is_zero()).unwrap_or(FILE_CHECK_FREQUENCY),
+            rotates: wire.rotate_certificates.unwrap_or_default(),
         })
     }
 }
@@ -49,6 +52,7 @@ struct ConfigWire {
     static_pod_path: Option<String>,
     container_runtime_endpoint: Option<String>,
     file_check_frequency: Option<String>,
+    rotate_certificates: Option<bool>,
 }
 
 /// What Go's `time.ParseDuration` reads, as far as kubelets write it (`20s`, `1m0s`, `0s`); None for the rest.
@@ -120,6 +124,7 @@ mod tests {
         assert_eq!(parsed.static_pod_path.as_deref(), Some("/etc/kubernetes/manifests"));
         assert_eq!(parsed.runtime_endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));
         assert_eq!(parsed.file_check_frequency, Duration::from_secs(20), "0s means the default");
+        assert!(parsed.rotates, "kubeadm lets kubelets rotate their certificates");
         let instance = fixture("healthy/kubelet-instance-config");
         let endpoint = runtime_endpoint(None, None, Some(instance.stdout.bytes()));
         assert_eq!(endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));

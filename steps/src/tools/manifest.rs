@@ -6,6 +6,7 @@ use certwright_engine::host::dial::Endpoint;
 use serde::Deserialize;
 
 use super::OutputError;
+use super::kubeadm::Version;
 use crate::pki::yaml;
 
 /// A static pod: its first container's flags and the host paths it mounts.
@@ -46,6 +47,14 @@ impl StaticPod {
     /// The value of a flag (`etcd-servers`).
     pub fn flag(&self, name: &str) -> Option<&str> {
         self.flags.get(name).map(String::as_str)
+    }
+
+    /// The version that its image's tag tells (`registry.k8s.io/kube-apiserver:v1.36.1`); None where there is none, as of
+    /// a digest alone.
+    pub fn version(&self) -> Option<Version> {
+        let named = self.image.split('@').next()?;
+        let (_, tag) = named.rsplit('/').next()?.split_once(':')?;
+        Version::parse(tag).filter(|_| tag.starts_with('v'))
     }
 
     /// The values of a comma-separated flag (`listen-client-urls`); none when it is not set.
@@ -234,6 +243,26 @@ mod tests {
             ["", "metadata: {name: x}", "metadata: {name: x}\nspec: {containers: []}", "\u{0}", "a: *b"]
         {
             assert!(StaticPod::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_tag_of_an_image_tells_the_version_and_nothing_else_does() {
+        let version = |image: &str| {
+            let pod = StaticPod { image: image.to_owned(), ..StaticPod::default() };
+            pod.version().map(|version| version.to_string())
+        };
+        for (image, expected) in [
+            ("registry.k8s.io/kube-apiserver:v1.36.1", Some("v1.36.1")),
+            ("gcr.io/anthos-baremetal-release/kube-apiserver:v1.28.9-gke.1800", Some("v1.28.9")),
+            ("mirror:5000/kube-apiserver:v1.9.11@sha256:0123", Some("v1.9.11")),
+            ("mirror:5000/kube-apiserver", None),
+            ("registry/kube-apiserver@sha256:0123", None),
+            ("registry/kube-apiserver:latest", None),
+            ("registry/etcd:3.6.8-0", None),
+            ("", None),
+        ] {
+            assert_eq!(version(image).as_deref(), expected, "{image}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Builders return a [`Command`](certwright_engine::host::Command) with its effect and deadline; parsers are pure
 //! and take what the program printed as untrusted bytes. Values reach programs as argv; the few constant scripts
-//! ([`survey`], [`archive`]) are run by [`script`]. Deliberately absent: what to do with an answer (kinds decide).
+//! ([`survey`], [`archive`], ...) are run by [`script`]. Deliberately absent: what to do with an answer (kinds decide).
 
 pub(crate) mod output;
 
@@ -14,6 +14,8 @@ pub mod kubeadm;
 pub mod crictl;
 
 pub mod kubectl;
+
+pub mod etcd;
 
 pub mod systemctl;
 
@@ -28,6 +30,10 @@ pub mod manifest;
 pub mod kubelet;
 
 pub mod survey;
+
+pub mod schedules;
+
+pub mod folders;
 
 pub mod archive;
 

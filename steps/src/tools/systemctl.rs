@@ -1,4 +1,4 @@
-//! systemctl: whether a unit runs.
+//! systemctl: whether a unit runs, and starting it anew.
 
 use certwright_engine::host::{Command, Output};
 use certwright_engine::text::escape;
@@ -21,6 +21,11 @@ pub enum UnitState {
 /// `systemctl is-active UNIT`; its exit status is 3 for a unit that does not run.
 pub fn is_active(unit: &str) -> Command {
     Command::reads(["systemctl", "is-active", unit])
+}
+
+/// `systemctl restart UNIT`: returns once the process was started, not once it stays.
+pub fn restart(unit: &str) -> Command {
+    Command::mutates(["systemctl", "restart", unit])
 }
 
 /// Parses the one word of `is-active`.

@@ -77,8 +77,13 @@ impl TestCa {
 
     /// A leaf that is valid from 2026 to `year`, and its key.
     pub(crate) fn leaf(&self, name: &str, year: i32) -> (String, String) {
+        self.leaf_of("system:masters", name, year)
+    }
+
+    /// The same for another group.
+    pub(crate) fn leaf_of(&self, group: &str, name: &str, year: i32) -> (String, String) {
         let mut params = CertificateParams::new(vec![format!("{name}.example"), "10.0.0.2".into()]).unwrap();
-        params.distinguished_name.push(DnType::OrganizationName, "system:masters");
+        params.distinguished_name.push(DnType::OrganizationName, group);
         params.distinguished_name.push(DnType::CommonName, name);
         params.not_before = rcgen::date_time_ymd(2026, 1, 1);
         params.not_after = rcgen::date_time_ymd(year, 1, 1);

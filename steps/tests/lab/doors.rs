@@ -170,16 +170,6 @@ async fn programs_on_a_machine_answer_as_the_host_in_process_does() {
 async fn on_a_real_clock_delays_are_shorter_by_the_labs_pace() {
     let bench = Bench::new(&LabSpec { pace: 10, ..LabSpec::default() });
     let machine = seat(&bench.lab, "cp-1");
-    // The program reads paths of the machine itself; a mounted folder is played by a path into the lab.
-    let config = bench.lab.dir().join("kubeadm.yaml");
-    std::fs::write(
-        &config,
-        format!(
-            "kind: ClusterConfiguration\ncertificatesDir: {}\n",
-            bench.path("cp-1", "/etc/kubernetes/pki").display()
-        ),
-    )
-    .unwrap();
     let (_, _, takes) = play(&machine, "kubeadm certs check-expiration", START);
     assert_eq!(takes, 1070, "ten seconds and a bit, ten times shorter");
     let (status, ids, _) = play(&machine, "crictl ps --name ^kube-scheduler$ -q", START);

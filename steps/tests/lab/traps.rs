@@ -177,7 +177,8 @@ async fn the_controllers_serve_a_new_certificate_at_each_start_and_only_then() {
 #[tokio::test(start_paused = true)]
 async fn without_the_cluster_kubeadm_waits_ten_seconds_and_a_configuration_file_spares_them() {
     let bench = Bench::three(Validity::Expired);
-    let config = "kind: ClusterConfiguration\ncertificateValidityPeriod: 239h0m0s\n";
+    let config = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.1\n\
+                  certificateValidityPeriod: 239h0m0s\n";
     std::fs::write(bench.path("cp-1", "/tmp/kubeadm.yaml"), config).unwrap();
     let before = bench.clock.wall_ms();
     bench.ok("cp-1", "kubeadm certs renew all --config /tmp/kubeadm.yaml").await;
@@ -186,6 +187,16 @@ async fn without_the_cluster_kubeadm_waits_ten_seconds_and_a_configuration_file_
     assert!(text.contains("9d") && text.contains("Falling back to default configuration"), "{text}");
     let missing = bench.run("cp-1", "kubeadm certs renew all --config /tmp/none.yaml").await;
     assert!(missing.status == 1 && missing.stderr.contains("no such file or directory"), "{missing:?}");
+    std::fs::write(bench.path("cp-1", "/tmp/typo.yaml"), format!("{config}certificateDir: /x\n")).unwrap();
+    let before = bench.file("cp-1", "/etc/kubernetes/pki/apiserver.crt");
+    let typo = bench.run("cp-1", "kubeadm certs renew all --config /tmp/typo.yaml").await;
+    assert!(typo.status == 1 && typo.stderr.contains("strict decoding error"), "{typo:?}");
+    assert_eq!(bench.file("cp-1", "/etc/kubernetes/pki/apiserver.crt"), before);
+    let versionless = config.replace("kubernetesVersion: v1.36.1\n", "");
+    std::fs::write(bench.path("cp-1", "/tmp/versionless.yaml"), versionless).unwrap();
+    let before = bench.clock.wall_ms();
+    bench.ok("cp-1", "kubeadm certs renew all --config /tmp/versionless.yaml").await;
+    assert!(bench.clock.wall_ms() - before > 10_000, "it asks the internet for a version first");
 }
 
 #[tokio::test(start_paused = true)]

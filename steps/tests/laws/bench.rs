@@ -13,6 +13,7 @@ use certwright_steps::lab::{Fault, Lab};
 use serde_json::Value;
 
 use super::crashing::{Crash, Crashing};
+use super::doctored::Doctored;
 use super::make::{attempt, build, tell};
 use super::scenarios::Scenario;
 use super::witness::Witness;
@@ -218,11 +219,38 @@ impl<'a> Bench<'a> {
         attempt(build(kind, &with).as_ref(), &self.context(host)).await
     }
 
+    /// A look by another kind.
+    pub(crate) async fn other_probe(&self, kind: &str, with: Value, host: &str) -> Result<Probe, StepError> {
+        build(kind, &with).probe(&self.context(host)).await
+    }
+
     /// A probe by a workstation from whose clock the node's is so far away.
     pub(crate) async fn probe_with_node_clock_off(&self, seconds: i64) -> Result<Probe, StepError> {
         let wall = self.clock.wall_ms().cast_signed() - seconds * 1000;
         let clock = Clock::virtual_from(wall.cast_unsigned());
         self.step().probe(&Context { clock, ..self.own() }).await
+    }
+
+    /// A probe of a run that leaves this host out.
+    pub(crate) async fn probe_without(&self, left_out: &str) -> Result<Probe, StepError> {
+        let own = self.own();
+        let kept = own.hosts.all().filter(|host| host.name() != left_out);
+        let hosts =
+            kept.map(|host| (own.hosts.spec(host.name()).expect("its spec").clone(), Arc::clone(host)));
+        let hosts = Hosts::new(hosts.collect::<Vec<_>>());
+        self.step().probe(&Context { hosts, ..own }).await
+    }
+
+    /// A probe on a host where some commands answer what the test says.
+    pub(crate) async fn probe_doctored(
+        &self,
+        answers: &[(&'static str, &'static str)],
+    ) -> Result<Probe, StepError> {
+        let own = self.own();
+        let host = Arc::new(Doctored::new(Arc::clone(&own.host), answers));
+        let probe = self.step().probe(&Context { host: Arc::clone(&host) as Arc<dyn Host>, ..own }).await;
+        host.assert_asked();
+        probe
     }
 
     /// Makes an attempt at each kind on each host, with a plan's retries; returns the kinds that changed something.

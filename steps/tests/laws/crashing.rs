@@ -45,6 +45,11 @@ impl Crash {
         self.seen.lock().expect("no test panics with it")
     }
 
+    /// What was called so far.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.seen().calls.iter().map(|(_, what)| what.clone()).collect()
+    }
+
     /// True when it happened.
     pub(crate) fn fired(&self) -> bool {
         self.seen().fired
@@ -52,7 +57,8 @@ impl Crash {
 
     /// The call it happened to.
     pub(crate) fn what(&self) -> String {
-        self.seen().calls.last().map(|(_, what)| what.clone()).unwrap_or_default()
+        let seen = self.seen();
+        seen.calls.last().map(|(_, what)| what.chars().take(100).collect()).unwrap_or_default()
     }
 
     /// The cuts worth making in what was counted: before every call, and after every call that changes something.
@@ -113,8 +119,7 @@ impl Host for Crashing {
     }
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
-        let shown = || command.display().chars().take(90).collect();
-        let lost_after = self.call(command.effect, shown)?;
+        let lost_after = self.call(command.effect, || command.display())?;
         let output = self.inner.run(command).await?;
         if lost_after { Err(self.lost()) } else { Ok(output) }
     }

@@ -36,6 +36,13 @@ impl Bench<'_> {
         String::from_utf8(output.stdout.bytes().to_vec()).expect("UTF-8")
     }
 
+    /// The host of etcd's leader.
+    fn leader(&self) -> Option<String> {
+        let text = std::fs::read(self.lab().dir().join(".lab/state.json")).expect("the lab's memory");
+        let state: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        state["leader"].as_str().map(str::to_owned)
+    }
+
     /// How often the containers of a node were made anew.
     fn attempts_of(&self, node: &str) -> Vec<(String, String)> {
         let seen = self.witness().shape();
@@ -104,6 +111,47 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     println!("a node in {took} ms");
     // One after the other, etcd would take its whole grace first, since its API server watches: 5 s more.
     assert!((10_000..14_000).contains(&took), "{took} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leadership_of_etcd_is_moved_away_before_its_member_is_stopped() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    assert_eq!(bench.leader().as_deref(), Some("cp-1"));
+    let counted = crate::crashing::Crash::never();
+    good("restart", bench.with(&counted).attempt().await);
+    // Without the move the first of the others is elected.
+    assert_eq!(bench.leader().as_deref(), Some("cp-3"));
+    let calls = counted.texts();
+    let at = |what: &str| {
+        calls.iter().position(|call| call.contains(what)).unwrap_or_else(|| panic!("no {what}: {calls:#?}"))
+    };
+    assert!(at("transfer-leadership") < at(" stop --timeout "), "{calls:#?}");
+    // Where another leads nothing is asked of anybody.
+    let mut other = restart();
+    other.host = "cp-2";
+    other.before[0].2 = "cp-2";
+    let stage = Stage::new(&other).await;
+    let (bench, counted) = (stage.bench(), crate::crashing::Crash::never());
+    good("restart", bench.with(&counted).attempt().await);
+    assert_eq!(bench.leader().as_deref(), Some("cp-1"));
+    assert!(!counted.texts().iter().any(|call| call.contains("transfer-leadership")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leadership_that_cannot_be_moved_holds_no_restart_back() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    // A member's name that no peer has: nothing is moved, and the others elect one.
+    for host in ["cp-2", "cp-3"] {
+        let manifest = bench.file_of(host, "/etc/kubernetes/manifests/etcd.yaml");
+        let text = std::fs::read_to_string(&manifest).expect("a manifest");
+        std::fs::write(&manifest, text.replace(&format!("--name={host}"), "--name=else")).expect("written");
+    }
+    good("restart", bench.attempt().await);
+    assert_eq!(bench.leader().as_deref(), Some("cp-2"), "elected");
 }
 
 #[tokio::test(start_paused = true)]

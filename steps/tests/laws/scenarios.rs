@@ -41,6 +41,12 @@ impl Scenario {
         Self { with, ..self }
     }
 
+    /// The kubelets' client certificates are like this.
+    pub(crate) fn kubelet(mut self, validity: Validity) -> Self {
+        self.lab.kubelet = validity;
+        self
+    }
+
     pub(crate) fn after(mut self, kind: &'static str, host: &'static str) -> Self {
         self.before.push((kind, json!({}), host));
         self
@@ -80,6 +86,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("preflight", "cp-1", Expiring),
         Scenario::new("backup", "cp-1", Expiring).with(paths).drifted(),
         Scenario::new("kubeadm-renew", "cp-1", Expiring).drifted(),
+        Scenario::new("kubeadm-renew", "cp-3", Expired).name("expired").drifted(),
         Scenario::new("kubeadm-renew", "cp-2", Valid).name("forced").with(json!({ "force": true })).drifted(),
         Scenario::new("verify-certificates", "cp-1", Valid),
         Scenario::new("restart-static-pods", "cp-1", Expiring).after("kubeadm-renew", "cp-1").drifted(),
@@ -87,6 +94,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("api-ready", "cp-1", Valid),
         Scenario::new("replace-kubeconfig", "workstation", Expiring).renewed().drifted(),
         Scenario::new("replace-kubeconfig", "workstation", Expired).name("expired").renewed().drifted(),
+        Scenario::new("kubelet-client", "cp-1", Valid),
+        Scenario::new("kubelet-client", "cp-1", Expired).kubelet(Expired).name("quorum lost").drifted(),
+        Scenario::new("kubelet-client", "cp-2", Valid)
+            .kubelet(Expired)
+            .name("rotates")
+            .with(json!({ "rotated-within": 120_000 }))
+            .drifted(),
         Scenario::new("kubelet-certificates", "cp-1", Valid),
         Scenario::new("rollout-restart", "workstation", Expiring)
             .with(json!({ "resource": "daemonset/etcd-defrag" }))

@@ -49,6 +49,11 @@ impl Witness {
         exact
     }
 
+    /// The id of the newest container of each pod.
+    pub(crate) fn containers(&self) -> BTreeMap<String, String> {
+        self.processes.iter().map(|(name, (_, id))| (name.clone(), id.clone())).collect()
+    }
+
     /// Content and mode of every file but those certwright keeps for itself.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
         let ours = |path: &str| path.contains("/var/lib/certwright") || path.contains(".certwright-");
@@ -64,10 +69,18 @@ impl Witness {
         let mut shape: BTreeMap<String, String> = self
             .files
             .iter()
-            .map(|(path, (mode, bytes))| (path.clone(), format!("{mode:o} {}", identity(path, bytes))))
+            .map(|(path, (mode, bytes))| (undated(path), format!("{mode:o} {}", identity(path, bytes))))
             .collect();
         shape.extend(self.processes.iter().map(|(name, (attempt, _))| (name.clone(), attempt.clone())));
         shape
+    }
+}
+
+/// A path without the second at which a kubelet got its certificate.
+fn undated(path: &str) -> String {
+    match path.rsplit_once("/kubelet-client-") {
+        Some((folder, end)) if end.starts_with('2') => format!("{folder}/kubelet-client-DATE.pem"),
+        Some(_) | None => path.to_owned(),
     }
 }
 
@@ -76,6 +89,9 @@ fn identity(path: &str, bytes: &[u8]) -> String {
         let days = (certificate.not_after - (START / 1000).cast_signed()).div_euclid(86_400);
         format!("{} from {}, {days} days", certificate.subject, certificate.issuer)
     };
+    if path.ends_with("/kubelet-client-current.pem") {
+        return undated(&format!("/{}", String::from_utf8_lossy(bytes)));
+    }
     if Path::new(path).extension().is_some_and(|end| end == "key") || path.contains("/certwright/backups/") {
         return "there".to_owned();
     }

@@ -5,7 +5,8 @@
 //! never made anew, holds what was there; a certificate whose file still equals the backup's is yet to be renewed.
 //! So a retry or a resume of a forced renewal that was done renews nothing twice.
 //!
-//! Deliberately absent: trust in kubeadm's exit status (0 for a missing certificate and for an external CA).
+//! kubeadm is given what the manifests say where the cluster does not tell it its configuration (see
+//! [`super::configuration`]). Deliberately absent: trust in kubeadm's exit status (0 for a missing certificate and for an external CA).
 
 mod proof;
 
@@ -23,12 +24,13 @@ use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError
 use serde::{Deserialize, Serialize};
 
 use super::archives;
+use super::configuration::{self, Source};
 use super::facts::{CertificateFacts, read_facts};
 use super::fields::{BEFORE, CERT_DIR, FORCE, unchecked};
 use super::finding::{Finding, invalid, shorten};
 use super::holdings::Holdings;
 use super::node::{Node, now};
-use crate::pki::layout::{self, KUBERNETES};
+use crate::pki::layout::KUBERNETES;
 use crate::tools::archive;
 use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
 use crate::tools::output::plural;
@@ -76,6 +78,15 @@ struct RenewFacts {
     files: Vec<String>,
     /// What apply runs, where there is something to do.
     commands: Vec<String>,
+    /// Where kubeadm takes its configuration from then.
+    #[serde(default)]
+    source: Option<Source>,
+}
+
+impl RenewFacts {
+    fn of(holdings: &Holdings) -> Self {
+        Self { certificates: holdings.facts(), files: holdings.written(), commands: Vec::new(), source: None }
+    }
 }
 
 impl KubeadmRenew {
@@ -95,14 +106,6 @@ impl KubeadmRenew {
             paths.push(self.cert_dir.clone());
         }
         paths
-    }
-
-    fn command(&self) -> Command {
-        kubeadm::renew_all(&if self.cert_dir == layout::CERT_DIR {
-            Configuration::Cluster
-        } else {
-            Configuration::CertDir(self.cert_dir.clone())
-        })
     }
 
     async fn holdings(&self, node: &Node<'_>) -> Result<Holdings, StepError> {
@@ -132,14 +135,12 @@ impl KubeadmRenew {
             .collect())
     }
 
-    fn facts(&self, cx: &Context, holdings: &Holdings) -> RenewFacts {
+    /// What apply runs.
+    fn commands(&self, cx: &Context, configuration: &Configuration) -> Vec<String> {
         let archive = archives::path(&self.backups, &cx.run);
         let backup = archive::backup_command(&archive, &self.backed_up());
-        RenewFacts {
-            certificates: holdings.facts(),
-            files: holdings.written(),
-            commands: vec![format!("{}   # unless it exists", backup.display()), self.command().display()],
-        }
+        let renew = configuration.told(&kubeadm::renew_all(configuration));
+        vec![format!("{}   # unless it exists", backup.display()), renew]
     }
 
     /// A backup that does not hold what would be renewed is no way back.
@@ -155,8 +156,13 @@ impl KubeadmRenew {
         }
     }
 
-    async fn renew(&self, cx: &Context, holdings: &Holdings) -> Result<String, StepError> {
-        let command = self.command();
+    async fn renew(
+        &self,
+        cx: &Context,
+        holdings: &Holdings,
+        (source, configuration): (&Source, &Configuration),
+    ) -> Result<String, StepError> {
+        let command = kubeadm::renew_all(configuration);
         let output = cx.run(&command).await?;
         let renewal = kubeadm::parse_renewal(&output);
         let host = cx.host.name();
@@ -178,13 +184,15 @@ impl KubeadmRenew {
         if let Some(error) = skipped(cx, holdings, &renewal.outcomes, (&command, &output)) {
             return Err(error);
         }
-        let defaults = if renewal.fell_back_to_defaults {
-            ", with kubeadm's defaults (the cluster's configuration could not be read)"
-        } else {
-            ""
+        let configured = match source {
+            _ if renewal.fell_back_to_defaults => {
+                ", with kubeadm's defaults (the cluster's configuration could not be read)".to_owned()
+            }
+            Source::Manifests(why) => format!(", configured by the manifests ({why})"),
+            Source::Cluster | Source::ClusterElsewhere => String::new(),
         };
         let renewed = renewal.outcomes.values().filter(|outcome| **outcome == LeafOutcome::Renewed).count();
-        Ok(format!("kubeadm renewed {}{defaults}", plural(renewed, "certificate")))
+        Ok(format!("kubeadm renewed {}{configured}", plural(renewed, "certificate")))
     }
 }
 
@@ -223,16 +231,19 @@ impl Step for KubeadmRenew {
         let holdings = self.holdings(&node).await?;
         possible(cx, &holdings.unrenewable())?;
         let reasons = self.reasons(cx, &holdings).await?;
-        let mut facts = self.facts(cx, &holdings);
+        let mut facts = RenewFacts::of(&holdings);
         if reasons.is_empty() {
-            facts.commands.clear();
             return Ok(Probe::satisfied(holdings.summary(now(cx))).facts(&facts));
         }
         possible(cx, &holdings.unable_to_issue(now(cx)))?;
+        let source = configuration::source(&node, &holdings, &self.cert_dir, now(cx)).await?;
+        let configuration = configuration::configuration(&node, &source, &self.cert_dir).await?;
+        facts.commands = self.commands(cx, &configuration);
+        facts.source = Some(source);
         Ok(Probe::drifted(shorten(&reasons)).facts(&facts))
     }
 
-    async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
+    async fn apply(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let holdings = self.holdings(&node).await?;
         possible(cx, &holdings.unrenewable())?;
@@ -240,11 +251,17 @@ impl Step for KubeadmRenew {
             return Ok(Done::new("nothing is due any more"));
         }
         possible(cx, &holdings.unable_to_issue(now(cx)))?;
+        let source = match read_facts::<RenewFacts>(facts)?.source {
+            Some(source) => source,
+            // The probe found nothing to do.
+            None => configuration::source(&node, &holdings, &self.cert_dir, now(cx)).await?,
+        };
+        let configuration = configuration::configuration(&node, &source, &self.cert_dir).await?;
         cx.progress.tell("making sure of the backup");
         let archive = archives::ensure(cx.host.as_ref(), &self.backups, &cx.run, &self.backed_up()).await?;
         self.archive_holds(cx, &archive, &holdings).await?;
         cx.progress.tell("kubeadm renews");
-        let renewed = self.renew(cx, &holdings).await?;
+        let renewed = self.renew(cx, &holdings, (&source, &configuration)).await?;
         Ok(Done::new(format!("{renewed}; the old ones are in {archive}")))
     }
 
@@ -252,8 +269,7 @@ impl Step for KubeadmRenew {
         let before: RenewFacts = read_facts(facts)?;
         let node = Node::look(cx.host.as_ref()).await?;
         let holdings = self.holdings(&node).await?;
-        let mut after = self.facts(cx, &holdings);
-        after.commands.clear();
+        let after = RenewFacts::of(&holdings);
         let differences = proof::differences(&before.certificates, &after.certificates);
         let wrong = proof::once(differences, self.reasons(cx, &holdings).await?, &before.certificates);
         if !wrong.is_empty() {

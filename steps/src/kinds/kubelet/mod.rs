@@ -2,10 +2,12 @@
 //!
 //! A kubelet whose client certificate has expired goes on as long as no API server answers; once one does it exits,
 //! and no start succeeds. With it dead `crictl stop` reports success and nothing comes back: a renewal that begins
-//! like this ends the control plane by its own success. Invariant: reads only. Deliberately absent: the cure itself;
-//! it is said in commands.
+//! like this ends the control plane by its own success. Invariant: reads only. The cure is the kind `kubelet-client`;
+//! here it is said in commands, for a human.
 
 mod client;
+
+mod issue;
 
 mod cure;
 
@@ -19,10 +21,12 @@ use super::node::{Node, kubelet_word};
 use crate::pki::layout::CERT_DIR;
 use crate::tools::systemctl::UnitState;
 
-pub(super) use client::{CONF, Client, first};
+pub(super) use client::{CONF, ROTATED};
+pub(crate) use client::{Client, first};
+pub(super) use issue::{Issue, NEW, plain};
 
 /// How long a whole run may take: a certificate that ends within it could end between the first stop and the last.
-const RUN: Duration = Duration::from_secs(60 * 60);
+pub(super) const RUN: Duration = Duration::from_secs(60 * 60);
 
 /// How long the restart of one node's components may take; the step's own limit.
 const RESTART: Duration = Duration::from_secs(15 * 60);
@@ -30,22 +34,36 @@ const RESTART: Duration = Duration::from_secs(15 * 60);
 /// What helps where the kubelet does not run and its client certificate is not why.
 pub(super) const NOT_ACTIVE: &str = "see `journalctl -u kubelet` on that node, mend it, then go on";
 
-/// Why a run must not begin on this node: its kubelet is not active, or is not going to stay.
-pub(super) async fn findings(node: &Node<'_>, cert_dir: &str, now: i64) -> Result<Vec<Finding>, StepError> {
+/// What a preflight finds of a kubelet.
+#[derive(Default)]
+pub(super) struct Condition {
+    /// Why a run must not begin on this node: nothing that certwright does brings its kubelet back.
+    pub(super) findings: Vec<Finding>,
+    /// What `kubelet-client` mends.
+    pub(super) curable: Option<String>,
+}
+
+/// Whether the kubelet is active and is going to stay, and whether it can be helped.
+pub(super) async fn condition(node: &Node<'_>, cert_dir: &str, now: i64) -> Result<Condition, StepError> {
     let client = Client::look(node.host).await?;
-    let mut findings = Vec::new();
+    let state = node.kubelet().await?;
     if let Some(what) = client.trouble(RUN, now) {
-        let remedy = cure::remedy(node, &client, cert_dir).await?;
+        let issue = Issue::of(node, &client, cert_dir).await?;
+        if issue.node_name.is_some() {
+            return Ok(Condition { curable: Some(what), ..Condition::default() });
+        }
         let what = format!(
             "{what}: the kubelet ends once an API server answers, and nothing brings a stopped container back"
         );
-        findings.push(Finding::new(what, remedy));
+        let finding = Finding::new(what, cure::remedy(node, &issue));
+        return Ok(Condition { findings: vec![finding], ..Condition::default() });
     }
-    let state = node.kubelet().await?;
+    let mut condition = Condition::default();
     if state != UnitState::Active {
-        findings.push(Finding::new(format!("the kubelet is {}", kubelet_word(&state)), NOT_ACTIVE));
+        let what = format!("the kubelet is {}", kubelet_word(&state));
+        condition.findings.push(Finding::new(what, NOT_ACTIVE));
     }
-    Ok(findings)
+    Ok(condition)
 }
 
 /// Refuses to stop `component` where the kubelet would not bring it back.
@@ -59,7 +77,11 @@ pub(super) async fn brings_back(node: &Node<'_>, component: &str, now: i64) -> R
     };
     let client = Client::look(node.host).await?;
     if let Some(what) = client.trouble(RESTART, now) {
-        return Err(refused(&what).remedy(cure::remedy(node, &client, CERT_DIR).await?));
+        let issue = Issue::of(node, &client, CERT_DIR).await?;
+        let by_hand = cure::remedy(node, &issue);
+        return Err(refused(&what).remedy(format!(
+            "let a step of kind kubelet-client come before this one in the plan, or {by_hand}"
+        )));
     }
     match node.kubelet().await? {
         UnitState::Active => Ok(()),

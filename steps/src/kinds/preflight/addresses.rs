@@ -1,21 +1,20 @@
 //! Certificates that do not name the node that serves them: a renewal copies the names, and the run would fail where it
 //! asks that node.
 
-use certwright_engine::step::StepError;
 use certwright_engine::text::escape;
 
+use super::pods::Pods;
+use crate::kinds::facts::Warning;
 use crate::kinds::finding::Finding;
 use crate::kinds::holdings::{Holdings, remake};
-use crate::kinds::node::Node;
 use crate::pki::Component;
 use crate::tools::manifest::{self, StaticPod};
 
 /// Where a component says that it is reached, and the file that must name it.
-pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<Finding>, StepError> {
+pub(super) fn unnamed(pods: &Pods, holdings: &Holdings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for component in [Component::Etcd, Component::KubeApiserver] {
-        let Some(pod) = node.static_pod(component).await? else { continue };
-        for (address, file) in advertised(component, &pod) {
+    for (component, pod) in pods.iter() {
+        for (address, file) in advertised(component, pod) {
             let Some((leaf, certificate)) = holdings.at(file) else { continue };
             if certificate.sans.iter().any(|san| names(san, &address)) {
                 continue;
@@ -31,7 +30,29 @@ pub(super) async fn unnamed(node: &Node<'_>, holdings: &Holdings) -> Result<Vec<
             ));
         }
     }
-    Ok(findings)
+    findings
+}
+
+/// Certificates without the node's own name, which etcd's manifest tells: who asks by that name is refused.
+pub(super) fn nameless(pods: &Pods, holdings: &Holdings) -> Vec<Warning> {
+    let Some(name) = pods.get(Component::Etcd).and_then(|etcd| etcd.flag("name")) else { return Vec::new() };
+    let served = |(component, pod)| advertised(component, pod).into_iter().map(|(_, file)| file);
+    let mut warnings = Vec::new();
+    for file in pods.iter().flat_map(served) {
+        let Some((leaf, certificate)) = holdings.at(file) else { continue };
+        if !certificate.sans.iter().any(|san| names(san, name)) {
+            let name = escape(name);
+            warnings.push(Warning::new(
+                format!("{file} does not name {name}, the node's own name"),
+                format!(
+                    "a renewal copies the names; where something asks by this one, make it anew (move it and its key away, \
+                     then `{}`)",
+                    remake(leaf)
+                ),
+            ));
+        }
+    }
+    warnings
 }
 
 fn advertised(component: Component, pod: &StaticPod) -> Vec<(String, &str)> {

@@ -14,9 +14,30 @@ use crate::kinds::node::run;
 use crate::pki::layout::KUBERNETES;
 use crate::tools::{date, df, programs as on_path};
 
-/// Programs that are not on the node's PATH, those of certwright's own worker among them, and a folder in which it
-/// cannot keep its files.
-pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<Finding>, StepError> {
+/// What a look for programs told.
+pub(super) struct Programs {
+    /// Programs that are not on the node's PATH, those of certwright's own worker among them, and a folder in which it
+    /// cannot keep its files.
+    pub(super) findings: Vec<Finding>,
+    lacking: Vec<String>,
+    /// Whether the worker can hand a command its standard input, and run one that changes something.
+    worker_is_whole: bool,
+}
+
+impl Programs {
+    /// Whether this program can be run with whatever it wants.
+    pub(super) fn can_run(&self, program: &str) -> bool {
+        self.worker_is_whole && !self.lacks(program)
+    }
+
+    /// Whether this program is not there.
+    pub(super) fn lacks(&self, program: &str) -> bool {
+        self.lacking.iter().any(|lacking| lacking == program)
+    }
+}
+
+/// Looks for programs, and for what the worker needs.
+pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Programs, StepError> {
     let command = on_path::missing(wanted);
     let output = run(host, &command).await?;
     if !output.success() {
@@ -32,7 +53,8 @@ pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<F
         )
     };
     let lacks = on_path::parse_missing(wanted, &output);
-    let mut findings: Vec<Finding> = lacks.wanted.into_iter().map(finding).collect();
+    let worker_is_whole = lacks.of_worker.is_empty() && lacks.read_only.is_none();
+    let mut findings: Vec<Finding> = lacks.wanted.iter().cloned().map(finding).collect();
     if !lacks.of_worker.is_empty() {
         let names: Vec<&str> = lacks.of_worker.iter().map(|(name, _)| *name).collect();
         let packages: BTreeSet<&str> = lacks.of_worker.iter().map(|(_, package)| *package).collect();
@@ -49,7 +71,7 @@ pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<F
             format!("see why (`dmesg`, `findmnt -T {folder}`), then remount it writable"),
         ));
     }
-    Ok(findings)
+    Ok(Programs { findings, lacking: lacks.wanted, worker_is_whole })
 }
 
 /// A clock too far from the workstation's: everything after this is judged by dates.
@@ -74,6 +96,10 @@ pub(super) async fn clock(cx: &Context, most: Duration) -> Result<Option<Finding
     )))
 }
 
+/// Files that must be able to be made where certificates and backups are written: an archive with its sums, what
+/// certwright keeps of its commands, and new files beside old ones.
+const LEAST_INODES: u64 = 100;
+
 /// Too little space where certificates and backups are written.
 pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding>, StepError> {
     let mut findings = Vec::new();
@@ -90,6 +116,20 @@ pub(super) async fn space(host: &dyn Host, least_mib: u64) -> Result<Vec<Finding
             findings.push(Finding::new(
                 format!("{path} has {} MiB free, {least_mib} MiB are needed", free / 1024),
                 format!("free space on the file system of {path}"),
+            ));
+        }
+        let command = df::inodes(&path);
+        let output = run(host, &command).await?;
+        if !output.success() {
+            let message = format!("{}: how many files {path} may still hold is not known", host.name());
+            return Err(refused(ErrorClass::Refused, message, &command, &output));
+        }
+        let free = df::parse_free_inodes(&output)
+            .map_err(|error| error.step_error(host.name(), &command, &output))?;
+        if let Some(free) = free.filter(|free| *free < LEAST_INODES) {
+            findings.push(Finding::new(
+                format!("the file system of {path} has {free} inodes free, {LEAST_INODES} are needed"),
+                format!("remove files there (`df -i {path}` counts them; many small ones are often logs or sessions)"),
             ));
         }
     }

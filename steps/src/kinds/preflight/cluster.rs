@@ -4,6 +4,8 @@ use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
+use super::etcd::Membership;
+use crate::kinds::facts::Warning;
 use crate::kinds::finding::Finding;
 use crate::kinds::peers::peers;
 use crate::kinds::static_pods;
@@ -14,8 +16,12 @@ use crate::pki::{Authority, Certificate, Digest};
 pub(super) struct Cluster {
     /// What must be mended.
     pub(super) findings: Vec<Finding>,
+    /// What holds nothing up.
+    pub(super) warnings: Vec<Warning>,
     /// What the restarts will cost, in a few words.
     pub(super) outage: Option<String>,
+    /// Who leads etcd, in a few words.
+    pub(super) etcd: Option<String>,
 }
 
 /// Looks at all peers, where the step's own node is the first of them.
@@ -45,7 +51,10 @@ pub(super) async fn cluster(cx: &Context, cert_dir: &str) -> Result<Cluster, Ste
             }
         }
     }
-    Ok(Cluster { findings, outage: static_pods::outage(cx).await? })
+    let outage = static_pods::outage(cx).await?;
+    let members = Membership::look(cx).await?;
+    let warnings = members.foreign().into_iter().collect();
+    Ok(Cluster { findings, warnings, outage, etcd: members.summary() })
 }
 
 /// The fingerprints of a CA file; None when it is not there or holds none, which the node's own findings tell.

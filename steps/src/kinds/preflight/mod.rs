@@ -1,6 +1,7 @@
 //! `preflight`: everything a human would have to mend, found before anything is changed, and all of it at once.
 //!
-//! Reads only. Expired leaf certificates are no finding: they are what the plan is for. The kubelet's is one: with it
+//! What must be mended is a finding, and stops a run; what an operator should only know is a warning, and is shown before
+//! the run. Reads only. Expired leaf certificates are no finding: they are what the plan is for. The kubelet's is one: with it
 //! the run would end the node that it renews.
 
 mod addresses;
@@ -9,7 +10,21 @@ mod checks;
 
 mod cluster;
 
+mod etcd;
+
+mod folder;
+
+mod kubeadm;
+
+mod leftovers;
+
 mod owner;
+
+mod places;
+
+mod pods;
+
+mod renewers;
 
 mod static_files;
 
@@ -19,17 +34,21 @@ use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
+use super::facts::{Warning, WithWarnings};
 use super::fields::{CERT_DIR, unchecked};
-use super::finding::{Finding, invalid};
+use super::finding::{Finding, invalid_with};
 use super::holdings::Holdings;
 use super::kubelet;
 use super::node::{Node, now};
+use crate::tools::output::plural;
+use places::Places;
+use pods::Pods;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
     schema: KindSchema {
         name: "preflight",
-        doc: "Checks what a renewal needs on a node, and reports every finding at once.",
+        doc: "Checks what a renewal needs on a node: reports every finding at once, and warns of what stops nothing.",
         fields: &[
             Field {
                 name: "programs",
@@ -79,37 +98,109 @@ impl Preflight {
     }
 }
 
+/// What a look told.
+#[derive(Debug, Default)]
+struct Found {
+    /// What must be mended first.
+    findings: Vec<Finding>,
+    /// What holds nothing up.
+    warnings: Vec<Warning>,
+}
+
+impl Preflight {
+    /// What needs neither certificates nor kubeadm.
+    async fn surroundings(&self, cx: &Context, node: &Node<'_>, pods: &Pods) -> Result<Found, StepError> {
+        let host = cx.host.as_ref();
+        let mut found = Found::default();
+        found.findings.extend(owner::another(cx).await?);
+        found.findings.extend(checks::clock(cx, self.max_clock_skew).await?);
+        found.findings.extend(checks::space(host, self.min_free_mib).await?);
+        let places = Places::read(host, &node.manifests, &self.cert_dir).await?;
+        found.findings.extend(static_files::strays(node, pods, &places).await?);
+        found.findings.extend(pods.taken_out(&node.manifests));
+        found.warnings.extend(renewers::competing(host).await?);
+        found.warnings.extend(leftovers::warnings(&places, &self.cert_dir));
+        found.warnings.extend(pods.external_etcd());
+        Ok(found)
+    }
+
+    /// What the certificates and their keys tell, and kubeadm where it is there.
+    async fn certificates(
+        &self,
+        cx: &Context,
+        node: &Node<'_>,
+        pods: &Pods,
+        kubeadm: Kubeadm,
+    ) -> Result<Found, StepError> {
+        let mut found = Found::default();
+        let holdings = Holdings::survey(node, &self.cert_dir).await?;
+        found.findings.extend(holdings.unrenewable());
+        found.findings.extend(holdings.unable_to_issue(now(cx)));
+        found.findings.extend(addresses::unnamed(pods, &holdings));
+        found.warnings.extend(holdings.without_their_key());
+        found.warnings.extend(addresses::nameless(pods, &holdings));
+        if kubeadm == Kubeadm::Answers {
+            let look = kubeadm::look(node, pods, &holdings, &self.cert_dir, now(cx)).await?;
+            found.findings.extend(look.findings);
+            found.warnings.extend(look.warnings);
+        }
+        Ok(found)
+    }
+}
+
+/// Whether kubeadm can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kubeadm {
+    Answers,
+    /// It is not there, or the worker cannot hand it its configuration: a finding of its own.
+    Silent,
+}
+
 #[async_trait]
 impl Step for Preflight {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let host = cx.host.as_ref();
         // The first call also answers whether the login and sudo work: their refusal is an error of its own.
-        let mut findings = checks::programs(host, &self.programs).await?;
-        findings.extend(owner::another(cx).await?);
-        findings.extend(checks::clock(cx, self.max_clock_skew).await?);
-        findings.extend(checks::space(host, self.min_free_mib).await?);
+        let programs = checks::programs(host, &self.programs).await?;
+        let kubeadm = if programs.can_run("kubeadm") { Kubeadm::Answers } else { Kubeadm::Silent };
+        let lacks_openssl = programs.lacks("openssl");
         let node = Node::look(host).await?;
-        findings.extend(static_files::strays(&node).await?);
-        // Without openssl the survey of certificates has no answer worth reading.
-        if !findings.iter().any(Finding::is_about_openssl) {
+        let pods = Pods::read(&node).await?;
+        let mut curable = None;
+        let mut found = Found { findings: programs.findings, warnings: Vec::new() };
+        let around = self.surroundings(cx, &node, &pods).await?;
+        found.findings.extend(around.findings);
+        found.warnings.extend(around.warnings);
+        let others = folder::others(host, &pods, &self.cert_dir).await?;
+        // Without openssl the survey of certificates has no answer worth reading, and that of another folder misleads.
+        if !lacks_openssl && others.is_empty() {
             // First of all: what the run would break for good, and the remedy of the first finding is shown in full.
-            let kubelet = kubelet::findings(&node, &self.cert_dir, now(cx)).await?;
-            findings.splice(0..0, kubelet);
-            let holdings = Holdings::survey(&node, &self.cert_dir).await?;
-            findings.extend(holdings.unrenewable());
-            findings.extend(holdings.unable_to_issue(now(cx)));
-            findings.extend(addresses::unnamed(&node, &holdings).await?);
+            let kubelet = kubelet::condition(&node, &self.cert_dir, now(cx)).await?;
+            found.findings.splice(0..0, kubelet.findings);
+            curable = kubelet.curable;
+            let certificates = self.certificates(cx, &node, &pods, kubeadm).await?;
+            found.findings.extend(certificates.findings);
+            found.warnings.extend(certificates.warnings);
         }
+        found.findings.extend(others);
         let cluster = cluster::cluster(cx, &self.cert_dir).await?;
-        findings.extend(cluster.findings);
-        if !findings.is_empty() {
-            return Err(invalid(host.name(), &findings));
+        found.findings.extend(cluster.findings);
+        found.warnings.extend(cluster.warnings);
+        if !found.findings.is_empty() {
+            return Err(invalid_with(host.name(), &found.findings, &found.warnings));
         }
         let mut ready = format!("{} is ready for a renewal", host.name());
-        if let Some(outage) = cluster.outage {
-            ready = format!("{ready}; {outage}");
+        if let Some(what) = curable {
+            ready = format!("{ready}; kubelet-client mends this first: {what}");
         }
-        Ok(Probe::satisfied(ready))
+        for more in [cluster.outage, cluster.etcd].into_iter().flatten() {
+            ready = format!("{ready}; {more}");
+        }
+        if found.warnings.is_empty() {
+            return Ok(Probe::satisfied(ready));
+        }
+        let ready = format!("{ready}; {}", plural(found.warnings.len(), "warning"));
+        Ok(Probe::satisfied(ready).facts(&WithWarnings { warnings: found.warnings }))
     }
 }
 

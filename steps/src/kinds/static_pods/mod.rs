@@ -13,9 +13,15 @@ mod files;
 
 mod restart;
 
+mod answers;
+
+mod rungs;
+
 mod patience;
 
 mod quorum;
+
+mod leader;
 
 pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use quorum::outage;

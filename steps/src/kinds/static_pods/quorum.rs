@@ -26,9 +26,17 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the nodes of a group say of one component.
 #[derive(Debug, Default)]
-struct Peers {
-    /// Why it is not ready, by host; None where it is.
-    by_host: BTreeMap<String, Option<String>>,
+pub(super) struct Peers {
+    by_host: BTreeMap<String, Peer>,
+}
+
+/// What one of them says.
+#[derive(Debug, Default)]
+struct Peer {
+    /// Why it is not ready; None where it is.
+    why: Option<String>,
+    /// Its name as an etcd member: `--name`.
+    member: Option<String>,
 }
 
 /// What stands in the way of a stop.
@@ -42,13 +50,19 @@ enum Verdict {
 
 impl Peers {
     fn ready(&self) -> usize {
-        self.by_host.values().filter(|why| why.is_none()).count()
+        self.by_host.values().filter(|peer| peer.why.is_none()).count()
+    }
+
+    /// The names of the healthy etcd members but that of `own`, in the order of their hosts.
+    pub(super) fn healthy_members(&self, own: &str) -> impl Iterator<Item = &str> {
+        let others = self.by_host.iter().filter(move |(host, peer)| *host != own && peer.why.is_none());
+        others.filter_map(|(_, peer)| peer.member.as_deref())
     }
 
     /// Whether `own` may be stopped, where `needed` of `component` must be left.
     fn judge(&self, component: Component, own: &str, needed: usize) -> Verdict {
         let (all, ready) = (self.by_host.len(), self.ready());
-        let own_ready = self.by_host.get(own).is_some_and(Option::is_none);
+        let own_ready = self.by_host.get(own).is_some_and(|peer| peer.why.is_none());
         let left = ready - usize::from(own_ready);
         // One and two members: any stop is an outage. Not ready itself, or too few already: nothing is lost.
         if all < 1 + needed || !own_ready || ready < needed || left >= needed {
@@ -57,7 +71,7 @@ impl Peers {
         let others: Vec<String> = self
             .by_host
             .iter()
-            .filter_map(|(host, why)| Some(format!("{host}: {}", why.as_ref()?)))
+            .filter_map(|(host, peer)| Some(format!("{host}: {}", peer.why.as_ref()?)))
             .collect();
         Verdict::Wait(format!(
             "stopping {} on {own} would leave {left} of {all} ready, {needed} must be: {}",
@@ -67,11 +81,13 @@ impl Peers {
     }
 }
 
-/// Waits until `components` may be stopped on the host of `cx`, for a minute at most.
-pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<(), StepError> {
+/// Waits until `components` may be stopped on the host of `cx`, for a minute at most; what was seen of etcd's members,
+/// where etcd is one of them and has its quorum.
+pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<Option<Peers>, StepError> {
     let deadline = cx.clock.mono().plus(u64::try_from(PATIENCE.as_millis()).expect("a minute"));
     loop {
         let mut reasons = Vec::new();
+        let mut members = None;
         for component in components {
             let peers = ask(cx, *component).await?;
             let needed = match component {
@@ -82,9 +98,12 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<(
             if let Verdict::Wait(reason) = peers.judge(*component, cx.host.name(), needed) {
                 reasons.push(reason);
             }
+            if *component == Component::Etcd && peers.ready() >= needed {
+                members = Some(peers);
+            }
         }
         if reasons.is_empty() {
-            return Ok(());
+            return Ok(members);
         }
         let reason = reasons.join("; ");
         if cx.clock.mono() >= deadline {
@@ -102,25 +121,27 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<(
 async fn ask(cx: &Context, component: Component) -> Result<Peers, StepError> {
     let mut asked = Peers::default();
     for host in peers(cx) {
-        let why = match ask_one(host.as_ref(), component).await {
+        let (member, why) = match ask_one(host.as_ref(), component).await {
             Ok(None) => continue,
-            Ok(Some(State::Fresh)) => None,
-            Ok(Some(State::Stale(why) | State::Coming(why))) => Some(why),
+            Ok(Some((member, State::Fresh))) => (member, None),
+            Ok(Some((member, State::Stale(why) | State::Coming(why)))) => (member, Some(why)),
             Err(error) if error.class == ErrorClass::Unknown => return Err(error),
-            Err(error) => Some(error.message),
+            Err(error) => (None, Some(error.message)),
         };
-        asked.by_host.insert(host.name().to_owned(), why);
+        asked.by_host.insert(host.name().to_owned(), Peer { why, member });
     }
     Ok(asked)
 }
 
 /// None where the host runs none.
-async fn ask_one(host: &dyn Host, component: Component) -> Result<Option<State>, StepError> {
+async fn ask_one(
+    host: &dyn Host,
+    component: Component,
+) -> Result<Option<(Option<String>, State)>, StepError> {
     let node = Node::look(host).await?;
-    match node.static_pod(component).await? {
-        Some(pod) => health(&node, component, &pod).await.map(Some),
-        None => Ok(None),
-    }
+    let Some(pod) = node.static_pod(component).await? else { return Ok(None) };
+    let state = health(&node, component, &pod).await?;
+    Ok(Some((pod.flag("name").map(str::to_owned), state)))
 }
 
 /// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere. It speaks of the hosts
@@ -139,7 +160,8 @@ pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
             plural(all, "etcd member")
         ),
         _ if healthy < all => {
-            let ill = etcd.by_host.iter().filter(|(_, why)| why.is_some()).map(|(host, _)| host.as_str());
+            let ill =
+                etcd.by_host.iter().filter(|(_, peer)| peer.why.is_some()).map(|(host, _)| host.as_str());
             let ill: Vec<&str> = ill.collect();
             format!(
                 "{healthy} of this run's {all} etcd members are healthy, not {}: restarts wait for it",
@@ -156,7 +178,10 @@ mod tests {
     use super::*;
 
     fn peers(ready: &[bool]) -> Peers {
-        let one = |(n, ready): (usize, &bool)| (format!("cp-{}", n + 1), (!ready).then(|| "down".to_owned()));
+        let one = |(n, ready): (usize, &bool)| {
+            let host = format!("cp-{}", n + 1);
+            (host.clone(), Peer { why: (!ready).then(|| "down".to_owned()), member: Some(host) })
+        };
         Peers { by_host: ready.iter().enumerate().map(one).collect() }
     }
 

@@ -30,11 +30,13 @@ pub enum FaultKind {
     DiskFull,
     /// The kubelet's client certificate turns out to have expired.
     KubeletExpired,
+    /// The clock of the host turns out to be off.
+    ClockOff,
 }
 
 impl FaultKind {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DeadlineExceeded,
         Self::DeadlineExceededAfter,
         Self::DeadlineUnknown,
@@ -47,6 +49,7 @@ impl FaultKind {
         Self::Slow,
         Self::DiskFull,
         Self::KubeletExpired,
+        Self::ClockOff,
     ];
 
     /// Its name on the command line.
@@ -64,6 +67,7 @@ impl FaultKind {
             Self::Slow => "slow",
             Self::DiskFull => "disk-full",
             Self::KubeletExpired => "kubelet-expired",
+            Self::ClockOff => "clock-off",
         }
     }
 
@@ -84,9 +88,10 @@ impl FaultKind {
                 ("COUNT", "kubeadm renew ends with status 1 after COUNT certificates (default 5)")
             }
             Self::RenewLies => ("", "kubeadm renew reports success and changes nothing"),
-            Self::ContainerStaysDown => {
-                ("COMPONENT", "a stopped container stays down until its sandbox or the kubelet is restarted")
-            }
+            Self::ContainerStaysDown => (
+                "COMPONENT",
+                "a stopped container stays down until its sandbox or the kubelet is restarted; with *N the first N-1 of these do not help",
+            ),
             Self::DropBefore => {
                 ("PROGRAM", "the connection is lost before a changing command starts (rehearsals only)")
             }
@@ -98,6 +103,10 @@ impl FaultKind {
             Self::KubeletExpired => {
                 ("", "the kubelet runs, and its client certificate turns out to have expired a day ago")
             }
+            Self::ClockOff => (
+                "SECONDS",
+                "the host's clock turns out to be SECONDS ahead (default 300; less than 0: behind)",
+            ),
         }
     }
 

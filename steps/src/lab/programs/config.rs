@@ -1,11 +1,12 @@
 //! Where a kubeadm command gets its configuration from: a file, the cluster, or its own defaults.
 
-use super::args::{Flags, go_duration};
+use super::args::Flags;
+use super::config_file::ConfigFile;
 use super::connect::{Asked, Options, ask};
 use crate::lab::build::YEAR;
 use crate::lab::clockwork::klog;
 use crate::lab::exec::{Answer, Place, Reach, Shell};
-use crate::pki::layout::CERT_DIR;
+use crate::pki::layout::{Authority, CERT_DIR, LEAVES, Leaf, Presence};
 
 /// How long kubeadm waits for the ConfigMap before it falls back to its defaults, ms. Measured.
 pub(in crate::lab) const WAITS: u64 = 10_000;
@@ -17,6 +18,8 @@ pub(super) struct Config {
     pub(super) cert_dir: String,
     /// How long new leaves are valid, s.
     pub(super) validity: i64,
+    /// Whether etcd is not kubeadm's: then nothing that etcd's CA signs is.
+    external_etcd: bool,
     /// What it prints first, PHASE standing for the command's own name.
     preamble: &'static str,
     /// Whether it says on stderr that there is no kube-proxy configuration: it has read the cluster's.
@@ -52,22 +55,15 @@ impl Config {
         let text = shell.text(path).ok_or_else(|| {
             fail(format!("unable to read config from \"{path}\" : open {path}: no such file or directory"))
         })?;
-        if !["kind: ClusterConfiguration", "kind: InitConfiguration"].iter().any(|k| text.contains(k)) {
-            return Err(fail(
-                "no InitConfiguration or ClusterConfiguration kind was found in the YAML file".into(),
-            ));
-        }
-        let value = |key: &str| {
-            let line = text.lines().find_map(|l| l.trim().strip_prefix(key)?.strip_prefix(':'));
-            line.map(|v| v.trim().trim_matches('"').to_owned()).filter(|v| !v.is_empty())
-        };
-        let validity = value("certificateValidityPeriod").and_then(|v| go_duration(&v));
+        let file = ConfigFile::parse(&text).map_err(fail)?;
         Ok(Self {
-            cert_dir: value("certificatesDir").unwrap_or_else(|| CERT_DIR.to_owned()),
-            validity: validity.map_or(YEAR, |ms| (ms / 1000).cast_signed()),
+            cert_dir: file.cert_dir.unwrap_or_else(|| CERT_DIR.to_owned()),
+            validity: file.validity.unwrap_or(YEAR),
+            external_etcd: file.external_etcd,
             preamble: "",
             reads_cluster: false,
-            waited_ms: 0,
+            // Without a version it asks the internet for the newest, which no node of a lab reaches.
+            waited_ms: if file.version.is_some() { 0 } else { WAITS },
         })
     }
 
@@ -83,10 +79,21 @@ impl Config {
         Self {
             cert_dir: CERT_DIR.to_owned(),
             validity: YEAR,
+            external_etcd: false,
             preamble: if answers { READ } else { FELL_BACK },
             reads_cluster: answers,
             waited_ms: if answers { 0 } else { waits },
         }
+    }
+
+    /// The leaves that it covers.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = &'static Leaf> {
+        LEAVES.iter().filter(|leaf| !self.external_etcd || leaf.presence != Presence::LocalEtcd)
+    }
+
+    /// The authorities that it covers.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = Authority> {
+        Authority::ALL.into_iter().filter(|authority| !self.external_etcd || *authority != Authority::EtcdCa)
     }
 
     /// The lines before a command's own output.

@@ -1,6 +1,8 @@
 //! `curl` of the health endpoints: what they tell, and that they tell nothing of expiry.
 
 use super::connect::host_and_port;
+use super::etcd_metrics::metrics;
+use super::gateway;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::mint::Seen;
 use crate::pki::layout::Component;
@@ -11,28 +13,38 @@ struct Request {
     url: String,
     insecure: bool,
     ca: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+    /// The body of a POST; None for a GET.
+    body: Option<String>,
+    /// A status from 400 on is an error.
+    fails: bool,
     format: Option<String>,
 }
 
 /// What an endpoint answers.
-struct Reply {
-    code: u16,
-    body: String,
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) body: String,
 }
 
 /// How a connection fails.
-struct Failure {
-    status: i32,
-    why: String,
+pub(super) struct Failure {
+    pub(super) status: i32,
+    pub(super) why: String,
 }
 
-pub(super) fn run(shell: &Shell<'_>) -> Answer {
+pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
     let request = match read(shell.args()) {
         Ok(request) => request,
         Err(gap) => return gap,
     };
     let takes = shell.state().delay(20);
     let (code, mut answer) = match reply(shell, &request) {
+        Ok(reply) if request.fails && reply.code >= 400 => {
+            let why = format!("curl: (22) The requested URL returned error: {}\n", reply.code);
+            (reply.code, Answer::fail(22, why))
+        }
         Ok(reply) => (reply.code, Answer::ok(reply.body)),
         Err(None) => return Answer::gap(format_args!("curl {}", request.url)),
         Err(Some(failure)) => {
@@ -53,6 +65,10 @@ fn read(args: &[String]) -> Result<Request, Answer> {
         match word.as_str() {
             "-w" | "--write-out" => request.format = words.next().cloned(),
             "--cacert" => request.ca = words.next().cloned(),
+            "--cert" => request.certificate = words.next().cloned(),
+            "--key" => request.key = words.next().cloned(),
+            "--data" => request.body = words.next().cloned(),
+            "--fail" => request.fails = true,
             "-m" | "--max-time" | "--connect-timeout" | "--noproxy" => drop(words.next()),
             "--insecure" => request.insecure = true,
             "--silent" | "--show-error" => {}
@@ -73,7 +89,7 @@ fn read(args: &[String]) -> Result<Request, Answer> {
 }
 
 /// `Err(None)` is what the lab does not have.
-fn reply(shell: &Shell<'_>, request: &Request) -> Result<Reply, Option<Failure>> {
+fn reply(shell: &mut Shell<'_>, request: &Request) -> Result<Reply, Option<Failure>> {
     let (host, port) = host_and_port(&request.url);
     let state = shell.state();
     let local = ["127.0.0.1", "localhost"].contains(&host.as_str());
@@ -92,6 +108,16 @@ fn reply(shell: &Shell<'_>, request: &Request) -> Result<Reply, Option<Failure>>
     let path = rest.find('/').map_or("/", |at| &rest[at..]);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let https = request.url.starts_with("https://");
+    if let Some(body) = &request.body {
+        if (port, https) != (2379, true) {
+            return Err(None);
+        }
+        let client = request.certificate.as_deref().zip(request.key.as_deref());
+        return gateway::post(shell, &node, client, path, body, |shell, served| {
+            verify(shell, served, &host, request)
+        });
+    }
+    let state = shell.state();
     match (port, https) {
         (6443, true) => api_server(shell, &node, &host, request, path, query),
         (2381, false) => etcd(shell, &node, path, query),
@@ -112,7 +138,7 @@ fn ok() -> Reply {
     Reply { code: 200, body: "ok".into() }
 }
 
-fn refused(host: &str, port: u16) -> Failure {
+pub(super) fn refused(host: &str, port: u16) -> Failure {
     Failure {
         status: 7,
         why: format!("Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"),
@@ -140,18 +166,7 @@ fn etcd(shell: &Shell<'_>, node: &str, path: &str, query: &str) -> Result<Reply,
                                leader changed\n[+]non_learner ok\n"
                 .to_owned()
         }
-        ("/metrics", _) => {
-            let (leads, has) = (state.leader.as_deref() == Some(node) && healthy, healthy);
-            let body = format!(
-                "# HELP etcd_server_has_leader Whether or not a leader exists. 1 is existence, 0 is not.\n\
-                 # TYPE etcd_server_has_leader gauge\netcd_server_has_leader {}\n\
-                 # HELP etcd_server_is_leader Whether or not this member is a leader. 1 if is, 0 otherwise.\n\
-                 # TYPE etcd_server_is_leader gauge\netcd_server_is_leader {}\n",
-                u8::from(has),
-                u8::from(leads)
-            );
-            return Ok(Reply { code: 200, body });
-        }
+        ("/metrics", _) => return Ok(Reply { code: 200, body: metrics(state, node, healthy) }),
         _ => return Err(None),
     };
     Ok(Reply { code, body })

@@ -8,7 +8,7 @@ use crate::lab::clockwork::{kubeadm_date, rfc3339, short_duration};
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::kubeconf;
 use crate::lab::mint::Seen;
-use crate::pki::layout::{Authority, Form, LEAVES, Leaf};
+use crate::pki::layout::{Authority, Form, Leaf};
 
 /// The ending of kubeadm's errors.
 pub(super) const HINT: &str = "To see the stack trace of this error execute with --v=5 or higher\n";
@@ -68,7 +68,7 @@ pub(super) fn check(shell: &Shell<'_>, config: &Config, output: Option<&str>) ->
 fn read(shell: &Shell<'_>, config: &Config) -> Result<Info, String> {
     let now = (shell.now() / 1000).cast_signed();
     let mut certificates = Vec::new();
-    for leaf in &LEAVES {
+    for leaf in config.leaves() {
         let not_after = not_after(shell, config, leaf)?;
         certificates.push(LeafRow {
             name: leaf.name,
@@ -96,7 +96,7 @@ fn read(shell: &Shell<'_>, config: &Config) -> Result<Info, String> {
         kind: "CertificateExpirationInfo",
         api_version: "output.kubeadm.k8s.io/v1alpha3",
         certificates,
-        certificate_authorities: Authority::ALL.iter().map(authority).collect(),
+        certificate_authorities: config.authorities().map(|a| authority(&a)).collect(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `rm`, `readlink` and `chown`, as far as kinds use them: on files below the host's folder.
+//! `rm`, `mv`, `rmdir`, `readlink` and `chown`, as far as kinds use them: on files below the host's folder.
 
 use std::path::Path;
 
@@ -17,6 +17,32 @@ pub(super) fn rm(shell: &Shell<'_>) -> Answer {
             Answer::fail(1, format!("rm: cannot remove '{path}': {}\n", words(&error)))
         }
         Ok(()) | Err(_) => Answer::default(),
+    }
+}
+
+/// `mv -f -T -- FROM TO`, on one file system.
+pub(super) fn mv(shell: &Shell<'_>) -> Answer {
+    let [force, no_folder, end, from, to] = shell.args() else { return gap(shell) };
+    if (force.as_str(), no_folder.as_str(), end.as_str()) != ("-f", "-T", "--") {
+        return gap(shell);
+    }
+    let (files, host) = (shell.files(), shell.call.host);
+    let moved = files.path(host, from).and_then(|old| std::fs::rename(old, files.path(host, to)?));
+    match moved {
+        Ok(()) => Answer::default(),
+        Err(error) => Answer::fail(1, format!("mv: cannot move '{from}' to '{to}': {}\n", words(&error))),
+    }
+}
+
+/// `rmdir -- PATH`.
+pub(super) fn rmdir(shell: &Shell<'_>) -> Answer {
+    let [end, path] = shell.args() else { return gap(shell) };
+    if end != "--" {
+        return gap(shell);
+    }
+    match shell.files().path(shell.call.host, path).and_then(std::fs::remove_dir) {
+        Ok(()) => Answer::default(),
+        Err(error) => Answer::fail(1, format!("rmdir: failed to remove '{path}': {}\n", words(&error))),
     }
 }
 

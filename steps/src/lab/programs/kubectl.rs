@@ -18,6 +18,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
         "--request-timeout",
         "--timeout",
         "--tls-server-name",
+        "--raw",
     ];
     let switches = ["-A|--all-namespaces", "--insecure-skip-tls-verify"];
     let flags = match Flags::read(shell.args(), &valued, &switches) {
@@ -27,6 +28,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
     let words = words(&flags);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
+        ["get"] if flags.get("--raw") == Some(objects::KUBEADM_CONFIG) => Command::KubeadmConfig,
         ["version"] => Command::Version,
         ["get", "node" | "nodes" | "no"] => Command::Nodes,
         ["get", "pod" | "pods" | "po"] => Command::Pods,
@@ -47,6 +49,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
 
 enum Command<'a> {
     Version,
+    KubeadmConfig,
     Nodes,
     Pods,
     Secret(&'a str),
@@ -82,6 +85,7 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
             "Client Version: {VERSION}\nKustomize Version: v5.8.1\nServer Version: {VERSION}\n"
         )),
         (Command::Secret(name), asked) => objects::secret(shell, asked, name, namespace, output),
+        (Command::KubeadmConfig, Asked::Cluster) => objects::kubeadm_config(shell),
         (Command::Nodes, Asked::Cluster) => objects::nodes(shell, output),
         (Command::Pods, Asked::Cluster) => {
             let all = flags.has("--all-namespaces");
@@ -101,8 +105,13 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
                 Answer::ok(rows)
             }
         }
-        (Command::Pods | Command::DaemonSet(_) | Command::Restart(_) | Command::Status(_), Asked::Admin) => {
-            Answer::gap("anything but nodes and the secret in the admin cluster")
-        }
+        (
+            Command::KubeadmConfig
+            | Command::Pods
+            | Command::DaemonSet(_)
+            | Command::Restart(_)
+            | Command::Status(_),
+            Asked::Admin,
+        ) => Answer::gap("anything but nodes and the secret in the admin cluster"),
     }
 }

@@ -9,11 +9,27 @@ use super::table::{row, table};
 use crate::lab::clockwork::{age, rfc3339};
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::state::{Node, Posted};
+use crate::lab::templates;
 use crate::lab::world::pods::DEFRAG;
 use crate::pki::layout::Component;
 
 /// How old a kubelet's last sign of life may be, ms.
 const GRACE: u64 = 40_000;
+
+/// Where the API has what kubeadm wrote of the cluster.
+pub(super) const KUBEADM_CONFIG: &str = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
+
+/// `get --raw` of it.
+pub(super) fn kubeadm_config(shell: &Shell<'_>) -> Answer {
+    let spec = &shell.state().spec;
+    let object = json!({
+        "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "metadata": {"name": "kubeadm-config", "namespace": "kube-system"},
+        "data": {"ClusterConfiguration": templates::cluster_configuration(spec)},
+    });
+    Answer::ok(object.to_string())
+}
 
 /// `-o json` as kubectl writes it.
 pub(super) fn pretty(value: &Value) -> Answer {

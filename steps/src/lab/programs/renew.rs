@@ -12,7 +12,7 @@ use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::kubeconf;
 use crate::lab::mint::{self, Dates, Minted};
-use crate::pki::layout::{Form, LEAVES, Leaf};
+use crate::pki::layout::{Form, Leaf};
 
 const DONE: &str = "\nDone renewing certificates. You must restart the kube-apiserver, kube-controller-manager, \
                     kube-scheduler and etcd, so that they can use the new certificates.\n";
@@ -46,7 +46,7 @@ pub(super) fn all(shell: &mut Shell<'_>, config: &Config) -> Result<Answer, LabE
     if mood == Mood::Late {
         return Ok(Answer::fail(1, late).stdout(stdout));
     }
-    for (done, leaf) in LEAVES.iter().enumerate() {
+    for (done, leaf) in config.leaves().enumerate() {
         if mood == Mood::Dies(done) {
             let why = die(shell, config, leaf)?;
             return Ok(Answer::fail(1, format!("{warning}error: {why}\n{HINT}")).stdout(stdout));

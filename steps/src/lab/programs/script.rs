@@ -12,7 +12,7 @@ use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::files::system_time;
-use crate::tools::{archive, programs as on_path, survey};
+use crate::tools::{archive, folders, programs as on_path, schedules, survey};
 
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let [_, flag, script, name, _root, args @ ..] = shell.call.argv else {
@@ -27,6 +27,9 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     if script == on_path::SCRIPT {
         return Ok(missing(args));
     }
+    if [folders::SCRIPT, schedules::SCRIPT].contains(&script.as_str()) {
+        return read_really(shell, script, args);
+    }
     let known = [archive::BACKUP, archive::LIST, archive::RESTORE, archive::PRUNE];
     if !known.contains(&script.as_str()) {
         return Ok(Answer::gap("a script that is not one of ours"));
@@ -38,7 +41,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
 }
 
 /// Programs of a node that are not the lab's own.
-pub(super) const OTHERS: [&str; 7] = ["sh", "tar", "sha256sum", "rm", "readlink", "chown", "flock"];
+pub(super) const OTHERS: [&str; 9] =
+    ["sh", "tar", "sha256sum", "rm", "mv", "rmdir", "readlink", "chown", "flock"];
 
 /// The places of programs that neither the lab nor the machine under it has.
 fn missing(args: &[String]) -> Answer {
@@ -85,20 +89,28 @@ fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
     facts
 }
 
+/// One that only reads: nothing of it needs lab time.
+fn read_really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
+    let output = run_child(&shell.files().root(shell.call.host), script, args)?;
+    Ok(answer(output, shell.state().delay(50)))
+}
+
+fn run_child(root: &Path, script: &str, args: &[String]) -> Result<std::process::Output, LabError> {
+    child(script, root, args).output().map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))
+}
+
+fn answer(output: std::process::Output, takes: u64) -> Answer {
+    Answer { status: number(output.status), stdout: output.stdout, stderr: output.stderr, takes }
+}
+
 fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
     let root = shell.files().root(shell.call.host);
     let mark = Mark::set(&root)?;
-    let output =
-        child(script, &root, args).output().map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))?;
+    let output = run_child(&root, script, args)?;
     for folder in ["etc/kubernetes", "var/lib"] {
         mark.date(&root.join(folder), shell.now());
     }
-    Ok(Answer {
-        status: number(output.status),
-        stdout: output.stdout,
-        stderr: output.stderr,
-        takes: shell.state().delay(400),
-    })
+    Ok(answer(output, shell.state().delay(400)))
 }
 
 /// The child that runs a script, in a process group of its own: what a terminal sends its foreground (Ctrl-C) is for

@@ -4,7 +4,8 @@ use super::World;
 use super::load::kubelet_client;
 use crate::lab::LabError;
 use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, dates, kubelet_file_name};
-use crate::lab::mint::{self, Dates, Minted};
+use crate::lab::kubeconf;
+use crate::lab::mint::{self, Dates, Minted, Seen};
 use crate::lab::spec::Validity;
 use crate::lab::state::{Node, Posted};
 use crate::pki::layout::{Authority, CERT_DIR, Component};
@@ -19,7 +20,7 @@ const ROTATION: u64 = 5_000;
 impl World<'_> {
     /// A kubelet with an expired client certificate exits once its API server answers; a dead one is started again
     /// and again by systemd, and lives when kubelet.conf leads to a valid certificate.
-    pub(super) fn live_kubelets(&mut self, at: u64) {
+    pub(super) fn live_kubelets(&mut self, at: u64) -> Result<(), LabError> {
         for name in self.state.names() {
             let answers = self.state.api_is_ready(&name, at);
             let kubelet = &self.state.node(&name).kubelet;
@@ -29,18 +30,19 @@ impl World<'_> {
             if kubelet.active && !valid && answers && last_valid + self.state.delay(PATIENCE) <= at {
                 self.stop_kubelet(&name, at);
             } else if !kubelet.active {
-                self.start_kubelet(&name, at);
+                self.start_kubelet(&name, at)?;
             }
         }
+        Ok(())
     }
 
     /// `systemctl restart kubelet`: a start with an expired certificate fails.
-    pub(in crate::lab) fn restart_kubelet(&mut self, node: &str, at: u64) {
+    pub(in crate::lab) fn restart_kubelet(&mut self, node: &str, at: u64) -> Result<(), LabError> {
         self.stop_kubelet(node, at);
         for pod in self.state.node_mut(node).pods.values_mut() {
             pod.stuck = false;
         }
-        self.start_kubelet(node, at);
+        self.start_kubelet(node, at)
     }
 
     fn stop_kubelet(&mut self, node: &str, at: u64) {
@@ -49,14 +51,31 @@ impl World<'_> {
         kubelet.since = at;
     }
 
-    fn start_kubelet(&mut self, node: &str, at: u64) {
+    fn start_kubelet(&mut self, node: &str, at: u64) -> Result<(), LabError> {
         let client = kubelet_client(self.files, node);
         if client.as_ref().is_some_and(|l| l.is_valid(at)) {
             let kubelet = &mut self.state.node_mut(node).kubelet;
             kubelet.active = true;
             kubelet.since = at;
             kubelet.client = client;
+            self.store_embedded(node, at)?;
         }
+        Ok(())
+    }
+
+    /// A kubelet puts a certificate that its kubeconfig embeds where it keeps those it gets later.
+    fn store_embedded(&mut self, node: &str, at: u64) -> Result<(), LabError> {
+        let conf = self.files.text(node, "/etc/kubernetes/kubelet.conf").unwrap_or_default();
+        let data = |field| kubeconf::data(&conf, field);
+        let (Some(certificate), Some(key)) = (data("client-certificate-data"), data("client-key-data"))
+        else {
+            return Ok(());
+        };
+        if self.files.text(node, KUBELET_CURRENT).is_some() {
+            return Ok(());
+        }
+        let not_before = Seen::read(&certificate).map_or(0, |seen| seen.dates.from);
+        self.store(node, &Minted { certificate, key }, not_before + EARLY, at)
     }
 
     /// A kubelet renews its own client certificate late in its life, while controllers and API server work.
@@ -106,7 +125,14 @@ impl World<'_> {
         let Ok(subject) = mint::subject_of(&old.pem) else { return Ok(()) };
         let ca = Minted { certificate, key };
         let pair = mint::leaf(&ca, &subject, dates, self.state.serial()).map_err(LabError::mint)?;
-        let name = kubelet_file_name(dates.from + EARLY);
+        self.store(node, &pair, dates.from + EARLY, at)?;
+        self.state.node_mut(node).kubelet.client = kubelet_client(self.files, node);
+        Ok(())
+    }
+
+    /// Writes a certificate that the kubelet got at `got`, s since 1970, and lets the link lead to it.
+    fn store(&self, node: &str, pair: &Minted, got: i64, at: u64) -> Result<(), LabError> {
+        let name = kubelet_file_name(got);
         let path = format!("/var/lib/kubelet/pki/{name}");
         let pem = format!("{}{}", pair.certificate, pair.key);
         let link = self.files.root(node).join(&KUBELET_CURRENT[1..]);
@@ -115,9 +141,7 @@ impl World<'_> {
             .write(node, &path, pem.as_bytes(), 0o600, at)
             .and_then(|()| std::os::unix::fs::symlink(&name, &new))
             .and_then(|()| std::fs::rename(&new, &link))
-            .map_err(|e| LabError::io("write", &link, e))?;
-        self.state.node_mut(node).kubelet.client = kubelet_client(self.files, node);
-        Ok(())
+            .map_err(|e| LabError::io("write", &link, e))
     }
 
     /// A kubelet that is heard tells how its pods are; what a silent one told last stays.

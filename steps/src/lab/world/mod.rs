@@ -53,7 +53,7 @@ impl World<'_> {
     fn tick(&mut self, at: u64) -> Result<(), LabError> {
         self.reload(at);
         self.end_containers(at);
-        self.live_kubelets(at);
+        self.live_kubelets(at)?;
         self.start_containers(at);
         self.connect_members(at);
         self.elect(at);

@@ -74,6 +74,13 @@ impl Crictl {
         self.reads(&["logs", "--tail", &tail.to_string(), checked(id)])
     }
 
+    /// `crictl --timeout 10s exec -s ID PROGRAM ARGS...`: a program of the container's own that only looks.
+    pub fn exec(&self, id: &str, words: impl IntoIterator<Item = String>) -> Command {
+        let mut command = self.reads(&["exec", "-s", checked(id)]);
+        command.argv.extend(words);
+        command
+    }
+
     /// `crictl --timeout T stop --timeout GRACE ID`, T being the grace and [`STOP_MARGIN`]; grace in whole seconds,
     /// rounded up.
     pub fn stop(&self, id: &str, grace: Duration) -> Command {

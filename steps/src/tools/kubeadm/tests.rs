@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::pki::layout::LEAVES;
+use crate::tools::manifest::StaticPod;
 use crate::tools::testing::{Fixture, failed, fixture, fixtures, printed};
 
 /// Fixtures of `renew all`, `check-expiration` and `check-expiration -o json`, by what was really run.
@@ -170,12 +171,23 @@ fn a_fallback_is_seen_on_either_stream() {
 fn command_lines_are_those_of_the_procedure() {
     let shown = |command: Command| command.argv.join(" ");
     assert_eq!(shown(renew_all(&Configuration::Cluster)), "kubeadm certs renew all");
-    let file = Configuration::File("/root/kubeadm.yaml".into());
-    assert_eq!(shown(renew_all(&file)), "kubeadm certs renew all --config /root/kubeadm.yaml");
+    let api = StaticPod::parse(fixture("healthy/manifests/kube-apiserver.yaml").stdout.bytes()).unwrap();
+    let version = Version { major: 1, minor: 36, patch: 1 };
+    let manifested = Manifested::read(version, "/etc/kubernetes/pki", &api, None, None);
+    let text = manifested.text();
+    let given = Configuration::Manifests(manifested);
+    let renew = renew_all(&given);
+    assert_eq!(shown(renew.clone()), "kubeadm certs renew all --config /dev/stdin");
+    assert_eq!(renew.stdin.as_ref().map(|bytes| bytes.reveal().to_vec()), Some(text.into_bytes()));
+    let told = given.told(&renew);
+    assert!(
+        told.starts_with("kubeadm certs renew all --config /dev/stdin   # standard input: kubeadm."),
+        "{told}"
+    );
     let folder = Configuration::CertDir("/etc/pki".into());
     assert_eq!(
         shown(check_expiration_json(&folder)),
         "kubeadm certs check-expiration -o json --cert-dir /etc/pki"
     );
-    assert_eq!(renew_all(&file).effect, certwright_engine::host::Effect::Mutates);
+    assert_eq!(renew.effect, certwright_engine::host::Effect::Mutates);
 }

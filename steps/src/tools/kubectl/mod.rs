@@ -14,12 +14,15 @@ mod daemonset;
 
 mod secret;
 
+mod kubeadm_config;
+
 use std::time::Duration;
 
 use certwright_engine::host::Command;
 
 pub use daemonset::{DaemonSet, parse_daemonset};
 pub use failure::{Failure, classify, step_error};
+pub use kubeadm_config::{ClusterConfiguration, parse_kubeadm_config};
 pub use nodes::{Node, Readiness, parse_nodes};
 pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
@@ -77,6 +80,15 @@ impl Kubectl {
     /// `kubectl get daemonset NAME -n NAMESPACE -o json`.
     pub fn daemonset(&self, name: &str, namespace: &str) -> Command {
         self.reads(&["get", "daemonset", checked(name), "-n", checked(namespace), "-o", "json"])
+    }
+
+    /// `kubectl get --raw .../configmaps/kubeadm-config --request-timeout=5s`: what kubeadm itself asks for first, in one
+    /// request.
+    pub fn kubeadm_config(&self) -> Command {
+        let kubeconfig = format!("--kubeconfig={}", self.kubeconfig);
+        let path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
+        Command::reads(["kubectl", &kubeconfig, "get", "--raw", path, "--request-timeout=5s"])
+            .deadline(Duration::from_secs(15))
     }
 
     /// `kubectl rollout restart KIND NAME -n NAMESPACE`. Not idempotent: each call is another restart.

@@ -1,7 +1,6 @@
 //! Clusters for tests, and waiting with a bound.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use certwright_cluster::host::{Cluster, Programs, Said, Spec};
@@ -21,25 +20,14 @@ pub(crate) fn start(spec: &Spec) -> Cluster {
     started.unwrap_or_else(|error| panic!("{}", certwright_cluster::said::chain(&error)))
 }
 
-/// This crate's binary, and the product's beside it, as new as its sources.
+/// This crate's binary, and the product's beside it: `cargo build` and a run of the whole workspace's tests make both.
+///
+/// Not built from here: a build within a test has another environment, and makes the next one start anew.
 pub(crate) fn programs() -> Programs {
     let hosts = PathBuf::from(env!("CARGO_BIN_EXE_certwright-cluster"));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut build = Command::new(cargo);
-    // What cargo and the runner tell a test of itself would make build scripts run anew, and everything after them.
-    let of_tests = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "NEXTEST", "__NEXTEST"];
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| of_tests.iter().any(|prefix| name.starts_with(prefix))) {
-            build.env_remove(name);
-        }
-    }
-    build.args(["build", "--quiet", "--package", "certwright", "--bin", "certwright"]).current_dir(root);
-    if hosts.parent().is_some_and(|folder| folder.ends_with("release")) {
-        build.arg("--release");
-    }
-    assert!(build.status().expect("cargo is there").success(), "certwright is built");
-    Programs { certwright: hosts.with_file_name("certwright"), hosts }
+    let certwright = hosts.with_file_name("certwright");
+    assert!(certwright.is_file(), "no {}: run `cargo build --workspace` first", certwright.display());
+    Programs { certwright, hosts }
 }
 
 /// Waits until something holds; returns how long that took.
