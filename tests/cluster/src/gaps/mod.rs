@@ -1,7 +1,9 @@
 //! What a renewal costs a live cluster: each way on a cluster of its own, under load, as a table.
 //!
 //! Invariant: the ways are measured alike: same cluster, same load, and the load goes on until the cluster is whole again.
-//! Absent: verdicts; tests judge.
+//! Which aims are met is said beside it.
+
+mod aims;
 
 mod case;
 
@@ -17,6 +19,7 @@ use crate::host::{Balancing, HostError, Programs};
 use crate::load::report::Report;
 use crate::said;
 
+pub use aims::{Aim, aims};
 pub use table::table;
 pub use way::Way;
 
@@ -170,5 +173,6 @@ pub fn main(args: &[String]) -> ExitCode {
         }
     }
     said::line(&table(&all));
+    said::line(&aims::lines(&all));
     ExitCode::SUCCESS
 }

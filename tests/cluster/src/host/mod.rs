@@ -1,9 +1,11 @@
 //! A cluster: three control-plane hosts and a workstation, each in namespaces of its own.
 //!
-//!     workstation: bridge br0, 10.200.0.254 and the load balancer's 10.200.0.1
-//!         ├── veth ── cp-1 10.200.0.2
-//!         ├── veth ── cp-2 10.200.0.3
-//!         └── veth ── cp-3 10.200.0.4
+//! ```text
+//! workstation: bridge br0, 10.200.0.254 and the load balancer's 10.200.0.1
+//!     ├── veth ── cp-1 10.200.0.2
+//!     ├── veth ── cp-2 10.200.0.3
+//!     └── veth ── cp-3 10.200.0.4
+//! ```
 //!
 //! Each has its own network, mounts, processes and name; nothing of it is in the machine's own network, so several
 //! clusters with the same addresses live side by side. Invariant: everything ends with the process that started it.

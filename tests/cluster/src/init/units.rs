@@ -1,8 +1,10 @@
 //! The units of a host: started, kept, stopped, asked for.
 //!
-//!     stopped ──start──> running ──ends──> waiting ──restart_ms──> running
-//!        ^                  │                 │
-//!        └───────stop───────┴─────────────────┘
+//! ```text
+//! stopped ──start──> running ──ends──> waiting ──restart_ms──> running
+//!    ^                  │                 │
+//!    └───────stop───────┴─────────────────┘
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;

@@ -1,8 +1,10 @@
 //! The kubelet: static pods as processes, with the traps of the real one.
 //!
-//!     manifests/*.yaml ──┐                    ┌── runtime (starts, back-off, one dead container a pod)
-//!     pods of the API  ──┴── wanted ── sync ──┤
-//!                                             └── seen ── the API (node, lease, pods)
+//! ```text
+//! manifests/*.yaml ──┐                    ┌── runtime (starts, back-off, one dead container a pod)
+//! pods of the API  ──┴── wanted ── sync ──┤
+//!                                         └── seen ── the API (node, lease, pods)
+//! ```
 //!
 //! Its client certificate is read when it starts; with an expired one it does not start, and it ends when that expires
 //! under it and an API server answers. With it dead nothing starts a container again. Absent: probes, volumes, images,

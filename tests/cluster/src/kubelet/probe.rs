@@ -1,13 +1,9 @@
 //! Readiness, asked where the manifests of kubeadm ask it; whoever asks looks at no certificate.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -37,10 +33,8 @@ async fn plain(port: u16, path: &str) -> Option<String> {
 }
 
 async fn served(address: Ipv4Addr, port: u16, path: &str) -> Option<String> {
-    let builder = ClientConfig::builder_with_provider(tls::provider()).with_safe_default_protocol_versions();
-    let config = builder.ok()?.dangerous().with_custom_certificate_verifier(Arc::new(Anybody));
     let stream = TcpStream::connect((address, port)).await.ok()?;
-    let connector = TlsConnector::from(Arc::new(config.with_no_client_auth()));
+    let connector = TlsConnector::from(tls::unverified().ok()?);
     get(connector.connect(ServerName::from(std::net::IpAddr::from(address)), stream).await.ok()?, path).await
 }
 
@@ -53,45 +47,4 @@ async fn get(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Opt
     let _end = stream.take(ENOUGH).read_to_end(&mut answer).await;
     let text = String::from_utf8_lossy(&answer).into_owned();
     text.starts_with("HTTP/1.1 200").then_some(text)
-}
-
-/// Whoever serves is the right one.
-#[derive(Debug)]
-struct Anybody;
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = tls::provider().signature_verification_algorithms;
-        verify_tls12_signature(message, leaf, signed, &known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = tls::provider().signature_verification_algorithms;
-        verify_tls13_signature(message, leaf, signed, &known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        tls::provider().signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -174,3 +174,47 @@ fn a_kubeadm_that_lies_stops_the_run_and_a_resume_ends_it_once_it_is_honest() {
     let proof = prove_renewed(&cluster, &Renewed { since, certificates: 31 });
     println!("kubeadm lied (`{said}`); resumed {resumed} time(s): {proof}");
 }
+
+/// The line that says why a run was refused or failed.
+fn reason(said: &Said) -> String {
+    let lines = said.stderr.lines().chain(said.stdout.lines());
+    let told = |line: &&str| line.starts_with("error: ") || line.starts_with("FAILED  cp-");
+    lines.filter(told).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_full_disk_and_files_that_cannot_be_written_stop_the_run_with_nothing_half_changed() {
+    let (cluster, since) = healthy();
+    let renewed =
+        "cd /etc/kubernetes && cat *.conf pki/*.crt pki/*.key pki/etcd/*.crt pki/etcd/*.key | sha256sum";
+    let sums =
+        || cluster.nodes().iter().map(|node| cluster.ssh(node.name(), renewed).ok()).collect::<Vec<_>>();
+    let (sums_before, attempts_before) = (sums(), crate::proof::attempts(&cluster));
+
+    // The backup has no room on cp-2.
+    let full =
+        "mount -t tmpfs -o size=64k full /var/lib/certwright; cat /dev/zero > /var/lib/certwright/zeros";
+    assert_eq!(cluster.ssh("cp-2", full).code, Some(1), "the disk is full");
+    let no_room = certwright(&cluster, RUN);
+    assert_ne!(no_room.code, Some(0), "{}", no_room.whole());
+    assert!(reason(&no_room).contains("cp-2"), "{}", no_room.whole());
+    assert_eq!(sums(), sums_before, "a file was changed");
+    cluster.ssh("cp-2", "umount /var/lib/certwright").ok();
+
+    // kubeadm cannot write on cp-3.
+    cluster.ssh("cp-3", "mount -o remount,bind,ro /etc/kubernetes").ok();
+    let failed = cluster.ssh("cp-3", "touch /etc/kubernetes/mine");
+    assert!(failed.stderr.contains("Read-only file system"), "{}", failed.whole());
+    let read_only = certwright(&cluster, RUN);
+    assert_ne!(read_only.code, Some(0), "{}", read_only.whole());
+    assert!(reason(&read_only).contains("cp-3"), "{}", read_only.whole());
+    assert_eq!(sums()[2], sums_before[2], "a file that cannot be written was changed");
+    assert_eq!(crate::proof::attempts(&cluster), attempts_before, "a container was stopped");
+    cluster.ssh("cp-3", "mount -o remount,bind,rw /etc/kubernetes").ok();
+
+    let ended = certwright(&cluster, "resume");
+    let ended = if ended.code == Some(0) { ended } else { certwright(&cluster, RUN) };
+    assert_eq!(ended.code, Some(0), "{}", ended.whole());
+    let proof = prove_renewed(&cluster, &Renewed { since, certificates: 31 });
+    println!("{}\n{}\nthen, both gone: {proof}", reason(&no_room), reason(&read_only));
+}

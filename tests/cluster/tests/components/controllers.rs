@@ -82,6 +82,25 @@ fn a_dead_credential_shows_in_readiness_and_log_alone() {
     wait_holder(&ground, "kube-scheduler", "");
 }
 
+/// In the words of the real one's log.
+#[test]
+fn a_server_whose_certificate_expired_is_refused_where_a_connection_is_new() {
+    let mut ground = Ground::up(1);
+    ground.start_scheduler(1);
+    wait_holder(&ground, "kube-scheduler", "");
+    ground.issue_serving(1, -Days::minutes(1));
+    ground.kill(1, "kube-apiserver");
+    ground.start_api(1);
+    let address = ground.address(1);
+    let leases = format!("https://{address}:6443{LEASES}/kube-scheduler?timeout=5s");
+    let line = format!(
+        "leaderelection.go:461] \"Error retrieving lease lock\" err=\"Get \\\"{leases}\\\": tls: failed to verify \
+         certificate: x509: certificate has expired or is not yet valid: current time "
+    );
+    eventually("the log says so", || ground.log(1, "kube-scheduler").contains(&line).then_some(()));
+    assert_eq!(ground.wait_end(1, "kube-scheduler"), Some(1), "it loses its lease by it");
+}
+
 #[test]
 fn a_controller_manager_that_cannot_renew_its_lease_ends() {
     let mut ground = Ground::up(1);

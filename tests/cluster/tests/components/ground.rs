@@ -9,6 +9,7 @@ use std::fs::{File, create_dir_all, read_to_string, write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -23,6 +24,9 @@ use crate::mint::{Leaf, Minted, authority, leaf};
 /// Our programs.
 const PROGRAMS: &str = env!("CARGO_BIN_EXE_certwright-cluster");
 
+/// How many grounds this process has made.
+static GROUNDS: AtomicUsize = AtomicUsize::new(0);
+
 /// How long a condition is waited for.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -31,6 +35,8 @@ pub(crate) struct Ground {
     dir: TempDir,
     nodes: usize,
     network: String,
+    /// The last part of its addresses begins here.
+    first: usize,
     /// The CA of the cluster.
     pub(crate) ca: Minted,
     etcd_ca: Minted,
@@ -44,9 +50,13 @@ impl Ground {
     pub(crate) fn new(nodes: usize) -> Self {
         let dir = tempfile::Builder::new().prefix("cluster").tempdir().expect("a folder");
         let pid = std::process::id();
+        // Tests are processes of nextest, but threads of cargo's own runner.
+        let ground = GROUNDS.fetch_add(1, Ordering::Relaxed);
+        assert!(ground < 25, "one process has addresses for 25 grounds");
         let network = format!("127.{}.{}", 1 + (pid >> 8) % 250, pid % 256);
         let (ca, etcd_ca) = (authority("kubernetes"), authority("etcd-ca"));
-        let ground = Self { dir, nodes, network, ca, etcd_ca, running: BTreeMap::new(), pace: 10 };
+        let ground =
+            Self { dir, nodes, network, first: 10 * ground, ca, etcd_ca, running: BTreeMap::new(), pace: 10 };
         for node in 1..=nodes {
             create_dir_all(ground.path(node, "etcd")).expect("a folder");
             ground.put(node, "ca.crt", &ground.ca.certificate);
@@ -78,7 +88,7 @@ impl Ground {
 
     /// The address of a node; 9 is the balancer's.
     pub(crate) fn address(&self, node: usize) -> String {
-        format!("{}.{node}", self.network)
+        format!("{}.{}", self.network, self.first + node)
     }
 
     /// A file of a node.
@@ -93,6 +103,17 @@ impl Ground {
     fn pair(&self, node: usize, name: &str, pair: &Minted) {
         self.put(node, &format!("{name}.key"), &pair.key);
         self.put(node, &format!("{name}.crt"), &pair.certificate);
+    }
+
+    fn addresses(&self, node: usize) -> [String; 3] {
+        [self.address(node), self.address(9), "127.0.0.1".to_owned()]
+    }
+
+    /// Makes a new serving certificate for the API server of a node.
+    pub(crate) fn issue_serving(&self, node: usize, lasts: Days) {
+        let addresses = self.addresses(node);
+        let subject = Leaf { name: "kube-apiserver", organizations: &[], addresses: &addresses, lasts };
+        self.pair(node, "apiserver", &leaf(&self.ca, &subject));
     }
 
     /// Makes new certificates for a node, and new kubeconfigs.
