@@ -179,7 +179,7 @@ fn what_can_go_wrong_is_listed_for_people_and_for_programs() {
           deadline-unknown-after@HOST                the same, but the container ends
           renew-dies[=COUNT]@HOST                    kubeadm renew ends with status 1 after COUNT certificates (default 5)
           renew-lies@HOST                            kubeadm renew reports success and changes nothing
-          container-stays-down[=COMPONENT]@HOST      a stopped container stays down until its sandbox or the kubelet is restarted
+          container-stays-down[=COMPONENT]@HOST      a stopped container stays down until its sandbox or the kubelet is restarted; with *N the first N-1 of these do not help
           drop-before[=PROGRAM]@HOST                 the connection is lost before a changing command starts (rehearsals only)
           drop-after[=PROGRAM]@HOST                  the connection is lost after a changing command took effect (rehearsals only)
           slow[=SECONDS]@HOST                        every command on the host takes SECONDS longer (default 5)

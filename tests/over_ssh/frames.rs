@@ -6,11 +6,15 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use crate::killed::{RUN, is_renewed, next, settle};
+use crate::openssl;
 use crate::random::Random;
 use crate::requests::{Ended, Watched};
 use crate::seen::{INSTANTS, Instant, Point, To};
 
-/// Requests of a process that is killed in the middle of a run, at most: some 15 processes make one run.
+/// Requests of a process that is killed before anything was renewed, at most: the looks of three nodes side by side
+/// must find an end.
+const AT_MOST_BEFORE: u64 = 200;
+/// The same in the middle of a run: some 15 processes make one run.
 const AT_MOST: u64 = 90;
 /// Single kill points of the suite.
 const SAMPLE: u64 = 2;
@@ -32,7 +36,8 @@ fn a_run_whose_every_process_is_killed_while_a_request_is_under_way_ends_renewed
             begins += 1;
             Point { to: To::Nodes, request: 80 * begins + below(80), instant: INSTANTS[turn % 4] }
         } else if !is_restarted(&watched) {
-            Point { to: To::Nodes, request: 4 + below(AT_MOST), instant: INSTANTS[(turn + turn / 4) % 4] }
+            let most = if is_begun(&watched) { AT_MOST } else { AT_MOST_BEFORE };
+            Point { to: To::Nodes, request: 4 + below(most), instant: INSTANTS[(turn + turn / 4) % 4] }
         } else if turn % 3 == 0 {
             Point { to: To::Nodes, request: 4 + below(AT_MOST / 4), instant: INSTANTS[(turn + turn / 4) % 4] }
         } else {
@@ -55,6 +60,11 @@ fn a_run_whose_every_process_is_killed_while_a_request_is_under_way_ends_renewed
         assert_eq!(one_kill(&mut watched, point, &mut met), Ended::Killed, "{point:?}: a run is longer");
     }
     println!("over ssh, seed {}: {chain} kills in one run, {} alone: {met:?}", seed(), met.kills() - chain);
+}
+
+/// Whether a certificate was renewed.
+fn is_begun(watched: &Watched) -> bool {
+    openssl::lasts(&watched.cluster.path("lab").join("cp-1/etc/kubernetes/pki/apiserver.crt"))
 }
 
 /// Whether only this machine, and a look at every node, is left to be done.

@@ -4,16 +4,12 @@
 //! broken node. Waiting is the retry of the step.
 
 use async_trait::async_trait;
-use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
-};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::fields::unchecked;
-use super::node::Node;
-use crate::pki::Component;
+use super::node::{Node, own_server};
 use crate::tools::kubectl::{self, Kubectl, Readiness};
-use crate::tools::manifest::StaticPod;
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind {
@@ -70,24 +66,6 @@ fn listed(server: &str, nodes: usize, ready: usize) -> String {
         (1, _) => format!("{server} lists 1 node, which is not ready"),
         (_, _) => format!("{server} lists {nodes} nodes, {ready} of them ready"),
     }
-}
-
-/// `https://ADDRESS:PORT` of the node's own API server, as its manifest has it.
-async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
-    let pod = node.static_pod(Component::KubeApiserver).await?;
-    let address = pod.as_ref().and_then(|pod| pod.advertise_address());
-    let Some(address) = address else {
-        let (host, manifests) = (node.host.name(), &node.manifests);
-        let message = format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
-        return Err(StepError::new(ErrorClass::Invalid, message)
-            .remedy("check that this host is a control-plane node of a kubeadm cluster"));
-    };
-    let port = pod.as_ref().and_then(StaticPod::secure_port).unwrap_or(6443);
-    Ok(if address.contains(':') {
-        format!("https://[{address}]:{port}")
-    } else {
-        format!("https://{address}:{port}")
-    })
 }
 
 #[cfg(test)]

@@ -24,11 +24,6 @@ impl Finding {
     fn line(&self) -> String {
         format!("{}: {}", self.what, self.remedy.lines().next().unwrap_or_default())
     }
-
-    /// True when it begins with the name of this program: it is missing.
-    pub(super) fn is_about(&self, program: &str) -> bool {
-        self.what.strip_prefix(program).is_some_and(|rest| rest.starts_with(' '))
-    }
 }
 
 /// The error that reports findings, all at once: no retry mends them.

@@ -97,6 +97,24 @@ pub(crate) async fn dial(host: &dyn Host, dial: &Dial) -> Result<Result<Served, 
     }
 }
 
+/// `https://ADDRESS:PORT` of the node's own API server, as its manifest has it.
+pub(super) async fn own_server(node: &Node<'_>) -> Result<String, StepError> {
+    let pod = node.static_pod(Component::KubeApiserver).await?;
+    let address = pod.as_ref().and_then(|pod| pod.advertise_address());
+    let Some(address) = address else {
+        let (host, manifests) = (node.host.name(), &node.manifests);
+        let message = format!("{host}: {manifests}/kube-apiserver.yaml does not say --advertise-address");
+        return Err(StepError::new(ErrorClass::Invalid, message)
+            .remedy("check that this host is a control-plane node of a kubeadm cluster"));
+    };
+    let port = pod.as_ref().and_then(StaticPod::secure_port).unwrap_or(6443);
+    Ok(if address.contains(':') {
+        format!("https://[{address}]:{port}")
+    } else {
+        format!("https://{address}:{port}")
+    })
+}
+
 /// Seconds since 1970 by this machine's clock.
 pub(crate) fn now(cx: &Context) -> i64 {
     i64::try_from(cx.clock.wall_ms() / 1000).expect("the clock is in this millennium")

@@ -271,8 +271,8 @@ impl<'a> Build<'a> {
     }
 }
 
-/// How the kubelet names a client certificate that it got at `seconds`.
-pub(super) fn kubelet_file_name(seconds: i64) -> String {
+/// How the kubelet names the file of a client certificate that it got at `seconds` since 1970.
+pub fn kubelet_file_name(seconds: i64) -> String {
     let at = mint::instant(seconds);
     format!(
         "kubelet-client-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}.pem",

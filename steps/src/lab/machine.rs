@@ -6,13 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{EARLY, kubelet_file_name};
 use super::exec::{Answer, Call, Place, Reach, exec};
 use super::files::Files;
-use super::mint::{self, Dates, Minted};
 use super::spec::LabSpec;
 use super::state::{Container, Kubelet, Node, Pod};
-use super::{LabError, Played, create, programs, subjects};
+use super::{LabError, Played, create, programs};
 
 /// A machine and what its runtime lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,24 +132,6 @@ impl StopFailed {
 /// What crictl prints on stderr of a container that the runtime does not know.
 pub fn no_container(id: &str, now_ms: u64) -> String {
     String::from_utf8(programs::not_found(now_ms, id).stderr).expect("the lab prints UTF-8")
-}
-
-/// A client certificate for the kubelet of `node` as its pem file has it, and how the kubelet names that file.
-///
-/// Signed by the CA in `ca` (certificate and key, PEM), valid from `from` to `to`, s since 1970.
-pub fn kubelet_certificate(
-    ca: (&str, &str),
-    node: &str,
-    from: i64,
-    to: i64,
-) -> Result<(String, String), LabError> {
-    let mut serial = [0; 8];
-    getrandom(&mut serial)?;
-    serial[0] = serial[0] & 0x7f | 1;
-    let ca = Minted { certificate: ca.0.to_owned(), key: ca.1.to_owned() };
-    let dates = Dates { from: from - EARLY, to };
-    let pair = mint::leaf(&ca, &subjects::of_kubelet(node), dates, serial).map_err(LabError::mint)?;
-    Ok((kubelet_file_name(from), format!("{}{}", pair.certificate, pair.key)))
 }
 
 fn getrandom(bytes: &mut [u8]) -> Result<(), LabError> {

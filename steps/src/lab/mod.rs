@@ -35,10 +35,11 @@ use certwright_engine::clock::Clock;
 use certwright_engine::host::Host;
 use certwright_engine::plan::WORKSTATION;
 
+pub use build::kubelet_file_name;
 pub use door::{Played, Seat, names as program_names, program};
 pub use exec::Reach;
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
-pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, kubelet_certificate, no_container};
+pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 
 use files::Files;

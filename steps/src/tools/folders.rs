@@ -25,8 +25,33 @@ const WHAT: &str = "the listing of folders";
 pub struct Entry {
     /// Its name, as it is.
     pub name: String,
-    /// Whether it is a folder itself.
-    pub is_folder: bool,
+    /// What it is, a link not followed.
+    pub kind: EntryKind,
+}
+
+/// What an entry of a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symlink.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+impl EntryKind {
+    /// Reads find's `%y`.
+    fn of(letter: &str) -> Self {
+        match letter {
+            "f" => Self::File,
+            "d" => Self::Folder,
+            "l" => Self::Link,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The command that lists these folders.
@@ -34,23 +59,26 @@ pub fn command(folders: &[String]) -> Command {
     Command::reads(script(SCRIPT, "", folders)).script("list-folders")
 }
 
-/// The entries of each of `count` folders, sorted; none of one that is not there.
-pub fn parse(count: usize, output: &Output) -> Result<Vec<Vec<Entry>>, OutputError> {
-    let mut all = vec![Vec::new(); count];
+/// The entries of each of `count` folders, sorted by name; None for one that is not there.
+pub fn parse(count: usize, output: &Output) -> Result<Vec<Option<Vec<Entry>>>, OutputError> {
+    let mut all: Vec<Option<Vec<Entry>>> = vec![None; count];
     let mut at = None;
     for field in whole(WHAT, &output.stdout)?.split(|byte| *byte == 0).filter(|field| !field.is_empty()) {
         let field = String::from_utf8_lossy(field);
         if let Some(number) = field.strip_prefix("folder ") {
             let number: usize = number.parse().map_err(|_| OutputError::shape(WHAT, &field))?;
             at = number.checked_sub(1).filter(|at| *at < count);
+            if let Some(folder) = at.and_then(|at| all.get_mut(at)) {
+                *folder = Some(Vec::new());
+            }
             continue;
         }
         let shape = || OutputError::shape(WHAT, &field);
         let (kind, name) = field.split_once('/').ok_or_else(shape)?;
-        let folder = at.and_then(|at| all.get_mut(at)).ok_or_else(shape)?;
-        folder.push(Entry { name: name.to_owned(), is_folder: kind == "d" });
+        let folder = at.and_then(|at| all[at].as_mut()).ok_or_else(shape)?;
+        folder.push(Entry { name: name.to_owned(), kind: EntryKind::of(kind) });
     }
-    for entries in &mut all {
+    for entries in all.iter_mut().flatten() {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Ok(all)
@@ -69,23 +97,26 @@ mod tests {
         for name in ["x\ny", "older 2", "folder 2", ".hidden", "\u{1b}[2J"] {
             std::fs::write(folder.join(name), "").unwrap();
         }
+        std::os::unix::fs::symlink("/nowhere", folder.join("link")).unwrap();
         let path = |name: &str| place.path().join(name).display().to_string();
         let folders = [path("none"), path("a"), path("a/older 1")];
         let listed = parse(3, &run(&command(&folders).argv)).unwrap();
-        let names: Vec<(&str, bool)> =
-            listed[1].iter().map(|entry| (entry.name.as_str(), entry.is_folder)).collect();
+        let entries = listed[1].as_ref().unwrap();
+        let names: Vec<(&str, EntryKind)> =
+            entries.iter().map(|entry| (entry.name.as_str(), entry.kind)).collect();
         assert_eq!(
             names,
             [
-                ("\u{1b}[2J", false),
-                (".hidden", false),
-                ("folder 2", false),
-                ("older 1", true),
-                ("older 2", false),
-                ("x\ny", false)
+                ("\u{1b}[2J", EntryKind::File),
+                (".hidden", EntryKind::File),
+                ("folder 2", EntryKind::File),
+                ("link", EntryKind::Link),
+                ("older 1", EntryKind::Folder),
+                ("older 2", EntryKind::File),
+                ("x\ny", EntryKind::File)
             ]
         );
-        assert!(listed[0].is_empty() && listed[2].is_empty());
+        assert_eq!((&listed[0], &listed[2]), (&None, &Some(Vec::new())));
     }
 
     #[test]

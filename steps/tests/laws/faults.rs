@@ -9,6 +9,7 @@ use certwright_steps::lab::Validity;
 use serde_json::json;
 
 use crate::bench::{Bench, Stage};
+use crate::crashing::Crash;
 use crate::good;
 use crate::scenarios::Scenario;
 
@@ -151,28 +152,68 @@ async fn a_forced_renewal_renews_once_in_a_run_however_often_it_is_attempted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_stays_down_is_waited_for_and_then_named() {
+async fn a_container_that_does_not_come_back_is_helped_rung_by_rung() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    for (fault, rungs) in [
+        ("container-stays-down=kube-scheduler@cp-1", &["stopp "][..]),
+        ("container-stays-down=kube-scheduler@cp-1*2", &["stopp ", "systemctl restart kubelet"]),
+        ("container-stays-down=etcd@cp-1*2", &["stopp ", "systemctl restart kubelet"]),
+    ] {
+        let (bench, counted) = (stage.bench(), Crash::never());
+        bench.fault(fault);
+        let start = bench.wall_ms();
+        good(fault, bench.with(&counted).attempt().await);
+        bench.assert_fired();
+        let took = (bench.wall_ms() - start) / 1000;
+        // Not before the kubelet's longest back-off is over.
+        assert!((360..360 + 60 * rungs.len() as u64 + 40).contains(&took), "{fault}: {took} s");
+        let calls = counted.texts();
+        for rung in ["stopp ", "systemctl restart kubelet"] {
+            let times = calls.iter().filter(|call| call.contains(rung)).count();
+            assert_eq!(times, usize::from(rungs.contains(&rung)), "{fault}: {rung}: {calls:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_nothing_brings_back_is_named_with_what_was_tried() {
     let scenario = restart();
     let stage = Stage::new(&scenario).await;
     let bench = stage.bench();
-    bench.fault("container-stays-down=kube-scheduler@cp-1");
+    bench.fault("container-stays-down=kube-scheduler@cp-1*3");
     let error = bench.attempt().await.expect_err("it never comes back");
     bench.assert_fired();
     assert_says(
         &error,
         ErrorClass::Unavailable,
-        "cp-1: not ready within 6m: kube-scheduler has no running container, and none was made since the stop",
+        "cp-1: not ready within 6m, nor after its sandbox was stopped and the kubelet was restarted: kube-scheduler \
+         has no running container, and none was made since the stop",
     );
-    assert!(error.remedy.is_some_and(|remedy| remedy.contains("crictl stopp")));
-    // The log of the container that was stopped would tell of the old trouble only; nor does a second attempt show it.
-    let again = bench.attempt().await.expect_err("it never comes back");
-    for evidence in [error.evidence, again.evidence] {
-        let evidence = evidence.expect("evidence");
-        assert!(evidence.command.ends_with("ps -a -o json"), "{}", evidence.command);
-        let [line] = &evidence.last_lines[..] else { panic!("{:?}", evidence.last_lines) };
-        assert!(line.starts_with("the newest container of kube-scheduler, "), "{line}");
-        assert!(line.ends_with(" has ended"), "{line}");
-    }
+    assert!(error.remedy.is_some());
+    // The log of the container that was stopped would tell of the old trouble only.
+    let evidence = error.evidence.expect("evidence");
+    assert!(evidence.command.ends_with("ps -a -o json"), "{}", evidence.command);
+    let [line] = &evidence.last_lines[..] else { panic!("{:?}", evidence.last_lines) };
+    assert!(line.starts_with("the newest container of kube-scheduler, "), "{line}");
+    assert!(line.ends_with(" has ended"), "{line}");
+}
+
+/// The kubelet is not restarted where it would not start again.
+#[tokio::test(start_paused = true)]
+async fn a_kubelet_whose_certificate_has_expired_is_no_rung() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let (bench, counted) = (stage.bench(), Crash::never());
+    bench.fault("container-stays-down=kube-scheduler@cp-1*3");
+    let own = bench.with(&counted);
+    let (result, ()) = tokio::join!(own.attempt(), async {
+        bench.sleep(std::time::Duration::from_secs(120)).await;
+        bench.fault("kubelet-expired@cp-1");
+    });
+    let error = result.expect_err("nothing brings it back");
+    assert_eq!(error.class, ErrorClass::Refused, "{}", error.message);
+    assert!(!counted.texts().iter().any(|call| call.contains("systemctl restart kubelet")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,3 +28,6 @@ mod live;
 
 #[path = "cluster/faults.rs"]
 mod faults;
+
+#[path = "cluster/undone.rs"]
+mod undone;

@@ -78,7 +78,7 @@ async fn restart(
     node: &Node<'_>,
     restored: &Written,
     certificates: &[CertificateFacts],
-) -> Result<Vec<&'static str>, StepError> {
+) -> Result<Vec<String>, StepError> {
     let expired = certificates.iter().any(|certificate| certificate.not_after < now(cx));
     let restart = Restart {
         cx,

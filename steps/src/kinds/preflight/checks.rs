@@ -14,9 +14,30 @@ use crate::kinds::node::run;
 use crate::pki::layout::KUBERNETES;
 use crate::tools::{date, df, programs as on_path};
 
-/// Programs that are not on the node's PATH, those of certwright's own worker among them, and a folder in which it
-/// cannot keep its files.
-pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<Finding>, StepError> {
+/// What a look for programs told.
+pub(super) struct Programs {
+    /// Programs that are not on the node's PATH, those of certwright's own worker among them, and a folder in which it
+    /// cannot keep its files.
+    pub(super) findings: Vec<Finding>,
+    lacking: Vec<String>,
+    /// Whether the worker can hand a command its standard input, and run one that changes something.
+    worker_is_whole: bool,
+}
+
+impl Programs {
+    /// Whether this program can be run with whatever it wants.
+    pub(super) fn can_run(&self, program: &str) -> bool {
+        self.worker_is_whole && !self.lacks(program)
+    }
+
+    /// Whether this program is not there.
+    pub(super) fn lacks(&self, program: &str) -> bool {
+        self.lacking.iter().any(|lacking| lacking == program)
+    }
+}
+
+/// Looks for programs, and for what the worker needs.
+pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Programs, StepError> {
     let command = on_path::missing(wanted);
     let output = run(host, &command).await?;
     if !output.success() {
@@ -32,7 +53,8 @@ pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<F
         )
     };
     let lacks = on_path::parse_missing(wanted, &output);
-    let mut findings: Vec<Finding> = lacks.wanted.into_iter().map(finding).collect();
+    let worker_is_whole = lacks.of_worker.is_empty() && lacks.read_only.is_none();
+    let mut findings: Vec<Finding> = lacks.wanted.iter().cloned().map(finding).collect();
     if !lacks.of_worker.is_empty() {
         let names: Vec<&str> = lacks.of_worker.iter().map(|(name, _)| *name).collect();
         let packages: BTreeSet<&str> = lacks.of_worker.iter().map(|(_, package)| *package).collect();
@@ -49,7 +71,7 @@ pub(super) async fn programs(host: &dyn Host, wanted: &[String]) -> Result<Vec<F
             format!("see why (`dmesg`, `findmnt -T {folder}`), then remount it writable"),
         ));
     }
-    Ok(findings)
+    Ok(Programs { findings, lacking: lacks.wanted, worker_is_whole })
 }
 
 /// A clock too far from the workstation's: everything after this is judged by dates.

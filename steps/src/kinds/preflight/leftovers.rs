@@ -1,47 +1,28 @@
 //! What lies about on the node: leftovers of runs and upgrades, and files beside kubeadm's own that nothing renews.
 
-use certwright_engine::host::Host;
-use certwright_engine::plan::ErrorClass;
-use certwright_engine::step::{StepError, refused};
 use certwright_engine::text::escape;
 
+use super::places::{Places, UPGRADES};
 use crate::kinds::facts::Warning;
-use crate::kinds::node::run;
 use crate::pki::Authority;
-use crate::pki::layout::{Form, KUBERNETES, LEAVES};
-use crate::tools::folders::{self, Entry};
+use crate::pki::layout::{Form, LEAVES};
+use crate::tools::folders::{Entry, EntryKind};
 
 /// Names in a warning.
 const SHOWN: usize = 5;
 
-/// Looks at the folders of kubeadm and the kubelet.
-pub(super) async fn look(host: &dyn Host, cert_dir: &str) -> Result<Vec<Warning>, StepError> {
-    let etcd = format!("{cert_dir}/etcd");
-    let folders =
-        [KUBERNETES, "/etc/kubernetes/tmp", cert_dir, &etcd, "/var/lib/kubelet/pki"].map(str::to_owned);
-    let command = folders::command(&folders);
-    let output = run(host, &command).await?;
-    if !output.success() {
-        let message = format!("{}: the folders of certificates cannot be listed", host.name());
-        return Err(refused(ErrorClass::Refused, message, &command, &output));
-    }
-    let listed = folders::parse(folders.len(), &output)
-        .map_err(|error| error.step_error(host.name(), &command, &output))?;
-    let mut warnings = Vec::new();
-    for (folder, entries) in folders.iter().zip(&listed) {
-        warnings.extend(leftovers(folder, entries));
-    }
-    for (folder, below) in [(cert_dir, ""), (etcd.as_str(), "etcd/")] {
-        let at = folders.iter().position(|listed| listed == folder).expect("it was listed");
-        warnings.extend(strangers(folder, below, &listed[at]));
-    }
-    Ok(warnings)
+/// What is to be warned of.
+pub(super) fn warnings(places: &Places, cert_dir: &str) -> Vec<Warning> {
+    let left = places.iter().filter_map(|(folder, entries)| leftovers(folder, entries));
+    let of = |folder: &str, below| strangers(folder, below, places.get(folder).unwrap_or_default());
+    let strange = [of(cert_dir, ""), of(&format!("{cert_dir}/etcd"), "etcd/")];
+    left.chain(strange.into_iter().flatten()).collect()
 }
 
 /// What a run or an upgrade that ended half-way leaves.
 fn leftovers(folder: &str, entries: &[Entry]) -> Option<Warning> {
     let is_left = |name: &str| match folder {
-        "/etc/kubernetes/tmp" => name.starts_with("kubeadm-"),
+        UPGRADES => name.starts_with("kubeadm-"),
         _ => is_leftover(name),
     };
     let left: Vec<&str> =
@@ -62,7 +43,9 @@ fn is_leftover(name: &str) -> bool {
 /// Files that are not kubeadm's, `below` being the folder's own path in `certificatesDir`.
 fn strangers(folder: &str, below: &str, entries: &[Entry]) -> Option<Warning> {
     let strange = |entry: &&Entry| {
-        !entry.is_folder && !is_kubeadms(&format!("{below}{}", entry.name)) && !is_leftover(&entry.name)
+        entry.kind != EntryKind::Folder
+            && !is_kubeadms(&format!("{below}{}", entry.name))
+            && !is_leftover(&entry.name)
     };
     let names: Vec<&str> = entries.iter().filter(strange).map(|entry| entry.name.as_str()).collect();
     (!names.is_empty()).then(|| {

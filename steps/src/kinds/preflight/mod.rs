@@ -20,6 +20,8 @@ mod leftovers;
 
 mod owner;
 
+mod places;
+
 mod pods;
 
 mod renewers;
@@ -39,6 +41,7 @@ use super::holdings::Holdings;
 use super::kubelet;
 use super::node::{Node, now};
 use crate::tools::output::plural;
+use places::Places;
 use pods::Pods;
 
 /// What the plan language knows of it.
@@ -112,10 +115,11 @@ impl Preflight {
         found.findings.extend(owner::another(cx).await?);
         found.findings.extend(checks::clock(cx, self.max_clock_skew).await?);
         found.findings.extend(checks::space(host, self.min_free_mib).await?);
-        found.findings.extend(static_files::strays(node).await?);
+        let places = Places::read(host, &node.manifests, &self.cert_dir).await?;
+        found.findings.extend(static_files::strays(node, pods, &places).await?);
         found.findings.extend(pods.taken_out(&node.manifests));
         found.warnings.extend(renewers::competing(host).await?);
-        found.warnings.extend(leftovers::look(host, &self.cert_dir).await?);
+        found.warnings.extend(leftovers::warnings(&places, &self.cert_dir));
         found.warnings.extend(pods.external_etcd());
         Ok(found)
     }
@@ -135,7 +139,7 @@ impl Preflight {
         found.findings.extend(addresses::unnamed(pods, &holdings));
         found.warnings.extend(holdings.without_their_key());
         found.warnings.extend(addresses::nameless(pods, &holdings));
-        if kubeadm == Kubeadm::Present {
+        if kubeadm == Kubeadm::Answers {
             let look = kubeadm::look(node, pods, &holdings, &self.cert_dir, now(cx)).await?;
             found.findings.extend(look.findings);
             found.warnings.extend(look.warnings);
@@ -147,8 +151,9 @@ impl Preflight {
 /// Whether kubeadm can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kubeadm {
-    Present,
-    Missing,
+    Answers,
+    /// It is not there, or the worker cannot hand it its configuration: a finding of its own.
+    Silent,
 }
 
 #[async_trait]
@@ -157,13 +162,12 @@ impl Step for Preflight {
         let host = cx.host.as_ref();
         // The first call also answers whether the login and sudo work: their refusal is an error of its own.
         let programs = checks::programs(host, &self.programs).await?;
-        let lacks = |program: &str| programs.iter().any(|finding| finding.is_about(program));
-        let kubeadm = if lacks("kubeadm") { Kubeadm::Missing } else { Kubeadm::Present };
-        let lacks_openssl = lacks("openssl");
+        let kubeadm = if programs.can_run("kubeadm") { Kubeadm::Answers } else { Kubeadm::Silent };
+        let lacks_openssl = programs.lacks("openssl");
         let node = Node::look(host).await?;
         let pods = Pods::read(&node).await?;
         let mut curable = None;
-        let mut found = Found { findings: programs, warnings: Vec::new() };
+        let mut found = Found { findings: programs.findings, warnings: Vec::new() };
         let around = self.surroundings(cx, &node, &pods).await?;
         found.findings.extend(around.findings);
         found.warnings.extend(around.warnings);

@@ -13,6 +13,10 @@ mod files;
 
 mod restart;
 
+mod answers;
+
+mod rungs;
+
 mod patience;
 
 mod quorum;

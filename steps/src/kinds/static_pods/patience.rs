@@ -7,6 +7,7 @@ use certwright_engine::step::{Evidence, StepError};
 
 use super::look::Look;
 use super::restart::Restart;
+use super::rungs::Rung;
 use crate::kinds::node::run;
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container, ContainerState};
@@ -27,10 +28,14 @@ impl Restart<'_> {
         reason: &str,
         look: Option<&Look>,
         stopped: Option<&Container>,
+        rungs: &[Rung],
     ) -> StepError {
         let (host, name) = (self.node.host.name(), component.name());
         let within = humantime::format_duration(self.within);
-        let message = format!("{host}: not ready within {within}: {reason}");
+        let tried: Vec<&str> = rungs.iter().map(|rung| rung.done()).collect();
+        let after =
+            if tried.is_empty() { String::new() } else { format!(", nor after {}", tried.join(" and ")) };
+        let message = format!("{host}: not ready within {within}{after}: {reason}");
         let Some(look) = look else {
             return StepError::new(ErrorClass::Unavailable, message).remedy(nothing_came(component));
         };

@@ -9,6 +9,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
 use super::look::{Known, Look, Restarts, State, Written, known, look_at};
+use super::rungs::{RUNG, Rung, with_rungs};
 use super::{leader, quorum};
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, kubelet_word, now, run};
@@ -58,11 +59,11 @@ pub(crate) struct Restart<'a> {
 }
 
 impl Restart<'_> {
-    /// Restarts those of `components` that need it; returns the names of those it stopped.
+    /// Restarts those of `components` that need it; returns the names of those it stopped, each with what more it took.
     ///
     /// A node's API server and its etcd go together, the API server first: its requests would hang on an etcd that
     /// ends, and what etcd takes to come back hides in what the API server takes. The others follow one by one.
-    pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<&'static str>, StepError> {
+    pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<String>, StepError> {
         let mut known = known(self.node, components, self.restarts, self.since).await?;
         let behind = known.split_off(known.iter().filter(|known| known.component.is_front()).count());
         let mut stopped = self.together(&known).await?;
@@ -73,7 +74,7 @@ impl Restart<'_> {
     }
 
     /// Stops those that need it, the last one first, and waits for all, the first one first.
-    async fn together(&self, known: &[Known]) -> Result<Vec<&'static str>, StepError> {
+    async fn together(&self, known: &[Known]) -> Result<Vec<String>, StepError> {
         if known.is_empty() {
             return Ok(Vec::new());
         }
@@ -92,10 +93,15 @@ impl Restart<'_> {
                 self.stop(look.component, container).await?;
             }
         }
+        let mut done = Vec::new();
         for (known, look) in known.iter().zip(&before) {
-            self.wait(known, to_stop(look).map(|(_, container)| container)).await?;
+            let old = to_stop(look).map(|(_, container)| container);
+            let rungs = self.wait(known, old).await?;
+            if old.is_some() || !rungs.is_empty() {
+                done.push(with_rungs(known.component, &rungs));
+            }
         }
-        Ok(stale.into_iter().map(Component::name).collect())
+        Ok(done)
     }
 
     /// What they are like; a server that reads new files by itself has had the time to.
@@ -163,23 +169,26 @@ impl Restart<'_> {
     }
 
     /// Waits until the component is as good as the proof asks; the kubelet backs off after repeated stops, so
-    /// this may take minutes.
-    async fn wait(&self, known: &Known, stopped: Option<&Container>) -> Result<(), StepError> {
+    /// this may take minutes. Where nothing comes back for longer than its longest back-off, what may help is done, one
+    /// rung after the other; returns those that were.
+    async fn wait(&self, known: &Known, stopped: Option<&Container>) -> Result<Vec<Rung>, StepError> {
         let component = known.component;
         let start = self.cx.clock.mono();
-        let deadline = start.plus(milliseconds(self.within));
+        let mut deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut rungs) = (FIRST_PAUSE, Vec::new());
         loop {
             let (look, reason) = match self.look(known).await {
                 Ok(look) => {
-                    let stopped =
-                        stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
-                    if stopped.is_some() && self.cx.clock.mono() >= end_of_old {
+                    let old = stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
+                    if old.is_some() && self.cx.clock.mono() >= end_of_old {
                         return Err(self.without_effect(component));
                     }
-                    match self.missing(component, &look, stopped)? {
-                        None => return Ok(()),
+                    match self.missing(component, &look, old)? {
+                        None => match self.unanswered(component, stopped).await? {
+                            None => return Ok(rungs),
+                            Some(reason) => (Some(look), reason),
+                        },
                         Some(reason) => (Some(look), reason),
                     }
                 }
@@ -189,7 +198,12 @@ impl Restart<'_> {
             };
             let left = deadline.since(self.cx.clock.mono());
             if left == 0 {
-                return Err(self.gave_up(component, &reason, look.as_ref(), stopped).await);
+                let Some(rung) = self.climb(component, look.as_ref(), stopped, rungs.len()).await? else {
+                    return Err(self.gave_up(component, &reason, look.as_ref(), stopped, &rungs).await);
+                };
+                rungs.push(rung);
+                deadline = self.cx.clock.mono().plus(milliseconds(RUNG));
+                continue;
             }
             if look.as_ref().is_none_or(|look| look.container.is_none()) {
                 self.kubelet_lives(component).await?;
@@ -262,7 +276,7 @@ impl Restart<'_> {
         }
     }
 
-    fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         self.node.host.name()
     }
 }

@@ -88,9 +88,10 @@ impl FaultKind {
                 ("COUNT", "kubeadm renew ends with status 1 after COUNT certificates (default 5)")
             }
             Self::RenewLies => ("", "kubeadm renew reports success and changes nothing"),
-            Self::ContainerStaysDown => {
-                ("COMPONENT", "a stopped container stays down until its sandbox or the kubelet is restarted")
-            }
+            Self::ContainerStaysDown => (
+                "COMPONENT",
+                "a stopped container stays down until its sandbox or the kubelet is restarted; with *N the first N-1 of these do not help",
+            ),
             Self::DropBefore => {
                 ("PROGRAM", "the connection is lost before a changing command starts (rehearsals only)")
             }

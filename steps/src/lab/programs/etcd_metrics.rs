@@ -1,7 +1,7 @@
 //! `/metrics` of an etcd member: what it tells of itself and its peers, as far as anybody asks.
 
+use super::gateway;
 use crate::lab::state::State;
-use crate::pki::Digest;
 
 /// The body of the answer.
 pub(super) fn metrics(state: &State, node: &str, healthy: bool) -> String {
@@ -45,8 +45,7 @@ fn gauge(name: &str, help: &str, series: &[(String, bool)]) -> String {
     format!("# HELP {name} {help}\n# TYPE {name} gauge\n{}", lines.concat())
 }
 
-/// The id of a node's member: hexadecimal without leading zeros, as etcd prints it.
+/// The id of a node's member: hexadecimal without leading zeros, as etcd prints it here.
 fn member_id(node: &str) -> String {
-    let digest = Digest::of(format!("etcd/{node}").as_bytes()).to_string();
-    digest[..16].trim_start_matches('0').to_owned()
+    format!("{:x}", gateway::id(node))
 }

@@ -50,7 +50,7 @@ fn is_trusted(shell: &Shell<'_>, node: &str, client: Option<(&str, &str)>) -> bo
 }
 
 /// A member's id, the same in every lab.
-fn id(node: &str) -> u64 {
+pub(super) fn id(node: &str) -> u64 {
     let hex = crate::pki::Digest::of(node.as_bytes()).to_string();
     u64::from_str_radix(&hex[..16], 16).expect("16 hex digits") | 1
 }

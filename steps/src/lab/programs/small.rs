@@ -28,7 +28,17 @@ pub(super) fn systemctl(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         ("is-active", _) => Answer { status: 3, ..Answer::ok(if quiet { "" } else { "inactive\n" }) },
         ("restart", "kubelet") => {
             let (now, host) = (shell.now(), shell.call.host);
+            let stuck =
+                shell.state().node(host).pods.iter().find(|(_, pod)| pod.stuck).map(|(name, _)| name.clone());
+            let still = stuck.filter(|pod| {
+                shell
+                    .fault(FaultKind::ContainerStaysDown, |name| name.is_none_or(|name| name == pod))
+                    .is_some()
+            });
             shell.change().restart_kubelet(host, now)?;
+            if let Some(pod) = still.and_then(|pod| shell.change().state.node_mut(host).pods.get_mut(&pod)) {
+                pod.stuck = true;
+            }
             Answer::default().takes(shell.state().delay(500))
         }
         ("status", "kubelet") => {

@@ -153,8 +153,9 @@ pub(super) fn sandboxes(shell: &mut Shell<'_>, args: &[String]) -> Result<Answer
         }
         let sandbox = shell.change().state.id();
         let host = shell.call.host;
+        let still = shell.fault(FaultKind::ContainerStaysDown, |name| name.is_none_or(|name| name == pod));
         let entry = shell.change().state.node_mut(host).pods.get_mut(&pod).expect("it was found");
-        entry.stuck = false;
+        entry.stuck &= still.is_some();
         entry.sandbox = sandbox;
         entry.sandbox_created = now;
         text.extend(["Stopped sandbox ", &full, "\n"]);

@@ -2,20 +2,26 @@
 
 use std::time::{Duration, Instant};
 
+use certwright_steps::lab::Validity;
+
 use super::load::{Credential, Load};
 use super::{Case, GapsError, Measured, State};
 use crate::host::{Cluster, Programs, Said, Spec};
 use crate::wire::moment;
 
+/// How long certificates are valid that end at once, s.
+const SHORT: u64 = 20;
+
 /// How long a cluster may take to be whole, s.
 const WHOLE: u64 = 120;
 
 pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsError> {
-    let cluster = Cluster::start(&Spec::new(case.state.validity()).balancer(case.balancer), programs)?;
+    let cluster = Cluster::start(&Spec::new(Validity::Expiring).balancer(case.balancer), programs)?;
     let credential = Credential::make(&cluster)?;
+    until_whole(&cluster, "the first look at a whole cluster", "")?;
     match case.state {
-        State::Live => until_whole(&cluster, "the first look at a whole cluster", "")?,
-        State::Dead => until_dead(&cluster)?,
+        State::Live => {}
+        State::Dead => kill(&cluster)?,
     }
     let load = Load::start(&cluster, &credential, case.state)?;
     let began = Instant::now();
@@ -35,23 +41,42 @@ pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsE
     Ok(Measured { case, total_s, settled_s, said: said.stdout, report: load.end()? })
 }
 
-/// Waits until each member of etcd has started, and none of them has a leader.
-fn until_dead(cluster: &Cluster) -> Result<(), GapsError> {
-    let began = Instant::now();
+/// New certificates that end at once, and a restart of every etcd after that: its members refuse each other.
+///
+/// The API servers stay up, as they do where certificates expire under them.
+fn kill(cluster: &Cluster) -> Result<(), GapsError> {
+    let config = format!("kind: ClusterConfiguration\ncertificateValidityPeriod: {SHORT}s\n");
     for node in cluster.nodes() {
-        loop {
-            let said = cluster.ssh(node.name(), "curl -sS --max-time 2 http://127.0.0.1:2381/health");
-            if said.stdout.contains("false") {
-                break;
-            }
-            if began.elapsed() > Duration::from_secs(WHOLE) {
-                let what = "a cluster without quorum";
-                return Err(GapsError::Late { what, seconds: WHOLE, said: said.whole() });
-            }
-            std::thread::sleep(Duration::from_millis(200));
+        let file = node.path("/root/short.yaml");
+        let failed = |source| GapsError::Process { action: "write a configuration of kubeadm", source };
+        std::fs::write(file, &config).map_err(failed)?;
+        let said = cluster.ssh(node.name(), "kubeadm certs renew all --config /root/short.yaml");
+        if said.code != Some(0) {
+            return Err(GapsError::Way { way: "kubeadm with a short validity", said: said.whole() });
         }
     }
-    Ok(())
+    let on_each = |what: &'static str, script: &str, word: &str| {
+        for node in cluster.nodes() {
+            let began = Instant::now();
+            loop {
+                let said = cluster.ssh(node.name(), script);
+                if said.stdout.contains(word) {
+                    break;
+                }
+                if began.elapsed() > Duration::from_secs(WHOLE) {
+                    return Err(GapsError::Late { what, seconds: WHOLE, said: said.whole() });
+                }
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+        Ok(())
+    };
+    let look = "openssl x509 -noout -checkend 0 -in /etc/kubernetes/pki/etcd/peer.crt";
+    on_each("the end of the certificates", look, "will expire")?;
+    let stop = "crictl stop $(crictl ps -q --name '^etcd$') && echo stopped";
+    on_each("a stop of etcd", stop, "stopped")?;
+    let health = "curl -sS --max-time 3 http://127.0.0.1:2381/health";
+    on_each("the end of the quorum", health, "\"health\":\"false\"")
 }
 
 /// Waits until each API server is ready and both leases were renewed after a moment.

@@ -13,8 +13,6 @@ mod way;
 
 use std::process::ExitCode;
 
-use certwright_steps::lab::Validity;
-
 use crate::host::{Balancing, HostError, Programs};
 use crate::load::report::Report;
 use crate::said;
@@ -27,18 +25,11 @@ pub use way::Way;
 pub enum State {
     /// Healthy, and its certificates end soon.
     Live,
-    /// Every certificate has expired and quorum is lost.
+    /// Every certificate has expired under it, etcd was restarted since, and quorum is lost.
     Dead,
 }
 
 impl State {
-    fn validity(self) -> Validity {
-        match self {
-            Self::Live => Validity::Expiring,
-            Self::Dead => Validity::Expired,
-        }
-    }
-
     fn word(self) -> &'static str {
         match self {
             Self::Live => "live",

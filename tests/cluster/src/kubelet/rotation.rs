@@ -1,13 +1,16 @@
 //! The life of the client certificate: rotated while the API accepts it, the kubelet's end when it has expired.
 //!
 //! **The trap.** A kubelet whose certificate has expired goes on as long as no API server answers, and for five minutes
-//! after that certificate's end. Then it exits, and no start with the same certificate succeeds. The signature under a
-//! rotated certificate is given by the node's own CA, for the controller-manager that would give it.
+//! after that certificate's end. Then it exits, and no start with the same certificate succeeds. A rotation needs an API
+//! that takes a request and a controller-manager that approves and signs it.
 
 use std::process::ExitCode;
 
-use certwright_steps::lab::kubelet_certificate;
-use certwright_steps::pki::layout::{Authority, CERT_DIR};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use certwright_steps::lab::kubelet_file_name;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use serde_json::json;
 
 use tokio::sync::watch;
 
@@ -20,10 +23,10 @@ use crate::wire::pace::paced;
 const LOOKS: u64 = 1_000;
 /// How long it stays after it last had a valid certificate, once an API server answers, ms. Measured.
 const PATIENCE: u64 = 300_000;
-/// How long a rotation takes once it is possible, ms.
-const ROTATION: u64 = 2_000;
-/// How long a new certificate is valid, s.
-const YEAR: i64 = 365 * 86_400;
+/// How long it waits for the signature under a request, ms.
+const SIGNED: u64 = 60_000;
+/// Where requests are.
+const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 
 /// Keeps the certificate for ever; returns when the kubelet is to end.
 pub(super) async fn keep(shared: watch::Sender<Identity>, host: &str) -> ExitCode {
@@ -39,8 +42,7 @@ pub(super) async fn keep(shared: watch::Sender<Identity>, host: &str) -> ExitCod
                 return ExitCode::FAILURE;
             }
         } else if identity.is_due() && accepts(&identity, host).await {
-            tokio::time::sleep(paced(ROTATION)).await;
-            match rotate(&identity, host) {
+            match rotate(&identity, host).await {
                 Ok(rotated) => drop(shared.send_replace(rotated)),
                 Err(why) => {
                     let words = "\"Failed while requesting a signed certificate from the control plane\"";
@@ -64,11 +66,45 @@ async fn accepts(identity: &Identity, host: &str) -> bool {
     client.get(&format!("/api/v1/nodes/{host}")).await.is_ok()
 }
 
-fn rotate(identity: &Identity, host: &str) -> Result<Identity, String> {
-    let text = |path: String| std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"));
-    let ca = (text(Authority::Ca.certificate(CERT_DIR))?, text(Authority::Ca.key(CERT_DIR))?);
+async fn rotate(identity: &Identity, host: &str) -> Result<Identity, String> {
+    let key = KeyPair::generate().map_err(|error| error.to_string())?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "system:nodes");
+    params.distinguished_name.push(DnType::CommonName, format!("system:node:{host}"));
+    let request = params.serialize_request(&key).and_then(|request| request.pem());
+    let request = request.map_err(|error| error.to_string())?;
+    let certificate = signed(identity, &request).await?;
     let now = (now_ms() / 1000).cast_signed();
-    let (name, pem) =
-        kubelet_certificate((&ca.0, &ca.1), host, now, now + YEAR).map_err(|e| e.to_string())?;
-    identity.rotated(&name, &pem).map_err(|error| error.to_string())
+    let pem = format!("{certificate}{}", key.serialize_pem());
+    identity.rotated(&kubelet_file_name(now), &pem).map_err(|error| error.to_string())
+}
+
+/// Asks for a signature, and waits for it.
+async fn signed(identity: &Identity, request: &str) -> Result<String, String> {
+    let mut client = identity.client().map_err(|error| error.to_string())?;
+    let object = json!({
+        "metadata": {"generateName": "csr-"},
+        "spec": {
+            "request": STANDARD.encode(request),
+            "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+            "usages": ["digital signature", "client auth"],
+        },
+    });
+    let made = client.post(REQUESTS, &object).await;
+    let made = made.map_err(|error| format!("cannot create certificate signing request: {error}"))?;
+    let path = format!("{REQUESTS}/{}", made["metadata"]["name"].as_str().unwrap_or_default());
+    let waited = tokio::time::timeout(paced(SIGNED), async {
+        loop {
+            let now = client.get(&path).await.map_err(|error| error.to_string())?;
+            if let Some(certificate) = now["status"]["certificate"].as_str() {
+                let pem = STANDARD.decode(certificate).map_err(|error| error.to_string())?;
+                return String::from_utf8(pem).map_err(|error| error.to_string());
+            }
+            tokio::time::sleep(paced(LOOKS)).await;
+        }
+    });
+    waited
+        .await
+        .map_err(|_| "certificate request was not signed: timed out waiting for the condition".to_owned())?
 }

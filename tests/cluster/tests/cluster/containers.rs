@@ -91,13 +91,13 @@ fn stops_of_what_does_not_run_prove_nothing_and_a_sandbox_is_made_anew() {
     assert_eq!(other.code, Some(1));
     assert!(other.stderr.contains("no such file or directory"), "{}", other.whole());
 
-    let pod = cluster.ssh("cp-1", "crictl pods -q --name etcd").ok();
+    let pod = cluster.ssh("cp-1", "crictl pods -q --name '^etcd-cp-1$'").ok();
     let old = container(&cluster, "cp-1", "etcd").expect("etcd runs");
     cluster.ssh("cp-1", &format!("crictl stopp {}", pod.trim())).ok();
     until("a new sandbox with a new container", Duration::from_secs(20), || {
         container(&cluster, "cp-1", "etcd").is_some_and(|id| id != old)
     });
-    assert_ne!(cluster.ssh("cp-1", "crictl pods -q --name etcd").ok(), pod);
+    assert_ne!(cluster.ssh("cp-1", "crictl pods -q --name '^etcd-cp-1$'").ok(), pod);
     until_etcd_is_healthy(&cluster);
     let logs = cluster.ssh("cp-1", "crictl logs --tail 5 $(crictl ps -q --name '^etcd$')");
     assert_eq!((logs.code, logs.stderr.lines().count()), (Some(0), 5), "{}", logs.whole());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use certwright_cluster::host::Said;
 use certwright_steps::lab::Validity;
 
-use crate::support::{cluster, programs, until};
+use crate::support::{cluster, kubectl, programs, until, until_kubectl_answers};
 
 #[test]
 fn a_host_is_reached_by_ssh_and_sudo_alone_and_is_a_machine_of_its_own() {
@@ -40,6 +40,31 @@ fn a_host_is_reached_by_ssh_and_sudo_alone_and_is_a_machine_of_its_own() {
         took.as_secs_f64()
     );
     assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+#[test]
+fn the_real_kubectl_lists_nodes_and_pods_from_the_workstation_and_from_each_node() {
+    let cluster = cluster(Validity::Valid);
+    let began = std::time::Instant::now();
+    until_kubectl_answers(&cluster, 3);
+    let answered = began.elapsed();
+    for node in cluster.nodes() {
+        let conf = "/etc/kubernetes/admin.conf";
+        let own = format!("kubectl --kubeconfig {conf} --server https://{}:6443 get nodes", node.address());
+        assert_eq!(
+            cluster.ssh(node.name(), &own).ok().matches(" Ready ").count(),
+            3,
+            "asked of {}",
+            node.name()
+        );
+    }
+    let leases = kubectl(&cluster, "get leases -A").ok();
+    assert_eq!(leases.lines().filter(|line| line.starts_with("kube-node-lease")).count(), 3, "{leases}");
+    println!(
+        "up in {:.1} s; {:.1} s later kubectl lists 3 ready nodes and 15 ready pods through the load balancer",
+        cluster.took().as_secs_f64(),
+        answered.as_secs_f64()
+    );
 }
 
 #[test]

@@ -70,6 +70,8 @@ fn an_api_that_answers_ends_a_kubelet_with_an_expired_certificate_and_then_nothi
             .code
             == Some(0)
     });
+    let requests = crate::support::kubectl(&cluster, "get csr").ok();
+    assert!(requests.contains("system:node:cp-2") && requests.contains("Approved,Issued"), "{requests}");
     println!(
         "the trap closed after {:.1} s; etcd came back {} ms after the kubelet was healed; rotated {:.1} s later",
         closed.as_secs_f64(),

@@ -33,3 +33,24 @@ fn plain_tcp_sends_connections_to_a_server_that_is_not_ready_and_readyz_does_not
     eventually("it is missed", || ground.log(1, "balancer").contains(" is not ready").then_some(()));
     assert_eq!(curl(&url), None);
 }
+
+/// It answers before it is ready, and says so.
+#[test]
+fn a_server_that_starts_is_not_ready_though_it_answers() {
+    let mut ground = Ground::up(1);
+    ground.kill(1, "kube-apiserver");
+    ground.start_balancer("readyz", 1);
+    ground.pace = 1;
+    ground.start_api(1);
+    let url = format!("https://{}:6443/readyz", ground.address(1));
+    let mut refusals = 0;
+    eventually("the server is ready", || {
+        let was_found_ready = ground.log(1, "balancer").contains(" is ready");
+        let (ready, refused) = (curl(&url).is_some(), ground.log(1, "kube-apiserver").contains("Serving"));
+        refusals += usize::from(refused && !ready);
+        assert!(ready || !was_found_ready, "found ready too early");
+        ready.then_some(())
+    });
+    assert!(refusals > 5, "it was seen {refusals} times to serve and not to be ready");
+    eventually("it is found ready", || ground.log(1, "balancer").contains(" is ready").then_some(()));
+}
