@@ -159,7 +159,9 @@ pub(crate) fn state(phase: Phase) -> &'static str {
 
 /// A diagnosis for programs.
 pub(crate) fn doctor(plan: &Plan, findings: &[Finding], exit: Exit) -> Value {
-    let hosts: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
+    let asked = |name: &str| plan.tasks.iter().any(|task| plan.hosts[task.host.0 as usize].name == name);
+    let names = plan.hosts.iter().map(|host| host.name.as_str());
+    let hosts: Vec<&str> = names.filter(|name| asked(name)).collect();
     let findings: Vec<Value> = findings
         .iter()
         .map(|finding| {

@@ -108,8 +108,15 @@ fn one(finding: &Finding, others: &[&Finding], terminal: Terminal) -> String {
 }
 
 fn closing(plan: &Plan, findings: &[Finding], told: &[&Finding], terminal: Terminal) -> String {
-    let nodes = plan.hosts.iter().filter(|host| host.name != WORKSTATION).count();
-    let looked = format!("{} and the workstation were looked at; nothing was changed", count(nodes, "node"));
+    let asked = |name: &str| plan.tasks.iter().any(|task| plan.hosts[task.host.0 as usize].name == name);
+    let nodes = plan.hosts.iter().filter(|host| host.name != WORKSTATION && asked(&host.name)).count();
+    let looked = match (nodes, asked(WORKSTATION)) {
+        (0, _) => "the workstation was asked".to_owned(),
+        (1, false) => "1 node was asked".to_owned(),
+        (n, false) => format!("{} were asked", count(n, "node")),
+        (n, true) => format!("{} and the workstation were asked", count(n, "node")),
+    };
+    let looked = format!("{looked}; nothing was changed");
     let broken = told.iter().filter(|finding| finding.grade == Grade::Broken).count();
     let endangered = told.iter().filter(|finding| finding.grade == Grade::Endangered).count();
     let (word, tone, rest) = match (broken, endangered) {

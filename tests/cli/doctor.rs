@@ -87,7 +87,7 @@ fn everything_expired_and_a_trapped_kubelet_are_told_in_the_order_in_which_they_
           - etcd has no leader, so no quorum: etcd on cp-1 can write nothing  (and 2 like it)
 
         BROKEN  2 troubles, in 34 findings
-          3 nodes and the workstation were looked at; nothing was changed
+          3 nodes and the workstation were asked; nothing was changed
     "#]]);
     let json = place.run("doctor --lab lab --output json").exits(15).json();
     assert_eq!(json.len(), 1);
@@ -113,7 +113,7 @@ fn a_renewed_cluster_is_healthy() {
         exit 0
         --- stdout
         HEALTHY  nothing is wrong
-          3 nodes and the workstation were looked at; nothing was changed
+          3 nodes and the workstation were asked; nothing was changed
     "#]]);
     let json = place.run("doctor --lab lab --output json").exits(0).json();
     assert_eq!(json[0]["findings"], serde_json::json!([]));
@@ -150,10 +150,13 @@ fn hosts_that_do_not_answer_are_findings_and_the_look_goes_on() {
           cure      try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
 
         BROKEN  1 trouble, in 2 findings
-          2 nodes and the workstation were looked at; nothing was changed
+          2 nodes were asked; nothing was changed
     "#]]);
+    let one = place.run("doctor --inventory inventory.toml --host cp-2").exits(15).stdout;
+    assert!(one.ends_with("\n  1 node was asked; nothing was changed\n"), "{one}");
     let json = place.run("doctor --inventory inventory.toml --host cp-2 --output json").exits(15).json();
     assert_eq!(json[0]["findings"].as_array().expect("findings").len(), 1, "{}", json[0]);
+    assert_eq!(json[0]["hosts"], serde_json::json!(["cp-2"]));
 }
 
 #[test]

@@ -108,6 +108,20 @@ fn no_secret_that_a_node_prints_or_holds_is_in_anything_that_is_written() {
         outputs += ran.stdout.len() + ran.stderr.len();
         all.extend([ran.stdout.as_str(), "\n", ran.stderr.as_str(), "\n"]);
     }
+    // Files that are read and are not what they should be: whoever complains of one may quote it.
+    for (node, file) in [
+        ("cp-1", "etc/kubernetes/manifests/etcd.yaml"),
+        ("cp-2", "var/lib/kubelet/config.yaml"),
+        ("cp-3", "etc/kubernetes/manifests/stray"),
+        ("cp-3", "etc/kubernetes/admin.conf"),
+        ("workstation", "bmctl-workspace/lab/lab-kubeconfig"),
+    ] {
+        place.write(&format!("lab/{node}/{file}"), format!("apiVersion: v1\n{speech}"));
+        let ran = place.run("doctor --lab lab --output json").exits(15);
+        let plan = place.run("rehearse --lab lab --fault none").stdout;
+        all.extend([ran.stdout.as_str(), ran.stderr.as_str(), plan.as_str()]);
+        outputs += ran.stdout.len() + plan.len();
+    }
     let mut files = String::new();
     written(&place.path("home"), &mut files);
     files.push_str(&fs::read_to_string(place.path("bundle.txt")).expect("the bundle"));
