@@ -14,13 +14,17 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const MAX_LEN: usize = 64;
 
 impl RunId {
-    /// The id of a run that starts now: `wall_ms` since 1970 in UTC, and 20 of the low 32 bits of `random`.
+    /// The id of a run that starts now: `wall_ms` since 1970 in UTC, to the millisecond, and 10 of the low 16 bits of
+    /// `random`.
     pub fn new(wall_ms: u64, random: u64) -> Self {
         let seconds = wall_ms / 1000;
         let (year, month, day) = civil(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        let tag: String =
-            random.to_le_bytes()[..4].iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect();
+        // 32 x 32 is more than a second has milliseconds.
+        let (coarse, fine) = (wall_ms % 1000 / 32, wall_ms % 1000 % 32);
+        let letters = [coarse, fine, random & 31, random >> 8 & 31];
+        let letter = |n: u64| char::from(ALPHABET[usize::try_from(n).expect("five bits")]);
+        let tag: String = letters.into_iter().map(letter).collect();
         Self(format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}-{tag}"))
     }
 
@@ -78,6 +82,13 @@ mod tests {
         assert_eq!(at(1_795_560_300), "20261124-224500");
         assert_eq!(at(4_107_542_400), "21000301-000000");
         assert!(RunId::new(1_795_560_300_000, 7) < RunId::new(1_795_560_301_000, 3));
+        // What started later in the same second is newer: an undo goes by it.
+        let (mut before, start) = (RunId::new(1_795_560_300_000, u64::MAX), 1_795_560_300_000);
+        for ms in 1..1000 {
+            let next = RunId::new(start + ms, if ms % 2 == 0 { 0 } else { u64::MAX });
+            assert!(before < next, "{before} {next}");
+            before = next;
+        }
         assert!(RunId::new(1_795_560_300_000, u64::MAX).as_str().parse::<RunId>().is_ok());
     }
 
