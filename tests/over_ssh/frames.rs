@@ -14,8 +14,8 @@ use crate::seen::{INSTANTS, Instant, Point, To};
 /// Requests of a process that is killed before anything was renewed, at most: the looks of three nodes side by side
 /// must find an end.
 const AT_MOST_BEFORE: u64 = 200;
-/// The same in the middle of a run: some 15 processes make one run.
-const AT_MOST: u64 = 90;
+/// The same in the middle of a run: a restart looks at its node and twice at the peers before its first stop.
+const AT_MOST: u64 = 150;
 /// Single kill points of the suite.
 const SAMPLE: u64 = 2;
 

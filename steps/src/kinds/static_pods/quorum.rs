@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
@@ -88,17 +87,16 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
     loop {
         let mut reasons = Vec::new();
         let mut members = None;
-        for component in components {
-            let peers = ask(cx, *component).await?;
+        for (component, peers) in ask(cx, components).await? {
             let needed = match component {
                 Component::Etcd => peers.by_host.len() / 2 + 1,
                 Component::KubeApiserver => 1,
                 Component::KubeControllerManager | Component::KubeScheduler => continue,
             };
-            if let Verdict::Wait(reason) = peers.judge(*component, cx.host.name(), needed) {
+            if let Verdict::Wait(reason) = peers.judge(component, cx.host.name(), needed) {
                 reasons.push(reason);
             }
-            if *component == Component::Etcd && peers.ready() >= needed {
+            if component == Component::Etcd && peers.ready() >= needed {
                 members = Some(peers);
             }
         }
@@ -116,38 +114,44 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
     }
 }
 
-/// Asks every host of this one's groups, one after the other. One that is not reached is not ready; a line that broke
-/// tells nothing of its host, and ends the attempt.
-async fn ask(cx: &Context, component: Component) -> Result<Peers, StepError> {
-    let mut asked = Peers::default();
+/// Asks every host of this one's groups for these components, one after the other. One that is not reached is not ready;
+/// a line that broke tells nothing of its host, and ends the attempt.
+async fn ask(cx: &Context, components: &[Component]) -> Result<Vec<(Component, Peers)>, StepError> {
+    let mut asked: Vec<(Component, Peers)> = components.iter().map(|c| (*c, Peers::default())).collect();
     for host in peers(cx) {
-        let (member, why) = match ask_one(host.as_ref(), component).await {
-            Ok(None) => continue,
-            Ok(Some((member, State::Fresh))) => (member, None),
-            Ok(Some((member, State::Stale(why) | State::Coming(why)))) => (member, Some(why)),
-            Err(error) if error.class == ErrorClass::Unknown => return Err(error),
-            Err(error) => (None, Some(error.message)),
-        };
-        asked.by_host.insert(host.name().to_owned(), Peer { why, member });
+        let node = Node::look(host.as_ref()).await;
+        for (component, all) in &mut asked {
+            let told = match &node {
+                Ok(node) => ask_one(node, *component).await,
+                Err(error) => Err(error.clone()),
+            };
+            let peer = match told {
+                Ok(None) => continue,
+                Ok(Some(peer)) => peer,
+                Err(error) if error.class == ErrorClass::Unknown => return Err(error),
+                Err(error) => Peer { why: Some(error.message), member: None },
+            };
+            all.by_host.insert(host.name().to_owned(), peer);
+        }
     }
     Ok(asked)
 }
 
-/// None where the host runs none.
-async fn ask_one(
-    host: &dyn Host,
-    component: Component,
-) -> Result<Option<(Option<String>, State)>, StepError> {
-    let node = Node::look(host).await?;
+/// None where the node runs none.
+async fn ask_one(node: &Node<'_>, component: Component) -> Result<Option<Peer>, StepError> {
     let Some(pod) = node.static_pod(component).await? else { return Ok(None) };
-    let state = health(&node, component, &pod).await?;
-    Ok(Some((pod.flag("name").map(str::to_owned), state)))
+    let why = match health(node, component, &pod).await? {
+        State::Fresh => None,
+        State::Stale(why) | State::Coming(why) => Some(why),
+    };
+    Ok(Some(Peer { why, member: pod.flag("name").map(str::to_owned) }))
 }
 
 /// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere. It speaks of the hosts
 /// of the run: a cluster may have members that are none.
 pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
-    let etcd = ask(cx, Component::Etcd).await?;
+    let asked = ask(cx, &[Component::Etcd]).await?;
+    let Some((_, etcd)) = asked.into_iter().next() else { return Ok(None) };
     let (all, healthy) = (etcd.by_host.len(), etcd.ready());
     let words = match all {
         0 => return Ok(None),
