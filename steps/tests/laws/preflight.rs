@@ -122,7 +122,8 @@ async fn a_kubeadm_that_does_not_fit_is_found_before_it_is_needed() {
     let found = doctored("kubeadm certs check-expiration", fell).await;
     assert!(
         found.len() == 1
-            && found[0].starts_with("kubeadm falls back to its defaults, although it was given one"),
+            && found[0]
+                .starts_with("kubeadm falls back to its defaults, although it was given a configuration"),
         "{found:?}"
     );
     good("a newer patch of the cluster", bench.probe_doctored(&[("kubeadm version", "v1.36.0\n")]).await);

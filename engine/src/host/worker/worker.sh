@@ -63,8 +63,8 @@ owned_by() {
         owner=-
         { { owner=''; IFS= read -r owner; } <"$base/owner"; } 2>/dev/null
         test "$owner" = - && test -e "$base/owner" || break
+        owner=''
     done
-    test "$owner" != - || test ! -e "$base/owner" || owner=''
     test "$owner" = "$1" && return
     say "owned $(printf %.800s "$owner")"
     return 1

@@ -55,14 +55,18 @@ pub(super) async fn look(
             format!("see what it says on {}: {told}", node.host.name()),
         ));
     } else if kubeadm::fell_back(&output) {
-        let cluster = match source {
-            Source::Cluster | Source::ClusterElsewhere => "the cluster has its configuration",
-            Source::Manifests(_) => "it was given one",
-        };
-        look.findings.push(Finding::new(
-            format!("kubeadm falls back to its defaults, although {cluster}"),
-            "see which part it cannot read: `kubeadm certs check-expiration --v=5` on that node",
-        ));
+        let remedy = "see which part it cannot read: `kubeadm certs check-expiration --v=5` on that node";
+        match source {
+            // Behind a load balancer it may have met another API server than we did: one that has expired, say.
+            Source::Cluster | Source::ClusterElsewhere => look.warnings.push(Warning::new(
+                "kubeadm falls back to its defaults, although the cluster has its configuration",
+                remedy,
+            )),
+            Source::Manifests(_) => look.findings.push(Finding::new(
+                "kubeadm falls back to its defaults, although it was given a configuration",
+                remedy,
+            )),
+        }
     }
     Ok(look)
 }
