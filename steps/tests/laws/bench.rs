@@ -241,6 +241,19 @@ impl<'a> Bench<'a> {
         self.step().probe(&Context { hosts, ..own }).await
     }
 
+    /// An attempt on a host where some commands answer what the test says.
+    pub(crate) async fn attempt_doctored(
+        &self,
+        answers: &[(&'static str, &'static str)],
+    ) -> Result<(), StepError> {
+        let own = self.own();
+        let host = Arc::new(Doctored::new(Arc::clone(&own.host), answers));
+        let made =
+            attempt(self.step().as_ref(), &Context { host: Arc::clone(&host) as Arc<dyn Host>, ..own }).await;
+        host.assert_asked();
+        made
+    }
+
     /// A probe on a host where some commands answer what the test says.
     pub(crate) async fn probe_doctored(
         &self,

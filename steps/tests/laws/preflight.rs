@@ -2,6 +2,7 @@
 
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
+use certwright_steps::kinds::{Warning, warnings};
 use certwright_steps::lab::{FaultKind, Validity};
 use serde_json::json;
 
@@ -178,4 +179,20 @@ async fn a_clock_that_turns_out_to_be_off_is_found_and_nothing_is_judged_by_it_a
         assert_says(&error, ErrorClass::Invalid, &words);
         good("once it is set", bench.probe().await);
     }
+}
+
+/// Behind a load balancer kubeadm may meet an API server that has expired, where our question met one that has not.
+#[tokio::test(start_paused = true)]
+async fn a_kubeadm_that_misses_the_configuration_of_a_cluster_that_gave_it_to_us_is_a_warning() {
+    let scenario = preflight(Validity::Expiring);
+    let stage = Stage::new(&scenario).await;
+    let fell = "[check-expiration] Error reading configuration from the Cluster. Falling back to default configuration\n";
+    let probe = stage.bench().probe_doctored(&[("kubeadm certs check-expiration", fell)]).await;
+    let told = warnings(&good("a warning stops nothing", probe).facts);
+    let lines: Vec<String> = told.iter().map(Warning::line).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0]
+            .starts_with("kubeadm falls back to its defaults, although the cluster has its configuration: ")
+    );
 }

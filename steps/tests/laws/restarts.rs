@@ -125,6 +125,23 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     assert!((10_000..14_000).contains(&took), "{took} ms");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_says_it_is_ready_and_answers_no_read_is_waited_for() {
+    let scenario = restart();
+    let stage = Stage::new(&scenario).await;
+    let refused = "error: The connection to the server 10.200.0.2:6443 was refused - did you specify the right host or port?\n";
+    let error =
+        stage.bench().attempt_doctored(&[("kubectl ", refused)]).await.expect_err("it answers no read");
+    assert_says(
+        &error,
+        ErrorClass::Unavailable,
+        "not ready within 6m: kube-apiserver does not answer a read yet",
+    );
+    // That it says no is an answer: another step judges it.
+    let forbidden = "error: Error from server (Forbidden): configmaps \"kubeadm-config\" is forbidden\n";
+    good("an answer", stage.bench().attempt_doctored(&[("kubectl ", forbidden)]).await);
+}
+
 /// A lease is handed over while the node's API server still answers; where it does not, it comes first.
 #[tokio::test(start_paused = true)]
 async fn the_holders_of_leases_go_before_an_api_server_that_answers_and_after_one_that_does_not() {
