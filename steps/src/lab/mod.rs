@@ -40,6 +40,7 @@ pub use door::{Played, Seat, names as program_names, program};
 pub use exec::Reach;
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
+pub use programs::API_SERVER_HOOKS;
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 
 use files::Files;

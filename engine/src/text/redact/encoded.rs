@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
+
 use super::secrets;
 
 /// Shorter runs are not decoded: nothing that is a secret by itself fits in.
@@ -193,27 +196,18 @@ fn percent_decoded(word: &str) -> Vec<u8> {
     out
 }
 
-/// The bytes that a run of base64 stands for, in either alphabet, padded or not; the last incomplete group is dropped.
+/// Padded or not, and whatever stands in the bits that are left over.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The bytes that a run of base64 stands for, in either alphabet or both; the last incomplete group is dropped.
 fn base64(word: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(word.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for byte in word.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _other => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from(bits >> count & 0xff).expect("eight bits"));
-        }
-    }
-    Some(out)
+    let word = &word[..word.len() - usize::from(word.len() % 4 == 1)];
+    LENIENT.decode(word.replace('-', "+").replace('_', "/")).ok()
 }
 
 fn hex(word: &str) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 use super::connect::host_and_port;
 use super::etcd_metrics::metrics;
 use super::gateway;
+use super::hooks::API_SERVER_HOOKS;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::mint::Seen;
 use crate::pki::layout::Component;
@@ -252,39 +253,6 @@ fn verify(
 
 /// The list of an API server's checks: its answer when it is asked to be verbose, and whenever one fails.
 fn checks(name: &str, ready: bool) -> Reply {
-    const HOOKS: [&str; 31] = [
-        "poststarthook/start-apiserver-admission-initializer",
-        "poststarthook/generic-apiserver-start-informers",
-        "poststarthook/priority-and-fairness-config-consumer",
-        "poststarthook/priority-and-fairness-filter",
-        "poststarthook/storage-object-count-tracker-hook",
-        "poststarthook/start-apiextensions-informers",
-        "poststarthook/start-apiextensions-controllers",
-        "poststarthook/crd-informer-synced",
-        "poststarthook/start-system-namespaces-controller",
-        "poststarthook/peer-endpoint-reconciler-controller",
-        "poststarthook/start-cluster-authentication-info-controller",
-        "poststarthook/start-kube-apiserver-identity-lease-controller",
-        "poststarthook/start-kube-apiserver-identity-lease-garbage-collector",
-        "poststarthook/storage-readiness",
-        "poststarthook/start-legacy-token-tracking-controller",
-        "poststarthook/start-service-ip-repair-controllers",
-        "poststarthook/rbac/bootstrap-roles",
-        "poststarthook/scheduling/bootstrap-system-priority-classes",
-        "poststarthook/priority-and-fairness-config-producer",
-        "poststarthook/bootstrap-controller",
-        "poststarthook/start-kubernetes-service-cidr-controller",
-        "poststarthook/aggregator-reload-proxy-client-cert",
-        "poststarthook/start-kube-aggregator-informers",
-        "poststarthook/apiservice-status-local-available-controller",
-        "poststarthook/apiservice-status-remote-available-controller",
-        "poststarthook/apiservice-registration-controller",
-        "poststarthook/apiservice-wait-for-first-sync",
-        "poststarthook/apiservice-discovery-controller",
-        "poststarthook/kube-apiserver-autoregistration",
-        "autoregister-completion",
-        "poststarthook/apiservice-openapi-controller",
-    ];
     let mut body = String::from("[+]ping ok\n[+]log ok\n");
     if name == "readyz" {
         body.push_str("[+]informer-sync ok\n");
@@ -292,14 +260,13 @@ fn checks(name: &str, ready: bool) -> Reply {
         body.push_str("[+]loopback-serving-certificate ok\n");
         body.push_str(if ready { "[+]etcd ok\n" } else { "[-]etcd failed: reason withheld\n" });
     }
-    for hook in HOOKS {
+    for hook in API_SERVER_HOOKS {
         // This build's /readyz has no etcd check of its own; what cannot be read shows here.
         let fails = !ready && name == "readyz" && hook == "poststarthook/storage-readiness";
         let line =
             if fails { format!("[-]{hook} failed: reason withheld\n") } else { format!("[+]{hook} ok\n") };
         body.push_str(&line);
     }
-    body.push_str("[+]poststarthook/apiservice-openapiv3-controller ok\n");
     if name == "readyz" {
         body.push_str("[+]shutdown ok\n");
     }

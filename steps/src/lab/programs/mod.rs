@@ -13,6 +13,7 @@ mod etcd_metrics;
 mod expiration;
 mod fileutils;
 mod gateway;
+mod hooks;
 mod inspect;
 mod kubeadm;
 mod kubectl;
@@ -29,6 +30,8 @@ mod told;
 
 pub(super) use crictl::not_found;
 pub(super) use stop::failed as stop_failed;
+
+pub use hooks::API_SERVER_HOOKS;
 
 use super::LabError;
 use super::exec::{Answer, Shell};

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use certwright_steps::lab::API_SERVER_HOOKS;
 use hyper::StatusCode;
 
 use super::answer::{Answer, text};
@@ -42,42 +43,6 @@ impl Endpoint {
     }
 }
 
-/// The hooks that run after the start, in the order of the real one's list.
-const HOOKS: &[&str] = &[
-    "poststarthook/start-apiserver-admission-initializer",
-    "poststarthook/generic-apiserver-start-informers",
-    "poststarthook/priority-and-fairness-config-consumer",
-    "poststarthook/priority-and-fairness-filter",
-    "poststarthook/storage-object-count-tracker-hook",
-    "poststarthook/start-apiextensions-informers",
-    "poststarthook/start-apiextensions-controllers",
-    "poststarthook/crd-informer-synced",
-    "poststarthook/start-system-namespaces-controller",
-    "poststarthook/peer-endpoint-reconciler-controller",
-    "poststarthook/start-cluster-authentication-info-controller",
-    "poststarthook/start-kube-apiserver-identity-lease-controller",
-    "poststarthook/start-kube-apiserver-identity-lease-garbage-collector",
-    "poststarthook/storage-readiness",
-    "poststarthook/start-legacy-token-tracking-controller",
-    "poststarthook/start-service-ip-repair-controllers",
-    "poststarthook/rbac/bootstrap-roles",
-    "poststarthook/scheduling/bootstrap-system-priority-classes",
-    "poststarthook/priority-and-fairness-config-producer",
-    "poststarthook/bootstrap-controller",
-    "poststarthook/start-kubernetes-service-cidr-controller",
-    "poststarthook/aggregator-reload-proxy-client-cert",
-    "poststarthook/start-kube-aggregator-informers",
-    "poststarthook/apiservice-status-local-available-controller",
-    "poststarthook/apiservice-status-remote-available-controller",
-    "poststarthook/apiservice-registration-controller",
-    "poststarthook/apiservice-wait-for-first-sync",
-    "poststarthook/apiservice-discovery-controller",
-    "poststarthook/kube-apiserver-autoregistration",
-    "autoregister-completion",
-    "poststarthook/apiservice-openapi-controller",
-    "poststarthook/apiservice-openapiv3-controller",
-];
-
 /// Answers one of the endpoints; `verbose` lists the checks where all pass, too.
 pub(super) async fn answer(server: &Server, endpoint: Endpoint, verbose: Verbose) -> Answer {
     let phase = server.phase();
@@ -94,7 +59,7 @@ pub(super) async fn answer(server: &Server, endpoint: Endpoint, verbose: Verbose
         // Readiness of this build has no check of etcd; the informers are in step with it once after the start.
         Endpoint::Readyz => checks.push(("informer-sync", started)),
     }
-    checks.extend(HOOKS.iter().map(|hook| (*hook, started)));
+    checks.extend(API_SERVER_HOOKS.iter().map(|hook| (*hook, started)));
     if endpoint == Endpoint::Readyz {
         checks.push(("shutdown", phase != Phase::Ending));
     }
@@ -132,7 +97,7 @@ fn render(endpoint: Endpoint, checks: &[(&str, bool)], verbose: Verbose) -> Answ
 
 #[cfg(test)]
 mod tests {
-    use super::HOOKS;
+    use super::API_SERVER_HOOKS;
 
     /// The list is the real one's.
     #[test]
@@ -145,7 +110,7 @@ mod tests {
         let real: Vec<&str> =
             real.lines().filter_map(|line| line.strip_prefix("[+]")?.strip_suffix(" ok")).collect();
         assert_eq!(real[..3], ["ping", "log", "informer-sync"]);
-        assert_eq!(real[3..real.len() - 1], *HOOKS);
+        assert_eq!(real[3..real.len() - 1], API_SERVER_HOOKS);
         assert_eq!(real.last(), Some(&"shutdown"));
     }
 }
