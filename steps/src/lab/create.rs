@@ -8,7 +8,7 @@ use super::files::Files;
 use super::spec::{LabSpec, NodeSpec, Peers, Validity};
 use super::state::{DaemonSet, Kubelet, Node, Objects, State};
 use super::store;
-use super::world::{load, pods};
+use super::world::{World, load, logs, pods};
 use crate::pki::layout::Component;
 
 /// From the making of its certificates to the start of a node's containers, ms.
@@ -28,6 +28,8 @@ pub(super) fn create(files: &Files, spec: &LabSpec, now: u64) -> Result<(), LabE
         processes(files, &mut state, node);
     }
     state.leader = state.names().into_iter().next();
+    // What is wrong has been so for a while: the logs say it from the first look on.
+    World { state: &mut state, files }.write_logs(now.saturating_sub(logs::STRETCH), now);
     store::create(files.dir(), &state)
 }
 

@@ -9,12 +9,14 @@ use crate::pki::layout::Component;
 const EVERY: u64 = 5_000;
 /// How many complaints of one stretch of time are kept: enough to be found, few enough for a year.
 const OF_A_STRETCH: u64 = 4;
+/// The time that they take, ms.
+pub(in crate::lab) const STRETCH: u64 = OF_A_STRETCH * EVERY;
 /// How many lines a container keeps.
 const KEPT: usize = 30;
 
 impl World<'_> {
     /// Writes what went wrong from `from` until `to`; the state is the same all that time.
-    pub(super) fn write_logs(&mut self, from: u64, to: u64) {
+    pub(in crate::lab) fn write_logs(&mut self, from: u64, to: u64) {
         let last = to / EVERY;
         let first = (from / EVERY + 1).max((last + 1).saturating_sub(OF_A_STRETCH));
         for at in (first..=last).map(|k| k * EVERY) {

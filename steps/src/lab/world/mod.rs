@@ -12,7 +12,7 @@ mod cluster;
 pub(super) mod controllers;
 mod kubelet;
 pub(super) mod load;
-mod logs;
+pub(super) mod logs;
 pub(super) mod pods;
 
 pub(super) use load::loaded;
