@@ -33,6 +33,8 @@ mod bundle;
 
 mod human;
 
+mod inventory;
+
 mod json;
 
 mod reached;

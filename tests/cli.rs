@@ -57,6 +57,9 @@ mod golden;
 #[path = "cli/doctor.rs"]
 mod doctor;
 
+#[path = "cli/inventory.rs"]
+mod inventory;
+
 #[path = "support/planted.rs"]
 mod planted;
 

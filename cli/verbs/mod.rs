@@ -20,6 +20,8 @@ mod show;
 
 mod runs;
 
+mod inventory;
+
 mod rehearse;
 
 pub(crate) use app::App;
@@ -58,6 +60,7 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Abandon(args) => abandon::abandon(app, args),
         Verb::Show(args) => show::show(app, args),
         Verb::Runs(args) => runs::runs(app, args),
+        Verb::Inventory(args) => inventory::inventory(app, &args.source),
         Verb::Rehearse(args) => rehearse::rehearse(app, args),
     }
 }

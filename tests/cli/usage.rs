@@ -15,17 +15,18 @@ fn help_lists_the_verbs_and_the_exit_codes() {
         Usage: certwright [OPTIONS] <COMMAND>
 
         Commands:
-          check     Reads a plan (and an inventory) and reports every mistake in it; touches no host
-          plan      Looks at every host and shows what a run would change; changes nothing
-          doctor    Says what is wrong with a cluster now and what mends it; changes nothing
-          run       Runs a plan against real hosts
-          resume    Goes on with a run that failed, was interrupted or was cut off
-          undo      Restores what a run changed
-          abandon   Gives up a run for good and frees its hosts; its changes stay
-          show      Shows a run: every host, every certificate, what failed
-          runs      Lists the runs, the newest first
-          rehearse  Tries a plan on simulated nodes with expired certificates; touches no real host
-          help      Print this message or the help of the given subcommand(s)
+          check      Reads a plan (and an inventory) and reports every mistake in it; touches no host
+          plan       Looks at every host and shows what a run would change; changes nothing
+          doctor     Says what is wrong with a cluster now and what mends it; changes nothing
+          run        Runs a plan against real hosts
+          resume     Goes on with a run that failed, was interrupted or was cut off
+          undo       Restores what a run changed
+          abandon    Gives up a run for good and frees its hosts; its changes stay
+          show       Shows a run: every host, every certificate, what failed
+          runs       Lists the runs, the newest first
+          inventory  Writes an inventory from bmctl, kubectl or Ansible
+          rehearse   Tries a plan on simulated nodes with expired certificates; touches no real host
+          help       Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help
