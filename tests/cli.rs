@@ -48,6 +48,16 @@ mod kept_lab;
 #[path = "cli/killed.rs"]
 mod killed;
 
+#[path = "../engine/tests/driver/random.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod random;
+
+#[path = "cli/strace.rs"]
+mod strace;
+
+#[path = "cli/struck.rs"]
+mod struck;
+
 #[path = "cli/journal.rs"]
 mod journal;
 

@@ -47,13 +47,27 @@ pub(crate) struct Looker<'a> {
 
 impl Looker<'_> {
     /// Asks every host for its root folder; those that do not answer are not asked anything more.
+    ///
+    /// Who was not reached is asked a second time: the run would try again too, and whoever stood still for a moment (a
+    /// busy machine, a workstation that slept) is not refused for it.
     pub(crate) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
         let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
         for task in self.plan.task_ids() {
             first.entry(self.plan.task(task).host).or_insert(task);
         }
+        let mut dark = self.ask(first).await;
+        let was_reached = |dark: &Dark| dark.error.class != ErrorClass::Unavailable;
+        let late = dark.iter().filter(|(_, dark)| !was_reached(dark)).map(|(at, dark)| (*at, dark.first));
+        let late = late.collect();
+        dark.retain(|_, dark| was_reached(dark));
+        dark.extend(self.ask(late).await);
+        dark
+    }
+
+    /// Asks these hosts for their root folders, side by side; those that do not let us in.
+    async fn ask(&self, hosts: BTreeMap<HostIndex, TaskId>) -> BTreeMap<HostIndex, Dark> {
         let mut side_by_side = JoinSet::new();
-        for (index, first) in first {
+        for (index, first) in hosts {
             let spec = &self.plan.hosts[index.0 as usize];
             let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
             side_by_side.spawn(async move {
@@ -95,7 +109,7 @@ impl Looker<'_> {
                 let _place = places.acquire_owned().await;
                 let mut looked = Vec::new();
                 for (task, (step, timeout)) in probes {
-                    looked.push((task, look_once(&*step, &cx, timeout).await));
+                    looked.push((task, look_at(&*step, &cx, timeout).await));
                 }
                 looked
             });
@@ -118,6 +132,21 @@ impl Looker<'_> {
             clock: self.clock.clone(),
             progress: Progress::none(),
         }
+    }
+}
+
+/// Looks, and once more where an answer was lost or late: the run would look again too.
+async fn look_at(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
+    match look_once(step, cx, timeout).await {
+        Err(error) => match error.class {
+            ErrorClass::DeadlineExceeded | ErrorClass::Unknown => look_once(step, cx, timeout).await,
+            ErrorClass::Unavailable
+            | ErrorClass::Unsatisfied
+            | ErrorClass::Refused
+            | ErrorClass::Invalid
+            | ErrorClass::Denied => Err(error),
+        },
+        seen @ Ok(_) => seen,
     }
 }
 
