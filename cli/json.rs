@@ -7,6 +7,7 @@
 
 use certwright_engine::machine::{Outcome, Record};
 use certwright_engine::plan::{Plan, TaskId};
+use certwright_engine::text::harmless_json;
 use certwright_steps::kinds::{Warning, warnings};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ pub(crate) fn document(kind: &str, body: impl Serialize) -> String {
         Value::Object(fields) => object.extend(fields),
         other => drop(object.insert("value".to_owned(), other)),
     }
-    format!("{}\n", Value::Object(object))
+    harmless_json(format!("{}\n", Value::Object(object)))
 }
 
 /// A durable record of a run.

@@ -17,7 +17,7 @@ use crate::args::Format;
 use crate::human::lines::{self, Columns};
 use crate::human::live;
 use crate::json;
-use crate::terminal::{Terminal, out};
+use crate::terminal::{Terminal, obeyable, out};
 use crate::view::{Phase, RunView};
 
 /// Time between two redraws of a terminal.
@@ -148,7 +148,7 @@ impl Screen {
     fn say(&self, line: &lines::Line) {
         for text in self.columns.lay(line, self.view.plan(), self.terminal) {
             match &self.drawn {
-                Some(drawn) => drop(drawn.all.println(text)),
+                Some(drawn) => drop(drawn.all.println(obeyable(&text))),
                 None => out(&format!("{text}\n")),
             }
         }
@@ -192,7 +192,7 @@ impl Screen {
             drawn.bars.push(bar);
         }
         for (bar, line) in drawn.bars.iter().zip(lines) {
-            bar.set_message(line);
+            bar.set_message(obeyable(&line).into_owned());
         }
     }
 }

@@ -3,7 +3,10 @@
 //! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run, so every
 //! write error is dropped here and nowhere else. Deliberately absent: what is written.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+
+use certwright_engine::text::harmless;
 
 /// How wide text may be and whether it may be coloured or redrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +78,43 @@ impl Paint {
 /// Writes to standard output; an error is dropped.
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _dropped = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _dropped = stdout.write_all(obeyable(text).as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes to standard error; an error is dropped.
 pub(crate) fn err(text: &str) {
     let mut stderr = std::io::stderr().lock();
-    let _dropped = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    let _dropped = stderr.write_all(obeyable(text).as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// The text as a terminal may have it: of all that a terminal obeys, only line ends and colours are left.
+///
+/// The last of the places where a host's bytes are made harmless: whatever goes to a terminal passes here.
+pub(crate) fn obeyable(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split('\u{1b}');
+    let first = harmless(parts.next().unwrap_or_default());
+    let rest: Vec<&str> = parts.collect();
+    if rest.is_empty() {
+        return first;
+    }
+    let mut shown = first.into_owned();
+    for part in rest {
+        let colour = colour(part);
+        shown.push_str(if colour == 0 { "\\u{1b}" } else { "\u{1b}" });
+        shown.push_str(&part[..colour]);
+        shown.push_str(&harmless(&part[colour..]));
+    }
+    Cow::Owned(shown)
+}
+
+/// Bytes of a code for colours (`[1;31m`) that a text begins with; 0 where there is none. One that hides text is none.
+fn colour(text: &str) -> usize {
+    let Some((codes, _)) = text.strip_prefix('[').and_then(|rest| rest.split_once('m')) else { return 0 };
+    let known = |code: &str| {
+        matches!(code.parse(), Ok(0..=2 | 22 | 31..=37 | 91..=97_u8))
+            && code.bytes().all(|b| b.is_ascii_digit())
+    };
+    if codes.split(';').all(known) { codes.len() + 2 } else { 0 }
 }
 
 /// Breaks `text` into lines of at most `width` columns at spaces; a word that is longer is broken inside.
@@ -127,6 +160,26 @@ mod tests {
         assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
         assert_eq!(wrap("/a/very/long/path x", Some(6)), ["/a/ver", "y/long", "/path", "x"]);
         assert_eq!(wrap("one two\nthree", None), ["one two", "three"]);
+    }
+
+    #[test]
+    fn of_what_a_terminal_obeys_only_colours_and_line_ends_are_let_through() {
+        for tone in [Tone::Good, Tone::Warn, Tone::Bad, Tone::Strong, Tone::Faint] {
+            let ours = format!("a {}\n\tb", Paint::Colours.tone(tone, "x"));
+            assert_eq!(obeyable(&ours), ours);
+        }
+        for (hostile, shown) in [
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("\u{1b}[8mx\u{1b}[0m", "\\u{1b}[8mx\u{1b}[0m"),
+            ("\u{1b}[1;8m", "\\u{1b}[1;8m"),
+            ("\u{1b}[+1m", "\\u{1b}[+1m"),
+            ("\u{1b}[m\u{1b}[", "\\u{1b}[m\\u{1b}["),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{1b}\u{1b}[31mred\r", "\\u{1b}\u{1b}[31mred\\u{d}"),
+            ("\u{9b}31m\u{202e}x", "\\u{9b}31m\\u{202e}x"),
+        ] {
+            assert_eq!(obeyable(hostile), shown);
+        }
     }
 
     #[test]

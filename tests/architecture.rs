@@ -127,3 +127,56 @@ fn engine_knows_no_certificates_and_steps_know_no_terminal() {
     }
     assert!(broken.is_empty(), "words of another floor:\n{}", broken.join("\n"));
 }
+
+/// The last of the sanitiser's places cannot be walked around: one file writes to the terminal, and it escapes.
+#[test]
+fn what_the_program_shows_leaves_through_one_file() {
+    let doors = [
+        "io::stdout",
+        "io::stderr",
+        "Target::std",
+        "println!",
+        "print!(",
+        "/dev/tty",
+        "/dev/stdout",
+        "/dev/stderr",
+    ];
+    let mut broken = Vec::new();
+    let mut met = 0;
+    for folder in ["cli", "engine/src", "steps/src"] {
+        for (path, text) in sources(&root().join(folder)) {
+            // The lab's programs are a test's, their output is what a node prints; and the tests print for themselves.
+            let below = path.strip_prefix(root()).expect("a source of ours");
+            let others = ["cli/lab_program.rs", "steps/src/tools/testing.rs"];
+            let of_tests = below.iter().any(|part| part == "tests" || part == "tests.rs");
+            if of_tests || others.iter().any(|other| below == Path::new(other)) {
+                continue;
+            }
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for (number, line) in
+                code(product).filter(|(_, line)| doors.iter().any(|door| line.contains(door)))
+            {
+                let asks = line.contains("ProgressDrawTarget::stdout()");
+                if path.ends_with("cli/terminal.rs") || (asks && path.ends_with("cli/reporter.rs")) {
+                    met += 1;
+                } else {
+                    broken.push(format!("{}:{number}: {line}", path.display()));
+                }
+            }
+        }
+    }
+    assert_eq!(met, 4, "is a terminal's width asked for, out(), err(), live lines");
+    assert!(broken.is_empty(), "written past the sanitiser:\n{}", broken.join("\n"));
+}
+
+/// Live lines are the only ones that a library draws.
+#[test]
+fn live_lines_are_escaped_as_the_others_are() {
+    let text = fs::read_to_string(root().join("cli/reporter.rs")).expect("a source");
+    let drawn: Vec<&str> = code(&text)
+        .map(|(_, line)| line)
+        .filter(|line| line.contains("set_message(") || line.contains("all.println("))
+        .collect();
+    assert_eq!(drawn.len(), 2, "{drawn:?}");
+    assert!(drawn.iter().all(|line| line.contains("obeyable(&")), "{drawn:?}");
+}

@@ -14,7 +14,7 @@ use certwright_engine::clock::Clock;
 use certwright_engine::host::Hosts;
 use certwright_engine::machine::Outcome;
 use certwright_engine::plan::WORKSTATION;
-use certwright_engine::text::Untrusted;
+use certwright_engine::text::{Untrusted, harmless};
 use certwright_steps::checkup::{Answer, Checkup};
 
 use crate::doctor::checkups;
@@ -107,7 +107,7 @@ pub(crate) fn render(about: &About<'_>, checkups: &[Checkup], now_ms: u64, shown
             );
         }
     }
-    out
+    harmless(&out).into_owned()
 }
 
 fn section(out: &mut String, title: &str, text: &str) {

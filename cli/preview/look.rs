@@ -120,7 +120,7 @@ impl Looker<'_> {
     fn probe_of(&self, task: TaskId) -> (Box<dyn Step>, Duration) {
         let spec = self.plan.step(task);
         let kind = self.registry.get(&spec.kind).expect("a validated plan names registered kinds");
-        ((kind.build)(&spec.with), Duration::from_millis(spec.timeout_ms))
+        (kind.step(&spec.with), Duration::from_millis(spec.timeout_ms))
     }
 
     fn context(&self, host: &str) -> Context {

@@ -1,13 +1,19 @@
 //! Text and bytes that come from outside, and secrets.
 //!
-//! The one choke point where hostile bytes become something that may be shown: [`Untrusted`] has no
-//! `Display`, only [`Untrusted::escaped`], and [`escape`] takes out what looks like a secret. [`Secret`] cannot be
+//! The one sanitiser, where hostile bytes become something that may be shown: [`Untrusted`] has no `Display`, only
+//! [`Untrusted::escaped`], and [`escape`] takes out what looks like a secret. It stands at three places: where bytes
+//! become text, where a step of any kind says something (`step::Shown`), and where text leaves the process
+//! ([`harmless`], [`harmless_json`]), so that no forgotten call in between reaches a terminal. [`Secret`] cannot be
 //! printed at all.
+
+mod harmless;
 
 mod redact;
 
+use std::borrow::Cow;
 use std::fmt;
 
+pub use harmless::{harmless, harmless_json};
 pub use redact::redact;
 
 /// How many bytes of one stream are kept; the rest is drained and counted.
@@ -45,7 +51,7 @@ impl Untrusted {
     }
 
     /// The kept bytes as text for parsers; bytes that are not UTF-8 become U+FFFD.
-    pub fn lossy(&self) -> std::borrow::Cow<'_, str> {
+    pub fn lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.bytes)
     }
 
@@ -72,26 +78,24 @@ impl fmt::Debug for Untrusted {
     }
 }
 
-/// Takes out secrets, and escapes control, bidirectional and zero-width characters, all but the line feed and the tab.
+/// Takes out secrets, and escapes what [`harmless`] escapes; line ends and tabs stay.
 pub fn escape(text: &str) -> String {
-    harmless(&redact(text))
-}
-
-fn harmless(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
+    let text = redact(text);
+    match harmless(&text) {
+        Cow::Borrowed(_) => text.into_owned(),
+        // What stood beside a control character may be told for a secret only now that it is a word of its own.
+        Cow::Owned(visible) => redact(&visible).into_owned(),
     }
-    out
 }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// The same for what is one line, whatever a host put into it: a line end that could forge another line is escaped.
+pub fn line(text: &str) -> String {
+    let text = escape(text);
+    if !text.contains(['\n', '\t']) {
+        return text;
+    }
+    // What was told apart by lines may be one word now.
+    redact(&text.replace('\n', "\\n").replace('\t', "\\t")).into_owned()
 }
 
 /// Bytes that must not be shown, logged or journaled: private keys, kubeconfigs.

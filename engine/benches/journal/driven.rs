@@ -78,7 +78,7 @@ fn noop() -> Kind {
         timeout_ms: 60_000,
         check: |_| Ok(()),
     };
-    Kind { schema, build: |_| Box::new(Noop) }
+    Kind::new(schema, |_| Box::new(Noop))
 }
 
 struct Silent;

@@ -21,7 +21,7 @@ impl Steps {
             let step = || format!("{}/{}", spec.stage, spec.id);
             let unknown = || DriverError::UnknownKind { step: step(), kind: spec.kind.clone() };
             let kind = registry.get(&spec.kind).ok_or_else(unknown)?;
-            let made = catch_unwind(AssertUnwindSafe(|| (kind.build)(&spec.with)));
+            let made = catch_unwind(AssertUnwindSafe(|| kind.step(&spec.with)));
             made.map(Arc::from).map_err(|panic| DriverError::Unbuildable {
                 step: step(),
                 why: panic_message(panic.as_ref()),

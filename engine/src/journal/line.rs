@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::envelope::{self, Envelope};
 use crate::clock::Mono;
 use crate::machine::{Event, Record};
+use crate::text::harmless_json;
 
 /// Longest LENGTH that is believed: a resolved plan of a million tasks is below it.
 const MAX_LENGTH: usize = 1 << 30;
@@ -79,12 +80,23 @@ pub(super) enum Flaw {
 pub(super) fn encode(out: &mut Vec<u8>, scratch: &mut Vec<u8>, record: &Record, left: u64, seed: u32) -> u32 {
     scratch.clear();
     envelope::write(scratch, record, left);
+    harmless(scratch);
     assert!(scratch.len() <= MAX_LENGTH, "record {} is longer than {MAX_LENGTH} bytes", record.seq);
     let crc = crc32c::crc32c_append(seed, scratch);
     push_head(out, scratch.len(), crc);
     out.extend_from_slice(scratch);
     out.push(b'\n');
     crc
+}
+
+/// A journal is read with a pager: what a terminal would obey is spelled as an escape, which reads back as it was.
+fn harmless(json: &mut Vec<u8>) {
+    // serde_json has escaped what is below a blank already.
+    if json.iter().all(|b| (b' '..0x7f).contains(b)) {
+        return;
+    }
+    let text = String::from_utf8(std::mem::take(json)).expect("JSON is UTF-8");
+    *json = harmless_json(text).into_bytes();
 }
 
 /// Appends `LENGTH CRC `; by hand, as all that every record has.

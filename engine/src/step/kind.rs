@@ -3,14 +3,26 @@
 use std::collections::BTreeMap;
 
 use super::Step;
+use super::shown::Shown;
 use crate::plan::{KindSchema, Params, Schemas};
 
 /// A kind: what it declares, and how a step of it is made.
 pub struct Kind {
     /// What plans are checked against.
     pub schema: KindSchema,
-    /// Makes a step from parameters that were validated against the schema.
-    pub build: fn(&Params) -> Box<dyn Step>,
+    build: fn(&Params) -> Box<dyn Step>,
+}
+
+impl Kind {
+    /// A kind whose steps `build` makes, from parameters that were validated against the schema.
+    pub const fn new(schema: KindSchema, build: fn(&Params) -> Box<dyn Step>) -> Self {
+        Self { schema, build }
+    }
+
+    /// A step of this kind; there is no other way to one, so whatever a step says has been made fit to be shown.
+    pub fn step(&self, with: &Params) -> Box<dyn Step> {
+        Box::new(Shown((self.build)(with)))
+    }
 }
 
 /// All kinds by name.

@@ -5,6 +5,8 @@
 
 mod kind;
 
+mod shown;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

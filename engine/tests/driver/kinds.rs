@@ -76,13 +76,10 @@ fn schema(name: &'static str, nature: Nature, cancel: CancelPolicy, undo: UndoSu
 pub(crate) fn registry() -> Registry {
     let set = |with: &Params| Box::new(Set { key: with.str("key").into() }) as Box<dyn Step>;
     let check = |with: &Params| Box::new(Check { key: with.str("key").into() }) as Box<dyn Step>;
-    let acting = |name, cancel, undo| Kind { schema: schema(name, Nature::Acting, cancel, undo), build: set };
+    let acting = |name, cancel, undo| Kind::new(schema(name, Nature::Acting, cancel, undo), set);
     Registry::new([
         acting("set", CancelPolicy::Finish, UndoSupport::Supported),
         acting("poke", CancelPolicy::Abort, UndoSupport::Nothing),
-        Kind {
-            schema: schema("check", Nature::Checking, CancelPolicy::Abort, UndoSupport::Nothing),
-            build: check,
-        },
+        Kind::new(schema("check", Nature::Checking, CancelPolicy::Abort, UndoSupport::Nothing), check),
     ])
 }

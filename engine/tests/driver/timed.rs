@@ -70,23 +70,20 @@ impl Step for Timed {
 }
 
 pub(crate) fn timed_registry() -> Registry {
-    let kind = |name, cancel| Kind {
-        schema: KindSchema {
-            name,
-            doc: "a test's",
-            fields: &[],
-            nature: Nature::Acting,
-            cancel,
-            undo: UndoSupport::Nothing,
-            timeout_ms: 60_000,
-            check: |_| Ok(()),
-        },
-        build: |with| Box::new(Timed::new(with)),
+    let schema = |name, cancel| KindSchema {
+        name,
+        doc: "a test's",
+        fields: &[],
+        nature: Nature::Acting,
+        cancel,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60_000,
+        check: |_| Ok(()),
     };
-    let strict = Kind {
-        build: |with| panic!("injected: no `{}`", with.str("missing")),
-        ..kind("strict", CancelPolicy::Abort)
-    };
+    let kind = |name, cancel| Kind::new(schema(name, cancel), |with| Box::new(Timed::new(with)));
+    let strict = Kind::new(schema("strict", CancelPolicy::Abort), |with| {
+        panic!("injected: no `{}`", with.str("missing"))
+    });
     Registry::new([
         kind("finish", CancelPolicy::Finish),
         kind("abort", CancelPolicy::Abort),

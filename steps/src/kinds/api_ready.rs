@@ -12,8 +12,8 @@ use super::node::{Node, own_server};
 use crate::tools::kubectl::{self, Kubectl, Readiness};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "api-ready",
         doc: "Checks that a node's own API server answers `kubectl get nodes` without a certificate error.",
         fields: &[Field {
@@ -28,8 +28,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(ApiReady::new(with)),
-};
+    |with| Box::new(ApiReady::new(with)),
+);
 
 /// A step of this kind.
 struct ApiReady {

@@ -18,8 +18,8 @@ use super::node::{Node, now};
 use crate::tools::archive;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "backup",
         doc: "Archives a node's certificates and keys, and reads the archive back, before they are renewed.",
         fields: &[
@@ -51,8 +51,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 5 * 60 * 1000,
         check,
     },
-    build: |with| Box::new(Backup::new(with)),
-};
+    |with| Box::new(Backup::new(with)),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     if with.strings("paths").is_empty() {

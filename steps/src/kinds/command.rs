@@ -15,8 +15,8 @@ use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError
 use crate::tools::output::cause;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "command",
         doc: "Runs a program unless its effect is already there.",
         fields: &[
@@ -45,8 +45,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 10 * 60 * 1000,
         check,
     },
-    build: |with| Box::new(RunCommand::new(with)),
-};
+    |with| Box::new(RunCommand::new(with)),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     let unless = with.strings("unless");

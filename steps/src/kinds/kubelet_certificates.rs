@@ -19,8 +19,8 @@ use crate::tools::output::plural;
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "kubelet-certificates",
         doc: "Checks the kubelet's client certificate and, where there is one, its serving certificate.",
         fields: &[Field {
@@ -35,8 +35,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(KubeletCertificates { before: with.duration("before") }),
-};
+    |with| Box::new(KubeletCertificates { before: with.duration("before") }),
+);
 
 /// Only with serverTLSBootstrap.
 const SERVER: &str = "/var/lib/kubelet/pki/kubelet-server-current.pem";

@@ -12,8 +12,8 @@ use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 use crate::tools::kubectl::{self, Kubectl, Pod};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "pods-healthy",
         doc: "Checks that every pod of a namespace runs and is ready.",
         fields: &[Field {
@@ -28,8 +28,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 60 * 1000,
         check,
     },
-    build: |with| Box::new(PodsHealthy { namespace: with.str("namespace").to_owned() }),
-};
+    |with| Box::new(PodsHealthy { namespace: with.str("namespace").to_owned() }),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     is_namespace(with.str("namespace"))

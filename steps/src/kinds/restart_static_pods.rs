@@ -21,8 +21,8 @@ use super::static_pods::{Look, Proof, Restart, Restarts, State, look};
 use crate::pki::Component;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "restart-static-pods",
         doc: "Restarts the control-plane containers that hold on to old certificates; etcd keeps its quorum.",
         fields: &[
@@ -53,8 +53,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 15 * 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(RestartStaticPods::new(with)),
-};
+    |with| Box::new(RestartStaticPods::new(with)),
+);
 
 /// A step of this kind.
 struct RestartStaticPods {

@@ -23,8 +23,8 @@ use super::pods_healthy::{is_namespace, kubectl};
 use crate::tools::kubectl::{self, DaemonSet, Failure, Resource};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "rollout-restart",
         doc: "Restarts a workload that reads renewed certificates, and waits for it.",
         fields: &[
@@ -65,8 +65,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 10 * 60 * 1000,
         check,
     },
-    build: |with| Box::new(RolloutRestart::new(with)),
-};
+    |with| Box::new(RolloutRestart::new(with)),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     let resource: Resource = with.str("resource").parse().map_err(|error| format!("`resource`: {error}"))?;

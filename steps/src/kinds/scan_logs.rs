@@ -26,8 +26,8 @@ const PATTERNS: &str =
     r#"["x509:", "tls: bad certificate", "rejected connection", "certificate has expired", "Unauthorized"]"#;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "scan-logs",
         doc: "Checks that no control-plane container has logged certificate trouble since the restarts.",
         fields: &[
@@ -45,8 +45,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 2 * 60 * 1000,
         check,
     },
-    build: |with| Box::new(ScanLogs { components: components(with), patterns: with.strings("patterns") }),
-};
+    |with| Box::new(ScanLogs { components: components(with), patterns: with.strings("patterns") }),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     let patterns = with.strings("patterns");

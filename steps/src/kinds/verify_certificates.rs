@@ -14,8 +14,8 @@ use super::holdings::{CertificatesFacts, Holdings};
 use super::node::{Node, now};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "verify-certificates",
         doc: "Checks that every certificate kubeadm covers is valid, signed by its CA and matches its key.",
         fields: &[BEFORE, CERT_DIR],
@@ -25,8 +25,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 2 * 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(VerifyCertificates::new(with)),
-};
+    |with| Box::new(VerifyCertificates::new(with)),
+);
 
 /// A step of this kind.
 struct VerifyCertificates {

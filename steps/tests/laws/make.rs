@@ -19,7 +19,7 @@ pub(crate) fn build(kind: &str, with: &Value) -> Box<dyn Step> {
         params.0.insert(key.clone(), value.clone());
     }
     (kind.schema.check)(&params).expect("a step that a plan may have");
-    (kind.build)(&params)
+    kind.step(&params)
 }
 
 /// A default as the plan language resolves it; our TOML defaults are JSON as well.

@@ -26,11 +26,26 @@ const DEPTH: u32 = 4;
 /// Shorter texts hold no secret of a known form.
 const SHORTEST: usize = 8;
 
+/// How often a text is looked through: what was taken out may have hidden what stood beside it.
+const PASSES: usize = 4;
+
 /// The text without its secrets.
 pub fn redact(text: &str) -> Cow<'_, str> {
+    let Some(mut left) = without(text) else { return Cow::Borrowed(text) };
+    for _ in 1..PASSES {
+        match without(&left) {
+            Some(less) if less != left => left = less,
+            Some(_) | None => break,
+        }
+    }
+    Cow::Owned(left)
+}
+
+/// The text without the secrets that can be told at once; None where there are none.
+fn without(text: &str) -> Option<String> {
     let mut found = secrets(text, DEPTH);
     if found.is_empty() {
-        return Cow::Borrowed(text);
+        return None;
     }
     found.sort_by_key(|range| (range.start, range.end));
     let mut out = String::with_capacity(text.len());
@@ -47,7 +62,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         at = range.end;
     }
     out.push_str(&text[at..]);
-    Cow::Owned(out)
+    Some(out)
 }
 
 /// Where the secrets of a text are, in any order; `depth` more encodings are looked into.
@@ -64,4 +79,9 @@ fn secrets(text: &str, depth: u32) -> Vec<Range<usize>> {
     found.extend(encoded::runs(text, depth).into_iter().filter(|range| !of_public(range)));
     found.retain(|range| range.start < range.end);
     found
+}
+
+/// The first place between two characters that is not before `at`; the end of the text at most.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }

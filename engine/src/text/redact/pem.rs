@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::boundary;
+
 const KEY: &str = "PRIVATE KEY-----";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -11,19 +13,32 @@ const KIND: usize = 16;
 
 /// Every private key, with its armour where that is there.
 pub(super) fn keys(text: &str) -> Vec<Range<usize>> {
+    let ends = ends(text);
     let mut found: Vec<Range<usize>> = Vec::new();
+    let mut known = 0;
     for (at, _) in text.match_indices(KEY) {
         let end = at + KEY.len();
-        if let Some(start) = armour(text, at, BEGIN) {
-            found.push(start..end_of_key(text, end));
-        } else if let Some(start) = armour(text, at, END) {
-            let is_known = found.iter().any(|range| range.end >= end);
-            if !is_known {
-                found.push(start_of_key(text, start)..end);
-            }
-        }
+        let range = if let Some(start) = armour(text, at, BEGIN) {
+            start..end_of_key(text, end, &ends)
+        } else if let Some(start) = armour(text, at, END).filter(|_| known < end) {
+            start_of_key(text, start)..end
+        } else {
+            continue;
+        };
+        known = known.max(range.end);
+        found.push(range);
     }
     found
+}
+
+/// Where every END begins, in order.
+fn ends(text: &str) -> Vec<usize> {
+    text.match_indices(END).map(|(at, _)| at).collect()
+}
+
+/// The first of these places that is not before `from`.
+fn next(ends: &[usize], from: usize) -> Option<usize> {
+    ends.get(ends.partition_point(|at| *at < from)).copied()
 }
 
 /// Where the armour begins whose last words stand at `at`.
@@ -34,16 +49,22 @@ fn armour(text: &str, at: usize, mark: &str) -> Option<usize> {
 }
 
 /// Behind the END of the key whose BEGIN ends at `from`; where that was cut off, behind what looks like its body.
-fn end_of_key(text: &str, from: usize) -> usize {
+fn end_of_key(text: &str, from: usize, ends: &[usize]) -> usize {
     let rest = &text[from..];
-    if let Some(end) = rest.find(END)
-        && let Some(last) = rest[end..].find(KEY).filter(|last| *last <= END.len() + KIND)
-        && !rest[..end].contains(BEGIN)
+    if let Some(end) = next(ends, from)
+        && let Some(last) = within(text, end, KEY, END.len() + KIND)
+        && !text[from..end].contains(BEGIN)
     {
-        return from + end + last + KEY.len();
+        return end + last + KEY.len();
     }
     let body = |c: char| c.is_ascii_alphanumeric() || "+/=\\".contains(c) || c.is_whitespace();
     from + rest.find(|c| !body(c)).unwrap_or(rest.len())
+}
+
+/// Where `words` stand behind `from`, at most `most` bytes.
+fn within(text: &str, from: usize, words: &str, most: usize) -> Option<usize> {
+    let end = boundary(text, from + most + words.len());
+    text[from..end].find(words).filter(|at| *at <= most)
 }
 
 /// Where the body begins that ends at `end`: its lines hold nothing but base64 behind what a log puts before them.
@@ -65,12 +86,16 @@ fn start_of_key(text: &str, end: usize) -> usize {
 /// Every certificate and public key: nothing in them is a secret.
 pub(super) fn certificates(text: &str) -> Vec<Range<usize>> {
     let public = ["CERTIFICATE-----", "CERTIFICATE REQUEST-----", "PUBLIC KEY-----"];
-    let mut found = Vec::new();
+    let ends = ends(text);
+    let mut found: Vec<Range<usize>> = Vec::new();
     for (start, _) in text.match_indices(BEGIN) {
-        let kind = &text[start + BEGIN.len()..];
-        let Some(name) = public.iter().find(|name| kind.starts_with(**name)) else { continue };
-        let Some(end) = kind.find(END) else { continue };
-        found.push(start..start + BEGIN.len() + end + END.len() + name.len());
+        let from = start + BEGIN.len();
+        let Some(name) = public.iter().find(|name| text[from..].starts_with(**name)) else { continue };
+        if found.last().is_some_and(|last| start < last.end) {
+            continue;
+        }
+        let Some(end) = next(&ends, from) else { break };
+        found.push(start..end + END.len() + name.len());
     }
     found
 }

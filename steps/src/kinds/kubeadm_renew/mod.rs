@@ -36,8 +36,8 @@ use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
 use crate::tools::output::plural;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "kubeadm-renew",
         doc: "Renews every certificate kubeadm covers on a node, with a backup before and a proof after.",
         fields: &[
@@ -57,8 +57,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 5 * 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(KubeadmRenew::new(with)),
-};
+    |with| Box::new(KubeadmRenew::new(with)),
+);
 
 /// A step of this kind.
 struct KubeadmRenew {

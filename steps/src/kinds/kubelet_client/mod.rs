@@ -32,8 +32,8 @@ use crate::tools::systemctl::UnitState;
 use needs::Need;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "kubelet-client",
         doc: "Gives a kubelet whose client certificate has expired a new one, before anything is stopped under it.",
         fields: &[
@@ -58,8 +58,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 5 * 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(KubeletClient::new(with)),
-};
+    |with| Box::new(KubeletClient::new(with)),
+);
 
 /// A step of this kind.
 struct KubeletClient {

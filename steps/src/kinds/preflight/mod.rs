@@ -45,8 +45,8 @@ use places::Places;
 use pods::Pods;
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "preflight",
         doc: "Checks what a renewal needs on a node: reports every finding at once, and warns of what stops nothing.",
         fields: &[
@@ -76,8 +76,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 2 * 60 * 1000,
         check: unchecked,
     },
-    build: |with| Box::new(Preflight::new(with)),
-};
+    |with| Box::new(Preflight::new(with)),
+);
 
 /// A step of this kind.
 struct Preflight {

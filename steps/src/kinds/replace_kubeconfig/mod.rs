@@ -27,8 +27,8 @@ use present::Present;
 use sources::{Candidate, Reference};
 
 /// What the plan language knows of it.
-pub(super) const KIND: Kind = Kind {
-    schema: KindSchema {
+pub(super) const KIND: Kind = Kind::new(
+    KindSchema {
         name: "replace-kubeconfig",
         doc: "Replaces the kubeconfig on the workstation where it has expired, does not work, or there is a newer one.",
         fields: &[
@@ -51,8 +51,8 @@ pub(super) const KIND: Kind = Kind {
         timeout_ms: 3 * 60 * 1000,
         check,
     },
-    build: |with| Box::new(ReplaceKubeconfig::new(with)),
-};
+    |with| Box::new(ReplaceKubeconfig::new(with)),
+);
 
 fn check(with: &Params) -> Result<(), String> {
     match with.opt_str("secret") {
