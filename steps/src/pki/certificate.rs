@@ -77,6 +77,23 @@ impl Certificate {
         Ok(all)
     }
 
+    /// The same, each block by itself: one that is damaged keeps none of the others back.
+    pub fn each_from_pem(pem: &[u8]) -> Vec<Result<Self, CertificateError>> {
+        let mut all = Vec::new();
+        for block in Pem::iter_from_buffer(pem) {
+            match block {
+                Ok(block) if block.label == "CERTIFICATE" => all.push(Self::from_der(&block.contents)),
+                Ok(_) => {}
+                // Where a block ends is not known any more.
+                Err(error) => {
+                    all.push(Err(CertificateError::Pem(escape(&error.to_string()))));
+                    break;
+                }
+            }
+        }
+        all
+    }
+
     /// Reads DER bytes without anything after them.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = parse(der)?;

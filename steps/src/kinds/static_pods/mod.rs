@@ -23,6 +23,7 @@ mod quorum;
 
 mod leader;
 
+pub(crate) use files::ports;
 pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use quorum::outage;
 pub(super) use restart::{Proof, Restart};
