@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Abandon(AbandonArgs),
     /// Shows a run: every host, every certificate, what failed
     Show(ShowArgs),
+    /// Writes a run down for a change ticket: a page (HTML), Markdown or JSON
+    Report(ReportArgs),
     /// Lists the runs, the newest first
     Runs(RunsArgs),
     /// Writes an inventory from bmctl, kubectl or Ansible
@@ -194,6 +196,28 @@ pub(crate) struct ShowArgs {
     /// Every event too, one a line
     #[arg(long)]
     pub(crate) events: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run, or a part of its name that no other has [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Write it to this new file instead of printing it; its ending (.html, .md, .json) says as what
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// As what [default: what the file's ending says, else markdown; with --output json: json]
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(crate) form: Option<ReportForm>,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportForm {
+    Html,
+    Markdown,
+    Json,
 }
 
 /// Arguments of `runs`.

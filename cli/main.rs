@@ -38,6 +38,8 @@ mod inventory;
 mod json;
 
 mod reached;
+mod report;
+
 mod reporter;
 
 mod runtime;

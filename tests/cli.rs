@@ -70,6 +70,12 @@ mod doctor;
 #[path = "cli/inventory.rs"]
 mod inventory;
 
+#[path = "cli/browser.rs"]
+mod browser;
+
+#[path = "cli/report.rs"]
+mod report;
+
 #[path = "support/planted.rs"]
 mod planted;
 

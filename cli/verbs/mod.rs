@@ -18,6 +18,8 @@ mod abandon;
 
 mod show;
 
+mod report;
+
 mod runs;
 
 mod inventory;
@@ -59,6 +61,7 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Undo(args) => undo::undo(app, args),
         Verb::Abandon(args) => abandon::abandon(app, args),
         Verb::Show(args) => show::show(app, args),
+        Verb::Report(args) => report::report(app, args),
         Verb::Runs(args) => runs::runs(app, args),
         Verb::Inventory(args) => inventory::inventory(app, &args.source),
         Verb::Rehearse(args) => rehearse::rehearse(app, args),

@@ -23,6 +23,7 @@ fn help_lists_the_verbs_and_the_exit_codes() {
           undo       Restores what a run changed
           abandon    Gives up a run for good and frees its hosts; its changes stay
           show       Shows a run: every host, every certificate, what failed
+          report     Writes a run down for a change ticket: a page (HTML), Markdown or JSON
           runs       Lists the runs, the newest first
           inventory  Writes an inventory from bmctl, kubectl or Ansible
           rehearse   Tries a plan on simulated nodes with expired certificates; touches no real host
