@@ -52,6 +52,9 @@ mod killed;
 #[expect(dead_code, reason = "other suites use the rest of it")]
 mod random;
 
+#[path = "cli/undone.rs"]
+mod undone;
+
 #[path = "cli/strace.rs"]
 mod strace;
 

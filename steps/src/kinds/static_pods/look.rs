@@ -86,7 +86,7 @@ impl Known {
 
 /// Looks at the components of a node that it runs; one that has no manifest there (an external etcd) is left out.
 ///
-/// `since` counts as one more file that every component reads.
+/// `since` counts as one more file that every component reads whose age tells.
 pub(crate) async fn look(
     node: &Node<'_>,
     components: &[Component],
@@ -159,7 +159,7 @@ pub(crate) async fn known(
             .filter_map(|path| find(&dated, path))
             .filter(|file| file.kind == FileKind::File)
             .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
-            .chain(since.cloned())
+            .chain(since.filter(|_| by_age).cloned())
             .max_by_key(|written| written.ns);
         known.push(Known { component, pod, ports, newest });
     }

@@ -55,7 +55,7 @@ pub(crate) struct Restart<'a> {
     pub(crate) restarts: Restarts,
     /// What is waited for.
     pub(crate) proof: Proof,
-    /// One more file that every component reads.
+    /// When files were put back, for an undo: one more file that every component reads.
     pub(crate) since: Option<&'a Written>,
 }
 
@@ -69,6 +69,9 @@ impl Restart<'_> {
     /// serve its new file: they are ready only with it.
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<String>, StepError> {
         let mut front = known(self.node, components, self.restarts, self.since).await?;
+        if self.since.is_some() && self.is_held_up(&front).await? {
+            front = known(self.node, components, Restarts::Needed, self.since).await?;
+        }
         let behind = front.split_off(front.iter().filter(|known| known.component.is_front()).count());
         let parts = if self.api_answers(&front).await? {
             // Nothing is stopped for a restart that would then wait for the peers.
@@ -82,6 +85,16 @@ impl Restart<'_> {
             stopped.extend(self.together(part).await?);
         }
         Ok(stopped)
+    }
+
+    /// Whether a stop has to wait for a peer that is down. An undo does not wait for it: what brings that peer back is its
+    /// own undo, which comes later. An etcd and an API server that serve the files put back go on until then.
+    async fn is_held_up(&self, known: &[Known]) -> Result<bool, StepError> {
+        match self.gate(&look_at(self.node, known).await?).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.class == ErrorClass::Unavailable => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the node's API server is among them, serves its files and is ready.
