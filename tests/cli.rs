@@ -85,5 +85,11 @@ mod planted;
 #[path = "cli/secrets.rs"]
 mod secrets;
 
+#[path = "support/visible.rs"]
+mod visible;
+
+#[path = "cli/hostile.rs"]
+mod hostile;
+
 #[path = "cli/unreachable.rs"]
 mod unreachable;

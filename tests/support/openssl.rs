@@ -109,3 +109,29 @@ fn openssl_bytes(args: &[&str], stdin: &[u8]) -> (bool, Vec<u8>) {
         .expect("openssl is installed (tests/run does it)");
     (output.status.success(), output.stdout)
 }
+
+/// Writes a self-signed certificate whose common name and alternative names hold these words.
+pub(crate) fn hostile_certificate(path: &Path, words: &str) {
+    let plain: String = words.chars().filter(|c| c.is_ascii() && !"\r\n\\$;,".contains(*c)).collect();
+    let subject = format!(
+        "/O=system:masters/CN={}",
+        words.replace(['\\', '/'], "_").chars().take(60).collect::<String>()
+    );
+    let names = format!("subjectAltName=DNS:{plain},email:{plain},URI:http://{plain}");
+    let path = path.to_str().expect("UTF-8");
+    let args = [
+        "req",
+        "-x509",
+        "-utf8",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "9",
+    ];
+    let rest = ["-keyout", "/dev/null", "-subj", &subject, "-addext", &names, "-out", path];
+    let (made, words) = openssl(&[&args[..], &rest[..]].concat(), b"");
+    assert!(made, "{words}");
+}

@@ -165,15 +165,30 @@ impl Shell<'_> {
 
     /// What the program says on stderr beside its own words.
     fn said_beside(&self) -> Vec<u8> {
+        self.asked_for(SAYS).unwrap_or_default()
+    }
+
+    /// What the program prints with what somebody wants in the place of its own words.
+    fn reworded(&self, stdout: Vec<u8>) -> Vec<u8> {
+        let Some(wanted) = self.asked_for(REWORDS) else { return stdout };
+        let (Ok(wanted), Ok(text)) = (String::from_utf8(wanted), String::from_utf8(stdout.clone())) else {
+            return stdout;
+        };
+        let words: Vec<&str> = wanted.split('\0').collect();
+        let swap = |text: String, pair: &[&str]| match pair {
+            [from, to] => text.replace(from, to),
+            _odd => text,
+        };
+        words.chunks(2).fold(text, swap).into_bytes()
+    }
+
+    /// The file that somebody who wants to see what becomes of it put there for the program.
+    fn asked_for(&self, folder: &str) -> Option<Vec<u8>> {
         let name =
             self.call.argv.first().map_or("", |program| program.rsplit('/').next().unwrap_or_default());
         let plain = !name.is_empty() && !name.starts_with('.');
-        let path = format!("{SAYS}/{name}");
-        if plain {
-            self.world.files.read(self.call.host, &path).ok().flatten().unwrap_or_default()
-        } else {
-            Vec::new()
-        }
+        let path = format!("{folder}/{name}");
+        if plain { self.world.files.read(self.call.host, &path).ok().flatten() } else { None }
     }
 
     /// The command line, for records.
@@ -196,6 +211,9 @@ impl Shell<'_> {
 /// what becomes of it.
 const SAYS: &str = "/run/certwright-lab/says";
 
+/// Where they find words of theirs and those that are printed in their place, each ended by a NUL: hostile names.
+const REWORDS: &str = "/run/certwright-lab/rewords";
+
 /// A command line for records; of a script only its place is told.
 pub(super) fn line(argv: &[String]) -> String {
     let shown = |a: &String| if a.contains('\n') { "SCRIPT".to_owned() } else { a.clone() };
@@ -212,6 +230,7 @@ pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(
     }
     let mut answer = programs::run(&mut shell)?;
     answer.stderr.extend(shell.said_beside());
+    answer.stdout = shell.reworded(answer.stdout);
     if let Some(fault) = slow {
         let seconds = fault.argument.and_then(|s| s.parse().ok()).unwrap_or(5);
         answer.takes += shell.state().delay(1000 * seconds);
