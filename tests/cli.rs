@@ -57,6 +57,12 @@ mod golden;
 #[path = "cli/doctor.rs"]
 mod doctor;
 
+#[path = "cli/certs.rs"]
+mod certs;
+
+#[path = "cli/monitoring.rs"]
+mod monitoring;
+
 #[path = "support/planted.rs"]
 mod planted;
 
