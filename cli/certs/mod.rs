@@ -45,9 +45,9 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Judges what was seen.
-    pub(crate) fn new(reports: Vec<Report>, now: i64, within_s: i64) -> Self {
-        let findings = judge(&reports, &Wanted { now, within_s, skew_s: SKEW_S });
+    /// Judges what was seen; `renew` is the command that renews.
+    pub(crate) fn new(reports: Vec<Report>, now: i64, within_s: i64, renew: &str) -> Self {
+        let findings = judge(&reports, &Wanted { now, within_s, skew_s: SKEW_S, renew });
         Self { reports, findings, now, within_s }
     }
 

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::human::certs::{Width, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
 use crate::terminal::{err, out};
-use crate::{json, runtime, signals, when};
+use crate::{human, json, runtime, signals, when};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
@@ -92,7 +92,7 @@ async fn once(
     if streams.is_none() && app.terminal.live {
         err("\r\u{1b}[K");
     }
-    let survey = Survey::new(reports, now, within_s);
+    let survey = Survey::new(reports, now, within_s, &renewal(app, args));
     if let Some(path) = &args.textfile {
         replace(path, &prometheus::text(&survey))?;
     }
@@ -109,6 +109,19 @@ async fn once(
         Output::Prometheus => out(&prometheus::text(&survey)),
     }
     Ok(survey.exit())
+}
+
+/// The command that renews what was looked at.
+fn renewal(app: &App, args: &CertsArgs) -> String {
+    let options = app.next().options;
+    let path = |path: &std::path::Path| human::word(&path.display().to_string());
+    match (&args.lab, &args.inventory) {
+        (Some(lab), _) => format!("certwright{options} rehearse --fault none --lab {}", path(lab)),
+        (None, Some(file)) => {
+            format!("certwright{options} run renew-control-plane --inventory {}", path(file))
+        }
+        (None, None) => format!("certwright{options} run renew-control-plane --inventory FILE"),
+    }
 }
 
 /// A host as soon as it is there, with a heading of its own: columns are as wide as its own cells.

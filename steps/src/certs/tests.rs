@@ -69,9 +69,9 @@ impl Bench {
         reports
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> Wanted<'static> {
         let now = i64::try_from(self.clock.wall_ms() / 1000).unwrap();
-        Wanted { now, within_s: 30 * DAY, skew_s: 30 }
+        Wanted { now, within_s: 30 * DAY, skew_s: 30, renew: "renew" }
     }
 
     async fn findings(&self, ask: Ask) -> Vec<Finding> {
@@ -323,7 +323,7 @@ fn report(host: &str, rows: Vec<Row>) -> Report {
 #[test]
 fn what_a_lab_does_not_provoke_is_found_in_rows() {
     let now = 1_795_555_800;
-    let wanted = Wanted { now, within_s: 30 * DAY, skew_s: 30 };
+    let wanted = Wanted { now, within_s: 30 * DAY, skew_s: 30, renew: "renew" };
     let check = |change: &dyn Fn(&mut Row, &mut Certificate), expected: &[&str]| {
         let (mut row, mut certificate) = row("apiserver");
         change(&mut row, &mut certificate);
@@ -379,7 +379,7 @@ fn what_a_lab_does_not_provoke_is_found_in_rows() {
 #[test]
 fn a_node_that_was_forgotten_is_a_note_and_an_api_server_that_serves_its_new_file_is_one_too() {
     let now = 1_795_555_800;
-    let wanted = Wanted { now, within_s: 30 * DAY, skew_s: 30 };
+    let wanted = Wanted { now, within_s: 30 * DAY, skew_s: 30, renew: "renew" };
     let ends = |host: &str, at: i64| {
         let (mut row, mut certificate) = row("apiserver");
         host.clone_into(&mut row.host);
