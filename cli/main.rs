@@ -29,6 +29,8 @@ mod preview;
 
 mod doctor;
 
+mod certs;
+
 mod bundle;
 
 mod human;

@@ -78,6 +78,11 @@ mod browser;
 
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/certs.rs"]
+mod certs;
+
+#[path = "cli/monitoring.rs"]
+mod monitoring;
 
 #[path = "support/planted.rs"]
 mod planted;

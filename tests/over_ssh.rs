@@ -37,6 +37,9 @@ mod config;
 
 #[path = "over_ssh/doctor.rs"]
 mod doctor;
+
+#[path = "over_ssh/certs.rs"]
+mod certs;
 #[path = "over_ssh/operators.rs"]
 mod operators;
 

@@ -121,6 +121,17 @@ pub fn tree(host: &str, tree: &Tree, keys: Keys) -> (Report, Collected) {
     (Node::new(&collected).report(host), collected)
 }
 
+/// The same, and where a machine is given and what runs is asked, what runs there.
+pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn Host>, ask: Ask) -> Report {
+    let (mut report, collected) = tree(name, folder, keys);
+    if let (Ask::Running, Some(host), None) = (ask, here, &report.error)
+        && let Err(error) = running::ask(host, &collected, &mut report).await
+    {
+        report.troubles.push(format!("what runs is not known: {}", error.message));
+    }
+    report
+}
+
 /// A node, as it was collected.
 struct Node<'a> {
     collected: &'a Collected,
@@ -276,8 +287,7 @@ impl<'a> Node<'a> {
 
 /// Sets where a kubeconfig leads and whom it trusts.
 pub(super) fn lead(conf: &Kubeconfig, row: &mut Row) {
-    let Ok((cluster, user)) = conf.current() else { return };
-    row.user.get_or_insert_with(|| escape(&user.name));
+    let Ok((cluster, _)) = conf.current() else { return };
     row.server = Some(escape(&cluster.entry.server)).filter(|server| !server.is_empty());
     let named = cluster.entry.tls_server_name.clone();
     row.server_name = named.or_else(|| host_of(&cluster.entry.server)).map(|name| escape(&name));

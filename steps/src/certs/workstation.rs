@@ -101,6 +101,7 @@ async fn row(host: &dyn Host, name: &str, path: &str, text: Result<Vec<u8>, Stri
     };
     let mut row = Row::new(WORKSTATION, name, path, pem.and_then(first));
     row.usages = vec!["clientAuth"];
+    row.user = Some(escape(&user.name));
     lead(&conf, &mut row);
     let key = match &user.entry.client_key {
         Some(Source::Data(key)) => Some(key.reveal().to_vec()),

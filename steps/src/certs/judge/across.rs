@@ -17,7 +17,7 @@ use crate::pki::{Authority, Certificate, Digest};
 const LONG_BEFORE: i64 = 60 * 86_400;
 
 /// The findings of all hosts together.
-pub(super) fn findings(reports: &[Report], wanted: &Wanted) -> Vec<Finding> {
+pub(super) fn findings(reports: &[Report], wanted: &Wanted<'_>) -> Vec<Finding> {
     let (workstations, nodes): (Vec<&Report>, Vec<&Report>) =
         reports.iter().partition(|report| report.host == WORKSTATION);
     let mut findings = different_authorities(&nodes);
@@ -30,8 +30,8 @@ pub(super) fn findings(reports: &[Report], wanted: &Wanted) -> Vec<Finding> {
         }
     }
     for workstation in &workstations {
-        findings.extend(foreign(workstation, &nodes));
-        findings.extend(disagreement(workstation));
+        findings.extend(foreign(workstation, &nodes, wanted));
+        findings.extend(disagreement(workstation, wanted));
     }
     findings
 }
@@ -97,7 +97,7 @@ fn copied(nodes: &[&Report]) -> Vec<Finding> {
 }
 
 /// Certificates that end long before those of the same name on other nodes.
-fn forgotten(nodes: &[&Report], wanted: &Wanted) -> Vec<Finding> {
+fn forgotten(nodes: &[&Report], wanted: &Wanted<'_>) -> Vec<Finding> {
     let mut latest: BTreeMap<&str, i64> = BTreeMap::new();
     for (row, certificate) in leaves(nodes) {
         let ends = latest.entry(row.name.as_str()).or_insert(certificate.not_after);
@@ -144,7 +144,7 @@ fn trusts_node(row: &Row, node: &Report) -> bool {
 }
 
 /// Kubeconfigs of the workstation that no node's authority signed, or that trust none of them.
-fn foreign(workstation: &Report, nodes: &[&Report]) -> Vec<Finding> {
+fn foreign(workstation: &Report, nodes: &[&Report], wanted: &Wanted<'_>) -> Vec<Finding> {
     let known: Vec<&Certificate> = nodes.iter().flat_map(|node| authorities(node, "ca")).collect();
     if known.is_empty() {
         return Vec::new();
@@ -153,7 +153,10 @@ fn foreign(workstation: &Report, nodes: &[&Report]) -> Vec<Finding> {
     for row in &workstation.rows {
         let Ok(certificate) = &row.certificate else { continue };
         let finding = |id, what: String| {
-            let remedy = "see that the inventory names this cluster; else fetch it again (`certwright run renew-control-plane`)";
+            let remedy = format!(
+                "see that the inventory names this cluster; else fetch it again (`{}`)",
+                wanted.renew
+            );
             Finding::new(id, Severity::Warn, &row.host, Some(&row.name), what, remedy)
         };
         if !known.iter().any(|ca| certificate.signed_by(ca)) {
@@ -169,7 +172,7 @@ fn foreign(workstation: &Report, nodes: &[&Report]) -> Vec<Finding> {
 }
 
 /// Where the workstation's kubeconfig and the admin cluster's secret are not the same.
-fn disagreement(workstation: &Report) -> Option<Finding> {
+fn disagreement(workstation: &Report, wanted: &Wanted<'_>) -> Option<Finding> {
     let row = |name: &str| workstation.rows.iter().find(|row| row.name == name);
     let (file, secret) = (row(KUBECONFIG)?, row(SECRET)?);
     let (own, kept) = (file.certificate.as_ref().ok()?, secret.certificate.as_ref().ok()?);
@@ -187,6 +190,9 @@ fn disagreement(workstation: &Report) -> Option<Finding> {
         return None;
     };
     let what = format!("{}: {} and {} {why}", file.host, file.path, secret.path);
-    let remedy = "the one that works and ends later belongs on the workstation: `certwright run renew-control-plane` puts it there";
+    let remedy = format!(
+        "the one that works and ends later belongs on the workstation: `{}` puts it there",
+        wanted.renew
+    );
     Some(Finding::new("kubeconfigs-disagree", Severity::Warn, &file.host, Some(&file.name), what, remedy))
 }

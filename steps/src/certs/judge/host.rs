@@ -7,7 +7,7 @@ use crate::certs::row::{Key, Row, Running};
 use crate::kinds::span;
 
 /// The findings of a host.
-pub(super) fn findings(report: &Report, wanted: &Wanted) -> Vec<Finding> {
+pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
     let host = report.host.as_str();
     let finding = |id, severity, what, remedy: &str| Finding::new(id, severity, host, None, what, remedy);
     let mut findings = Vec::new();
@@ -29,12 +29,12 @@ pub(super) fn findings(report: &Report, wanted: &Wanted) -> Vec<Finding> {
         let what = format!("{host}: it has no openssl, so keys were not compared with certificates");
         findings.push(finding("keys-not-compared", Severity::Note, what, "install openssl there"));
     }
-    findings.extend(report.running.iter().filter_map(|running| age(report, running)));
+    findings.extend(report.running.iter().filter_map(|running| age(report, running, wanted)));
     findings
 }
 
 /// Whether a component holds on to what it read before its files were written.
-fn age(report: &Report, running: &Running) -> Option<Finding> {
+fn age(report: &Report, running: &Running, wanted: &Wanted<'_>) -> Option<Finding> {
     let (host, name) = (report.host.as_str(), running.component.name());
     if running.since_ns.is_none() {
         let what = format!("{host}: {name} has a manifest and no running container");
@@ -47,7 +47,7 @@ fn age(report: &Report, running: &Running) -> Option<Finding> {
         n => format!(" and {n} more"),
     };
     let what = format!("{host}: {name} has run since before {first}{more} was written");
-    let remedy = "restart it: `certwright run renew-control-plane` does, one node at a time";
+    let remedy = format!("restart it: `{}` does, one node at a time", wanted.renew);
     // etcd and the API server read renewed files by themselves; what they serve tells.
     let read: Vec<&Row> = report.rows.iter().filter(|row| row.readers.contains(&running.component)).collect();
     let mut served =

@@ -14,17 +14,19 @@ use super::node::Report;
 
 /// What is judged against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Our clock, seconds since 1970.
     pub now: i64,
     /// Certificates that end within so many seconds are to be told.
     pub within_s: i64,
     /// Clocks may differ by so many seconds.
     pub skew_s: i64,
+    /// The command that renews.
+    pub renew: &'a str,
 }
 
 /// Everything that is to be said, the worst first; of equals in the order of hosts and rows.
-pub fn judge(reports: &[Report], wanted: &Wanted) -> Vec<Finding> {
+pub fn judge(reports: &[Report], wanted: &Wanted<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for report in reports {
         findings.extend(host::findings(report, wanted));

@@ -11,18 +11,18 @@ use crate::pki::Certificate;
 use crate::tools::survey::FactsError;
 
 /// The findings of a row.
-pub(super) fn findings(row: &Row, report: &Report, wanted: &Wanted) -> Vec<Finding> {
+pub(super) fn findings(row: &Row, report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
     let certificate = match &row.certificate {
         Ok(certificate) => certificate,
         Err(why) => return vec![unreadable(row, why)],
     };
     let mut findings: Vec<Finding> = dates(row, certificate, wanted).into_iter().collect();
     findings.extend(ends_first(row, certificate, wanted));
-    findings.extend(key(row));
+    findings.extend(key(row, wanted));
     findings.extend(authority(row, report));
     findings.extend(usages(row, certificate));
     findings.extend(names(row, certificate));
-    findings.extend(served(row, certificate));
+    findings.extend(served(row, certificate, wanted));
     findings
 }
 
@@ -52,12 +52,12 @@ fn unreadable(row: &Row, why: &str) -> Finding {
     }
 }
 
-fn dates(row: &Row, certificate: &Certificate, wanted: &Wanted) -> Option<Finding> {
+fn dates(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Option<Finding> {
     let (now, title, path) = (wanted.now, title(row), &row.path);
     let left = certificate.residual(now);
     if certificate.is_expired(now) {
         let what = format!("{title} expired {} ago ({path})", span(left));
-        Some(finding(row, "expired", Severity::Expired, what, remedy(row)))
+        Some(finding(row, "expired", Severity::Expired, what, remedy(row, wanted)))
     } else if certificate.is_not_yet_valid(now) {
         let early = span(certificate.not_before - now);
         let what = format!("{title} is not valid for another {early} ({path})");
@@ -70,24 +70,24 @@ fn dates(row: &Row, certificate: &Certificate, wanted: &Wanted) -> Option<Findin
         ))
     } else if left <= wanted.within_s {
         let what = format!("{title} ends in {} ({path})", span(left));
-        Some(finding(row, "within", Severity::Warn, what, remedy(row)))
+        Some(finding(row, "within", Severity::Warn, what, remedy(row, wanted)))
     } else {
         None
     }
 }
 
 /// What renews a certificate.
-fn remedy(row: &Row) -> &'static str {
+fn remedy(row: &Row, wanted: &Wanted<'_>) -> String {
     match (row.kind, row.name.as_str()) {
-        (Kind::Authority, _) => "rotate the cluster's CA; a renewal cannot mend this",
+        (Kind::Authority, _) => "rotate the cluster's CA; a renewal cannot mend this".to_owned(),
         (Kind::Leaf, "kubelet-client" | "kubelet-client-current" | "kubelet-server" | "kubelet-serving") => {
-            "see `certwright doctor`: the kubelet rotates it while it reaches the API server"
+            "see `certwright doctor`: the kubelet rotates it while it reaches the API server".to_owned()
         }
-        (Kind::Leaf, _) => "certwright run renew-control-plane",
+        (Kind::Leaf, _) => wanted.renew.to_owned(),
     }
 }
 
-fn ends_first(row: &Row, certificate: &Certificate, wanted: &Wanted) -> Option<Finding> {
+fn ends_first(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Option<Finding> {
     let ends = row.signer_ends.filter(|ends| *ends < certificate.not_after && *ends >= wanted.now)?;
     let signer = row.signed_by.as_deref()?;
     let what = format!(
@@ -99,7 +99,7 @@ fn ends_first(row: &Row, certificate: &Certificate, wanted: &Wanted) -> Option<F
     Some(finding(row, "ca-ends-first", Severity::Warn, what, "rotate the cluster's CA before then"))
 }
 
-fn key(row: &Row) -> Option<Finding> {
+fn key(row: &Row, wanted: &Wanted<'_>) -> Option<Finding> {
     let what = match (row.key, row.kind) {
         (Key::Matches | Key::NotLookedAt | Key::NoOpenssl, _) | (Key::Missing, Kind::Authority) => {
             return None;
@@ -110,8 +110,8 @@ fn key(row: &Row) -> Option<Finding> {
     };
     let what = format!("{} {what} ({})", title(row), row.path);
     let remedy = match row.kind {
-        Kind::Leaf => "renew it: both are made anew (`certwright run renew-control-plane`)",
-        Kind::Authority => "make both the same CA's: compare with another control-plane node",
+        Kind::Leaf => format!("renew it: both are made anew (`{}`)", wanted.renew),
+        Kind::Authority => "make both the same CA's: compare with another control-plane node".to_owned(),
     };
     Some(finding(row, "key-mismatch", Severity::Warn, what, remedy))
 }
@@ -125,8 +125,13 @@ fn authority(row: &Row, report: &Report) -> Vec<Finding> {
         let by = row.signed_by.as_deref();
         let is_expected = |by: &str| by.split('[').next() == Some(expected.name());
         if !by.is_some_and(is_expected) {
-            let by = by.map_or_else(|| "none of this node's authorities".to_owned(), str::to_owned);
-            let what = format!("{} is signed by {by}, not by {}", title(row), expected.name());
+            let name = expected.name();
+            let what = match by {
+                Some(by) => format!("{} is signed by {by}, not by {name}", title(row)),
+                None => {
+                    format!("{} is not signed by {name}, nor by another authority of this node", title(row))
+                }
+            };
             let remedy =
                 "find out whose certificate it is; files of another node or cluster were copied here";
             findings.push(finding(row, "wrong-authority", Severity::Warn, what, remedy));
@@ -202,13 +207,12 @@ fn matches_name(own: &str, name: &str) -> bool {
     }
 }
 
-fn served(row: &Row, certificate: &Certificate) -> Vec<Finding> {
+fn served(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Vec<Finding> {
     let one = |served: &crate::certs::row::Served| match &served.fingerprint {
         Ok(fingerprint) if *fingerprint == certificate.fingerprint => None,
         Ok(_) => {
             let what = format!("{}: {} serves another certificate than {}", row.host, served.at, row.path);
-            let remedy =
-                "restart the component: `certwright run renew-control-plane` does, one node at a time";
+            let remedy = format!("restart the component: `{}` does, one node at a time", wanted.renew);
             Some(finding(row, "not-served", Severity::Warn, what, remedy))
         }
         Err(why) => {
