@@ -16,6 +16,9 @@ mod by_hand;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::clock::Clock;

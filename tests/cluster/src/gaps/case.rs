@@ -56,7 +56,9 @@ fn events(cluster: &Cluster, way: Way) -> String {
 ///
 /// The API servers stay up, as they do where certificates expire under them.
 fn kill(cluster: &Cluster) -> Result<(), GapsError> {
-    let config = format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncertificateValidityPeriod: {SHORT}s\n");
+    let config = format!(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncertificateValidityPeriod: {SHORT}s\n"
+    );
     for node in cluster.nodes() {
         let file = node.path("/root/short.yaml");
         let failed = |source| GapsError::Process { action: "write a configuration of kubeadm", source };
