@@ -108,7 +108,11 @@ async fn what_is_lost_already_holds_no_restart_back() {
     }
     let before = bench.attempts_of("cp-1");
     let error = bench.attempt().await.expect_err("no quorum comes of one member");
-    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready");
+    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready: http://");
+    assert!(error.remedy.is_some_and(|remedy| remedy.contains("without --limit")));
+    let lines = error.evidence.expect("evidence").last_lines;
+    assert!((1..=3).contains(&lines.len()), "{lines:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 203), "{lines:?}");
     assert_ne!(bench.attempts_of("cp-1"), before, "it was tried");
 }
 

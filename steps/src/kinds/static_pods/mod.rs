@@ -21,6 +21,8 @@ mod patience;
 
 mod quorum;
 
+mod prospect;
+
 mod leader;
 
 pub(super) use look::{Look, Restarts, State, Written, look};

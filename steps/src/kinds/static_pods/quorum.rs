@@ -2,7 +2,7 @@
 //!
 //! Invariant: where etcd has its quorum, a stop leaves a majority of healthy members; where an API server answers,
 //! a stop leaves one that does. What nobody has any more cannot be lost, and waiting for it would be in vain: then
-//! nothing is held back. Deliberately absent: members that are no hosts of the run.
+//! nothing is held back but what cannot help. Deliberately absent: members that are no hosts of the run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 
 use super::health::health;
 use super::look::State;
+use super::prospect::can_help;
 use crate::kinds::node::Node;
 use crate::kinds::peers::peers;
 use crate::pki::Component;
@@ -99,8 +100,12 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
             if let Verdict::Wait(reason) = peers.judge(component, cx.host.name(), needed) {
                 reasons.push(reason);
             }
-            if component == Component::Etcd && peers.ready() >= needed {
-                members = Some(peers);
+            if component == Component::Etcd {
+                if peers.ready() < needed {
+                    can_help(cx, needed).await?;
+                } else {
+                    members = Some(peers);
+                }
             }
         }
         if reasons.is_empty() {
