@@ -1,4 +1,4 @@
-//! The looking of a dry run: hosts side by side, one probe at a time on each, a deadline on every one.
+//! The looking of a dry run: hosts side by side, few probes at a time on each, a deadline on every one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{Facts, StepError, Verdict};
-use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
+use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
 use certwright_steps::kinds::{Warning, warnings};
 use tokio::sync::Semaphore;
@@ -94,15 +94,23 @@ impl Looker<'_> {
         side_by_side.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Probes these tasks: hosts side by side, one probe at a time on each.
+    /// Probes these tasks: hosts side by side, one probe at a time of those that act on each, and one of those that check.
+    /// Those of the workstation are side by side, too: they ask the cluster, and a cluster that does not answer lets each
+    /// of them wait.
     pub(crate) async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
-        let mut by_host: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
-        for task in tasks {
-            by_host.entry(&self.plan.host(*task).name).or_default().push(*task);
+        let mut by_host: BTreeMap<(&str, usize), Vec<TaskId>> = BTreeMap::new();
+        for (nth, task) in tasks.iter().enumerate() {
+            let host = self.plan.host(*task).name.as_str();
+            let lane = match self.plan.step(*task).nature {
+                Nature::Acting | Nature::Checking if host == WORKSTATION => 2 + nth,
+                Nature::Acting => 0,
+                Nature::Checking => 1,
+            };
+            by_host.entry((host, lane)).or_default().push(*task);
         }
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut side_by_side = JoinSet::new();
-        for (name, tasks) in by_host {
+        for ((name, _), tasks) in by_host {
             let probes: Vec<_> = tasks.into_iter().map(|task| (task, self.probe_of(task))).collect();
             let (cx, places) = (self.context(name), Arc::clone(&places));
             side_by_side.spawn(async move {

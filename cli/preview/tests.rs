@@ -112,6 +112,20 @@ fn looked_at_over(certificates: Validity, over: impl Fn(&Hosts) -> Hosts, change
     human::preview::text(&plan, &seen, Terminal { width: Some(110), paint: Paint::Plain, live: false })
 }
 
+/// It is looked at beside what acts, and stands above all of it.
+#[test]
+fn a_check_that_fails_is_no_change_above_what_acts() {
+    let text = looked_at_after(Validity::Expired, None, |folder| {
+        let manifests = folder.join("cp-1/etc/kubernetes/manifests");
+        std::fs::copy(manifests.join("etcd.yaml"), manifests.join("etcd.yaml.bak")).unwrap();
+    });
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("prepare/preflight")).collect();
+    assert!(lines[0].contains("FAILS"), "{text}");
+    assert!(!text.contains("after prepare/preflight"), "nothing waits for it: {text}");
+    let backups = text.lines().filter(|line| line.contains("renew/backup            will change"));
+    assert_eq!(backups.count(), 3, "{text}");
+}
+
 #[test]
 fn what_is_below_a_change_is_not_guessed_at() {
     expect![[r#"

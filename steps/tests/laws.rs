@@ -37,6 +37,9 @@ mod restarts;
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 
+#[path = "laws/silence.rs"]
+mod silence;
+
 #[path = "laws/trap.rs"]
 mod trap;
 

@@ -12,6 +12,8 @@ mod node;
 
 mod peers;
 
+mod silence;
+
 mod facts;
 
 mod holdings;

@@ -21,6 +21,8 @@ mod patience;
 
 mod quorum;
 
+mod prospect;
+
 mod leader;
 
 pub(crate) use files::ports;

@@ -21,9 +21,9 @@ use crate::tools::systemctl::UnitState;
 /// How long the runtime may take, beyond the grace, to end a container it said it stopped.
 const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 
-/// How long after a first look in vain the next one comes; then half as long again each time: what comes back is seen
-/// at most that much late. Most components are back within a second or two, and a look costs the node tens of
-/// milliseconds.
+/// How long after a look in vain the next one comes; later a tenth of the time that was waited: what comes back is seen at
+/// most that much late. Most components are back within a second or two, an API server within five, and a look costs the
+/// node tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long a server that reads new files by itself may take to serve them: 3 s were measured (Kubernetes 1.36).
@@ -114,11 +114,15 @@ impl Restart<'_> {
         if let Some(members) = self.gate(&before).await? {
             leader::move_away(self.cx, self.node, &members).await?;
         }
-        for look in before.iter().rev() {
-            if let Some((reason, container)) = to_stop(look) {
-                self.cx.progress.tell(&format!("stopping {}: {reason}", look.component.name()));
-                self.stop(look.component, container).await?;
+        let stale = before.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
+        for (nth, (component, (reason, container))) in stale.enumerate() {
+            // With a dead kubelet the stop would succeed, and nothing would come back.
+            match nth {
+                0 => kubelet::brings_back(self.node, component.name(), now(self.cx)).await?,
+                _ => kubelet::is_active(self.node, component.name()).await?,
             }
+            self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
+            self.stop(component, container).await?;
         }
         let mut done = Vec::new();
         for (known, look) in known.iter().zip(&before) {
@@ -163,8 +167,6 @@ impl Restart<'_> {
     }
 
     async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
-        // With a dead kubelet the stop would succeed, and nothing would come back.
-        kubelet::brings_back(self.node, component.name(), now(self.cx)).await?;
         let command = self.node.crictl.stop(&container.id, self.grace);
         let output = self.cx.run(&command).await?;
         let error = match crictl::classify(&output) {
@@ -213,7 +215,7 @@ impl Restart<'_> {
         let start = self.cx.clock.mono();
         let mut deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let (mut pause, mut rungs) = (FIRST_PAUSE, Vec::new());
+        let mut rungs = Vec::new();
         loop {
             let (look, reason) = match self.look(known).await {
                 Ok(look) => {
@@ -247,8 +249,9 @@ impl Restart<'_> {
             }
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
+            let waited = Duration::from_millis(self.cx.clock.mono().since(start));
+            let pause = (waited / 10).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 
