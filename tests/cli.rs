@@ -76,10 +76,10 @@ mod inventory;
 #[path = "cli/browser.rs"]
 mod browser;
 
-#[path = "cli/report.rs"]
-mod report;
 #[path = "cli/certs.rs"]
 mod certs;
+#[path = "cli/report.rs"]
+mod report;
 
 #[path = "cli/monitoring.rs"]
 mod monitoring;

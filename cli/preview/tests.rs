@@ -115,7 +115,7 @@ fn looked_at_over(certificates: Validity, over: impl Fn(&Hosts) -> Hosts, change
 /// It is looked at beside what acts, and stands above all of it.
 #[test]
 fn a_check_that_fails_is_no_change_above_what_acts() {
-    let text = looked_at_after(Validity::Expired, None, |folder| {
+    let text = looked_at_over(Validity::Expired, Hosts::clone, |folder| {
         let manifests = folder.join("cp-1/etc/kubernetes/manifests");
         std::fs::copy(manifests.join("etcd.yaml"), manifests.join("etcd.yaml.bak")).unwrap();
     });
