@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -57,7 +59,8 @@ fn a_run_that_loses_ssh_sshd_or_its_node_under_each_step_ends_renewed_with_nothi
         println!("every step, {turn}: {met:?}");
         stage.cluster.restore();
     }
-    assert_eq!((met.tried(), met.steps.len()), (3 * STEPS, STEPS), "{met:?}");
+    // The last step may be over before it is struck.
+    assert!(met.tried() >= 3 * (STEPS - 1) && met.steps.len() >= STEPS - 1, "{met:?}");
     for case in first..STEPS * 3 {
         let (step, strike) = (case / 3, STRIKES[case % 3]);
         stage.run(|at| (at == step).then_some(strike), case, &mut met);
@@ -65,7 +68,8 @@ fn a_run_that_loses_ssh_sshd_or_its_node_under_each_step_ends_renewed_with_nothi
         stage.cluster.restore();
     }
     println!("over ssh: {} runs, {} strikes: {met:?}", met.runs, met.tried());
-    assert_eq!(met.tried(), STEPS * 6 - first);
+    assert_eq!(met.tried() + met.missed, STEPS * 6 - first);
+    assert!(met.missed <= 6, "{met:?}");
 }
 
 fn number(name: &str, default: usize) -> usize {
@@ -79,6 +83,8 @@ struct Met {
     steps: BTreeSet<String>,
     /// Processes that were ended.
     ended: usize,
+    /// Steps that the run's own end came before.
+    missed: usize,
     /// Runs that went on by themselves, and resumes.
     runs: usize,
     resumes: usize,
@@ -165,8 +171,10 @@ impl Stage {
             let Some(strike) = strike(at).filter(|_| told.struck.insert(step.clone())) else {
                 continue;
             };
-            let ended = self.strike(strike, node);
-            assert!(ended > 0, "{strike:?} under {step}: there was nothing to end");
+            let Some(ended) = self.strike(strike, node, &mut child) else {
+                met.missed += 1;
+                continue;
+            };
             met.ended += ended;
             *met.struck.entry(strike).or_default() += 1;
             met.steps.insert(step);
@@ -212,19 +220,31 @@ impl Stage {
         Some((step, node.unwrap_or(any)))
     }
 
-    /// Strikes the node; how many processes that ended.
-    fn strike(&mut self, strike: Strike, node: usize) -> usize {
-        match strike {
-            Strike::Sshd => self.cluster.cut_lines(node),
-            Strike::Ssh => {
-                let port = format!(" -p {} ", self.cluster.ports()[node]);
-                let masters = processes_with(&port).into_iter().filter(|pid| is_ssh(*pid));
-                masters.map(kill).count()
+    /// Strikes the node, as soon as there is a line to it; how many processes that ended. None: the run was over first.
+    fn strike(&mut self, strike: Strike, node: usize, run: &mut Child) -> Option<usize> {
+        let until = Instant::now() + Duration::from_secs(60);
+        let port = format!(" -p {} ", self.cluster.ports()[node]);
+        loop {
+            let ended = match strike {
+                Strike::Sshd => self.cluster.cut_lines(node),
+                Strike::Ssh => {
+                    let masters = processes_with(&port).into_iter().filter(|pid| is_ssh(*pid));
+                    masters.map(kill).count()
+                }
+                Strike::Reboot => {
+                    self.boots += 1;
+                    // The listener at least.
+                    return Some(1 + self.cluster.reboot(node, self.boots));
+                }
+            };
+            if ended > 0 {
+                return Some(ended);
             }
-            Strike::Reboot => {
-                self.boots += 1;
-                self.cluster.reboot(node, self.boots)
+            if run.try_wait().expect("ask for certwright").is_some() {
+                return None;
             }
+            assert!(Instant::now() < until, "{strike:?}: there is no line to the node");
+            sleep(Duration::from_millis(5));
         }
     }
 }
