@@ -4,6 +4,8 @@
 //! What certwright tells of its records says when a step is at work: a step that only looks is struck as it starts, one that
 //! changes something as it begins to.
 
+#![expect(clippy::disallowed_methods, reason = "a line is waited for in real time, with a bound")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
