@@ -49,6 +49,9 @@ mod trap;
 #[path = "over_ssh/killed.rs"]
 mod killed;
 
+#[path = "over_ssh/struck.rs"]
+mod struck;
+
 #[path = "over_ssh/seen.rs"]
 mod seen;
 

@@ -81,7 +81,7 @@ impl Present {
             | Failure::Forbidden
             | Failure::NotFound
             | Failure::Kubeconfig
-            | Failure::Other => Ok(Some(format!("does not work: {}", failure.cause()))),
+            | Failure::Other => Ok(Some(format!("does not work: {}", failure.in_words(&output)))),
         }
     }
 
