@@ -37,6 +37,9 @@ mod restarts;
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 
+#[path = "laws/serving.rs"]
+mod serving;
+
 #[path = "laws/trap.rs"]
 mod trap;
 

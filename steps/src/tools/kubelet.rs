@@ -28,6 +28,8 @@ pub struct KubeletConfig {
     pub file_check_frequency: Duration,
     /// `rotateCertificates`: the kubelet renews its client certificate itself. False where it is not set; kubeadm sets it.
     pub rotates: bool,
+    /// `serverTLSBootstrap`: the kubelet asks the cluster for the certificate that it serves with.
+    pub asks_for_serving: bool,
 }
 
 impl KubeletConfig {
@@ -42,6 +44,7 @@ impl KubeletConfig {
             runtime_endpoint: wire.container_runtime_endpoint.filter(|e| !e.is_empty()).map(with_scheme),
             file_check_frequency: frequency.filter(|f| !f.is_zero()).unwrap_or(FILE_CHECK_FREQUENCY),
             rotates: wire.rotate_certificates.unwrap_or_default(),
+            asks_for_serving: wire.server_tls_bootstrap.unwrap_or_default(),
         })
     }
 }
@@ -53,6 +56,8 @@ struct ConfigWire {
     container_runtime_endpoint: Option<String>,
     file_check_frequency: Option<String>,
     rotate_certificates: Option<bool>,
+    #[serde(rename = "serverTLSBootstrap")]
+    server_tls_bootstrap: Option<bool>,
 }
 
 /// What Go's `time.ParseDuration` reads, as far as kubelets write it (`20s`, `1m0s`, `0s`); None for the rest.
@@ -125,6 +130,9 @@ mod tests {
         assert_eq!(parsed.runtime_endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));
         assert_eq!(parsed.file_check_frequency, Duration::from_secs(20), "0s means the default");
         assert!(parsed.rotates, "kubeadm lets kubelets rotate their certificates");
+        assert!(!parsed.asks_for_serving, "kubeadm does not let kubelets ask for what they serve with");
+        let asks = KubeletConfig::parse(b"serverTLSBootstrap: true\n").unwrap();
+        assert!(asks.asks_for_serving);
         let instance = fixture("healthy/kubelet-instance-config");
         let endpoint = runtime_endpoint(None, None, Some(instance.stdout.bytes()));
         assert_eq!(endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));
