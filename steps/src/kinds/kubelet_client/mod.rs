@@ -21,6 +21,7 @@ mod serving;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use certwright_engine::host::StatKind;
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
@@ -113,9 +114,23 @@ impl KubeletClient {
         }
     }
 
+    /// Whether a cure was cut off; what is written and removed below a link would be somewhere else.
+    async fn unfinished(&self, node: &Node<'_>) -> Result<bool, StepError> {
+        match node.host.stat(NEW).await?.map(|stat| stat.kind) {
+            None => Ok(false),
+            Some(StatKind::Folder) => Ok(true),
+            Some(StatKind::File | StatKind::Symlink | StatKind::Other) => {
+                let message = format!("{}: {NEW} is there and is no folder", node.host.name());
+                Err(StepError::new(ErrorClass::Invalid, message).remedy(format!(
+                    "find out who put it there, then remove it: kubeadm is to write a new kubelet.conf into {NEW}"
+                )))
+            }
+        }
+    }
+
     async fn look(&self, cx: &Context, node: &Node<'_>) -> Result<Looked, StepError> {
         let client = Client::look(node.host).await?;
-        let unfinished = node.host.stat(NEW).await?.is_some();
+        let unfinished = self.unfinished(node).await?;
         let mut needs = self.needs(node, &client, unfinished, now(cx));
         // A kubelet asks for what it serves with once it has a client certificate of its own.
         if !needs.is_empty() {
