@@ -37,6 +37,9 @@ mod restarts;
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 
+#[path = "laws/secrets.rs"]
+mod secrets;
+
 #[path = "laws/serving.rs"]
 mod serving;
 
