@@ -61,5 +61,12 @@ mod requests;
 #[path = "over_ssh/frames.rs"]
 mod frames;
 
+#[path = "support/visible.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod visible;
+
+#[path = "over_ssh/hostile.rs"]
+mod hostile;
+
 #[path = "over_ssh/terminal.rs"]
 mod terminal;

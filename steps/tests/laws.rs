@@ -37,6 +37,12 @@ mod restarts;
 #[path = "laws/scenarios.rs"]
 mod scenarios;
 
+#[path = "laws/secrets.rs"]
+mod secrets;
+
+#[path = "laws/serving.rs"]
+mod serving;
+
 #[path = "laws/silence.rs"]
 mod silence;
 

@@ -173,6 +173,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
             field("cert-dir", FieldType::Path, Some("\"/etc/kubernetes/pki\"")),
             field("backups", FieldType::Path, Some("\"/var/lib/certwright/backups\"")),
             field("rotated-within", FieldType::Duration, Some("\"0s\"")),
+            field("approve-serving", FieldType::Bool, Some("false")),
         ],
     ),
     kind(

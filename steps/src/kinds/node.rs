@@ -22,6 +22,8 @@ pub(crate) struct Node<'a> {
     pub(crate) manifests: String,
     /// Whether the kubelet renews its client certificate itself.
     pub(super) rotates: bool,
+    /// Whether the kubelet asks the cluster for the certificate that it serves with.
+    pub(super) asks_for_serving: bool,
     /// crictl, asking the kubelet's own runtime.
     pub(crate) crictl: Crictl,
 }
@@ -39,6 +41,7 @@ impl<'a> Node<'a> {
         Ok(Self {
             host,
             rotates: parsed.as_ref().is_some_and(|config| config.rotates),
+            asks_for_serving: parsed.as_ref().is_some_and(|config| config.asks_for_serving),
             manifests: parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned()),
             crictl: Crictl::new(endpoint),
         })

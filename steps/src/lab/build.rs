@@ -192,7 +192,7 @@ impl<'a> Build<'a> {
         let conf = kubeconf::pointing(access, KUBELET_CURRENT);
         self.write(&node.name, "/etc/kubernetes/kubelet.conf", conf.as_bytes(), 0o600)?;
         self.kubelet_serving(node, dates)?;
-        for (path, text) in templates::kubelet(node) {
+        for (path, text) in templates::kubelet(&spec, node) {
             self.write(&node.name, path, text.as_bytes(), 0o644)?;
         }
         Ok(())

@@ -67,6 +67,7 @@ pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
             kubeconfig_at: None,
             defrag: None,
             admin: None,
+            requests: Vec::new(),
         },
         busy: BTreeMap::new(),
         faults: Vec::new(),

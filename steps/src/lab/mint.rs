@@ -78,8 +78,37 @@ pub(super) fn leaf(
     dates: Dates,
     serial: [u8; 8],
 ) -> Result<Minted, MintError> {
-    let issuer = Issuer::from_ca_cert_pem(&ca.certificate, KeyPair::from_pem(&ca.key)?)?;
+    leaf_of_key(ca, &KeyPair::generate()?, subject, dates, serial)
+}
+
+/// Grants a request: a leaf for its key.
+pub(super) fn granted(
+    ca: &Minted,
+    key: &str,
+    subject: &Subject,
+    dates: Dates,
+    serial: [u8; 8],
+) -> Result<Minted, MintError> {
+    leaf_of_key(ca, &KeyPair::from_pem(key)?, subject, dates, serial)
+}
+
+/// Makes a request and its key, both PEM.
+pub(super) fn request(subject: &Subject) -> Result<(String, String), MintError> {
     let key = KeyPair::generate()?;
+    let mut params = params(subject, Dates { from: 0, to: 0 }, [1; 8])?;
+    params.serial_number = None;
+    params.key_usages.clear();
+    Ok((params.serialize_request(&key)?.pem()?, key.serialize_pem()))
+}
+
+fn leaf_of_key(
+    ca: &Minted,
+    key: &KeyPair,
+    subject: &Subject,
+    dates: Dates,
+    serial: [u8; 8],
+) -> Result<Minted, MintError> {
+    let issuer = Issuer::from_ca_cert_pem(&ca.certificate, KeyPair::from_pem(&ca.key)?)?;
     let mut params = params(subject, dates, serial)?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.use_authority_key_identifier_extension = true;
@@ -89,7 +118,7 @@ pub(super) fn leaf(
     if subject.client {
         params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
     }
-    let certificate = params.signed_by(&key, &issuer)?.pem();
+    let certificate = params.signed_by(key, &issuer)?.pem();
     Ok(Minted { certificate, key: key.serialize_pem() })
 }
 

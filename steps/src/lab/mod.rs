@@ -42,6 +42,7 @@ pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
 pub use programs::API_SERVER_HOOKS;
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
+pub use world::requests::SigningAsk;
 
 use files::Files;
 use store::{Locked, Store};

@@ -59,6 +59,9 @@ pub struct LabSpec {
     pub secret_after_ms: Option<u64>,
     /// Whether the DaemonSet etcd-defrag exists.
     pub etcd_defrag: bool,
+    /// Whether the kubelets ask the cluster for the certificates that they serve with (`serverTLSBootstrap`).
+    #[serde(default)]
+    pub server_tls_bootstrap: bool,
     /// By how much delays of real machines are shorter: 1 under virtual time, more in tests on a real clock.
     pub pace: u32,
     /// Ids and serial numbers follow from it (keys do not).
@@ -89,6 +92,7 @@ impl Default for LabSpec {
             peers: Peers::Refusing,
             secret_after_ms: Some(20_000),
             etcd_defrag: true,
+            server_tls_bootstrap: false,
             pace: 1,
             seed: 1,
         }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::fault::{Armed, Fired};
 use super::spec::LabSpec;
+use super::world::requests::SigningAsk;
 
 /// The lab's memory, as `DIR/.lab/state.json` has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -212,6 +213,29 @@ pub(super) struct Objects {
     pub(super) defrag: Option<DaemonSet>,
     /// The admin cluster's own certificate authority (PEM) where there is an admin cluster.
     pub(super) admin: Option<AdminCluster>,
+    /// Requests for kubelets' serving certificates, oldest first.
+    #[serde(default)]
+    pub(super) requests: Vec<Request>,
+}
+
+/// A request for a kubelet's serving certificate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    /// Its name.
+    pub(super) name: String,
+    /// What it asks for, and who asks.
+    pub(super) asked: SigningAsk,
+    /// PEM of the request.
+    pub(super) pem: String,
+    /// Its key, PEM.
+    pub(super) key: String,
+    /// When it was made.
+    pub(super) created: u64,
+    /// When it was approved.
+    pub(super) approved: Option<u64>,
+    /// Whether it was signed.
+    pub(super) signed: bool,
 }
 
 /// A DaemonSet.

@@ -58,6 +58,17 @@ pub(super) fn of_kubelet(node: &str) -> Subject {
     }
 }
 
+/// What a kubelet serves with, where it asks the cluster for it.
+pub(super) fn of_kubelet_server(node: &str, address: &str) -> Subject {
+    Subject {
+        common_name: format!("system:node:{node}"),
+        organizations: vec!["system:nodes".into()],
+        sans: vec![node.to_owned(), address.to_owned()],
+        server: true,
+        ..Subject::default()
+    }
+}
+
 /// The cluster's administrator.
 pub(super) fn of_admin() -> Subject {
     Subject {

@@ -36,9 +36,16 @@ pub(super) fn cluster_configuration(spec: &LabSpec) -> String {
 }
 
 /// The kubelet's files by path.
-pub(super) fn kubelet(node: &NodeSpec) -> [(&'static str, String); 3] {
+pub(super) fn kubelet(spec: &LabSpec, node: &NodeSpec) -> [(&'static str, String); 3] {
+    let config = include_str!("templates/kubelet-config.yaml");
+    // Fields are in the order of their names.
+    let config = if spec.server_tls_bootstrap {
+        config.replace("shutdownGracePeriod: 0s", "serverTLSBootstrap: true\nshutdownGracePeriod: 0s")
+    } else {
+        config.to_owned()
+    };
     [
-        ("/var/lib/kubelet/config.yaml", include_str!("templates/kubelet-config.yaml").to_owned()),
+        ("/var/lib/kubelet/config.yaml", config),
         (
             "/var/lib/kubelet/kubeadm-flags.env",
             format!("KUBELET_KUBEADM_ARGS=\"--node-ip={}\"\n", node.address),

@@ -12,6 +12,8 @@ mod certificate;
 
 mod key;
 
+mod request;
+
 pub mod layout;
 
 pub mod kubeconfig;
@@ -21,3 +23,4 @@ pub use digest::Digest;
 pub use key::{KeyError, public_key_digest};
 pub use kubeconfig::{Kubeconfig, KubeconfigError};
 pub use layout::{Authority, Component, Leaf};
+pub use request::{CertificateRequest, RequestError};

@@ -96,6 +96,8 @@ pub struct KubeletConfig {
     pub tls_cert_file: Option<String>,
     /// `tlsPrivateKeyFile`, its key.
     pub tls_key_file: Option<String>,
+    /// `serverTLSBootstrap`: the kubelet asks the cluster for the certificate that it serves with.
+    pub asks_for_serving: bool,
 }
 
 impl KubeletConfig {
@@ -112,6 +114,7 @@ impl KubeletConfig {
             rotates: wire.rotate_certificates.unwrap_or_default(),
             tls_cert_file: wire.tls_cert_file.filter(|path| path.starts_with('/')),
             tls_key_file: wire.tls_private_key_file.filter(|path| path.starts_with('/')),
+            asks_for_serving: wire.server_tls_bootstrap.unwrap_or_default(),
         })
     }
 }
@@ -125,6 +128,8 @@ struct ConfigWire {
     rotate_certificates: Option<bool>,
     tls_cert_file: Option<String>,
     tls_private_key_file: Option<String>,
+    #[serde(rename = "serverTLSBootstrap")]
+    server_tls_bootstrap: Option<bool>,
 }
 
 /// What Go's `time.ParseDuration` reads, as far as kubelets write it (`20s`, `1m0s`, `0s`); None for the rest.
@@ -197,6 +202,9 @@ mod tests {
         assert_eq!(parsed.runtime_endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));
         assert_eq!(parsed.file_check_frequency, Duration::from_secs(20), "0s means the default");
         assert!(parsed.rotates, "kubeadm lets kubelets rotate their certificates");
+        assert!(!parsed.asks_for_serving, "kubeadm does not let kubelets ask for what they serve with");
+        let asks = KubeletConfig::parse(b"serverTLSBootstrap: true\n").unwrap();
+        assert!(asks.asks_for_serving);
         let instance = fixture("healthy/kubelet-instance-config");
         let endpoint = runtime_endpoint(None, None, Some(instance.stdout.bytes()));
         assert_eq!(endpoint.as_deref(), Some("unix:///run/containerd/containerd.sock"));

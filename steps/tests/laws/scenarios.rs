@@ -47,6 +47,12 @@ impl Scenario {
         self
     }
 
+    /// The kubelets ask the cluster for the certificates that they serve with.
+    pub(crate) fn bootstrapping(mut self) -> Self {
+        self.lab.server_tls_bootstrap = true;
+        self
+    }
+
     pub(crate) fn after(mut self, kind: &'static str, host: &'static str) -> Self {
         self.before.push((kind, json!({}), host));
         self
@@ -100,6 +106,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .kubelet(Expired)
             .name("rotates")
             .with(json!({ "rotated-within": 120_000 }))
+            .drifted(),
+        Scenario::new("kubelet-client", "cp-1", Valid)
+            .bootstrapping()
+            .name("serves")
+            .with(json!({ "rotated-within": 120_000, "approve-serving": true }))
             .drifted(),
         Scenario::new("kubelet-certificates", "cp-1", Valid),
         Scenario::new("rollout-restart", "workstation", Expiring)

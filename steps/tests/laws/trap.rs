@@ -235,3 +235,20 @@ async fn nothing_is_stopped_on_a_node_whose_kubelet_is_dead() {
     let seen = good("preflight", bench.other_probe("preflight", json!({}), "cp-1").await);
     assert!(seen.summary.contains("kubelet-client mends this first: "), "{}", seen.summary);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_where_a_new_kubelet_conf_is_to_be_made_is_refused_and_what_it_leads_to_stays() {
+    let scenario = Scenario::new("kubelet-client", "cp-1", Validity::Expired);
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    bench.trapped().await;
+    let outside = bench.file("/var/lib/etcd/outside");
+    std::fs::create_dir(&outside).expect("a folder");
+    std::fs::write(outside.join("kubelet.conf"), "another's").expect("a file");
+    std::os::unix::fs::symlink(&outside, bench.file("/etc/kubernetes/kubelet.new")).expect("a link");
+    let before = bench.witness().exact();
+    let error = bench.attempt().await.expect_err("a link");
+    assert_eq!(error.class, ErrorClass::Invalid);
+    assert_eq!(error.message, "cp-1: /etc/kubernetes/kubelet.new is there and is no folder");
+    bench.assert_same(&before, &bench.witness().exact(), "a refused cure");
+}

@@ -58,7 +58,7 @@ impl Client {
     }
 
     /// Whom the certificates and the kubeconfig name as the kubelet, the surest first.
-    pub(super) fn subjects(&self) -> impl Iterator<Item = String> {
+    pub(in crate::kinds) fn subjects(&self) -> impl Iterator<Item = String> {
         let of_file = self.file.as_ref().ok().and_then(|file| first(file).ok());
         let of_rotated = first(&self.rotated).ok();
         let of_user = self.conf.as_ref().and_then(|conf| Some(conf.current().ok()?.1.name.clone()));
@@ -110,7 +110,11 @@ impl Client {
 }
 
 /// Why a certificate is not to be relied on for another `margin`, and the instant that it hangs on.
-fn end_of_trust(certificate: &Certificate, margin: Duration, now: i64) -> Option<(String, String)> {
+pub(in crate::kinds) fn end_of_trust(
+    certificate: &Certificate,
+    margin: Duration,
+    now: i64,
+) -> Option<(String, String)> {
     let left = certificate.residual(now);
     let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX);
     let (when, since) = if certificate.is_expired(now) {

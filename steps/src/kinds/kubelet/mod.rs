@@ -21,6 +21,7 @@ use super::node::{Node, kubelet_word};
 use crate::pki::layout::CERT_DIR;
 use crate::tools::systemctl::UnitState;
 
+pub(super) use client::end_of_trust;
 pub(super) use client::{CONF, ROTATED};
 pub(crate) use client::{Client, first};
 pub(super) use issue::{Issue, NEW, plain};

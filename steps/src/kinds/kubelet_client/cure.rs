@@ -24,7 +24,7 @@ const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 /// A kubelet that cannot use its certificate ends within a second of its start: active twice, so far apart, stays.
 const STAYS: Duration = Duration::from_secs(3);
 /// Between two looks for the certificate that the kubelet gets itself.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 impl KubeletClient {
     /// Makes a new kubelet.conf, looks whether it is what was asked for, and puts it in place.
@@ -202,7 +202,7 @@ async fn stays_active(cx: &Context, node: &Node<'_>) -> Result<(), StepError> {
 }
 
 /// Runs a command that must succeed.
-async fn act(cx: &Context, command: Command) -> Result<(), StepError> {
+pub(super) async fn act(cx: &Context, command: Command) -> Result<(), StepError> {
     let output = cx.run(&command).await?;
     if output.success() {
         return Ok(());
@@ -212,7 +212,7 @@ async fn act(cx: &Context, command: Command) -> Result<(), StepError> {
     Err(refused(ErrorClass::Refused, message, &command, &output))
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -5,6 +5,9 @@
 //! it also waits for the certificate that the kubelet then gets itself, and lets kubelet.conf point at it again: one
 //! that embeds its certificate would be the trap of the next year.
 //!
+//! With `approve-serving` a kubelet that asks the cluster for the certificate it serves with gets it: its own request for
+//! this node's names is approved, any other is named and left pending (see [`serving`]).
+//!
 //! Every change is one that can be repeated. The folder in which kubeadm writes the new file is removed last: while it
 //! is there the kubelet is yet to be restarted, so that a cure that was cut off is seen. An undo leaves the kubelet its
 //! valid certificate: with the old one no start succeeds.
@@ -13,9 +16,12 @@ mod needs;
 
 mod cure;
 
+mod serving;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
+use certwright_engine::host::StatKind;
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
@@ -23,7 +29,7 @@ use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError
 use serde::{Deserialize, Serialize};
 
 use super::candidate::span;
-use super::facts::{CertificateFacts, read_facts};
+use super::facts::{CertificateFacts, Warning, read_facts};
 use super::fields::{CERT_DIR, unchecked};
 use super::kubelet::{Client, NEW, NOT_ACTIVE, RUN, first};
 use super::node::{Node, kubelet_word, now};
@@ -51,6 +57,14 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "How long a kubelet whose kubelet.conf embeds a certificate may take to get its own, at which \
                       kubelet.conf then points; 0s leaves that to a later step.",
             },
+            Field {
+                name: "approve-serving",
+                ty: FieldType::Bool,
+                default: Some("false"),
+                doc: "Where the kubelet asks the cluster for the certificate that it serves with (serverTLSBootstrap): \
+                      approves its request when it is this node's own, for this node's names and addresses alone, and \
+                      waits for the certificate as long as `rotated-within` says. Wants an API server that answers.",
+            },
         ],
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
@@ -66,6 +80,15 @@ struct KubeletClient {
     cert_dir: String,
     backups: String,
     rotated_within: Duration,
+    approve_serving: bool,
+}
+
+/// What a look told.
+struct Looked {
+    client: Client,
+    needs: Vec<Need>,
+    /// Requests for serving certificates that are left as they are.
+    odd: Vec<Warning>,
 }
 
 /// What a probe saw.
@@ -76,6 +99,9 @@ struct ClientFacts {
     certificates: Vec<CertificateFacts>,
     /// What apply runs.
     commands: Vec<String>,
+    /// Requests for serving certificates that are left as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }
 
 impl KubeletClient {
@@ -84,14 +110,35 @@ impl KubeletClient {
             cert_dir: with.str("cert-dir").trim_end_matches('/').to_owned(),
             backups: with.str("backups").to_owned(),
             rotated_within: with.duration("rotated-within"),
+            approve_serving: with.bool("approve-serving"),
         }
     }
 
-    async fn look(&self, cx: &Context, node: &Node<'_>) -> Result<(Client, Vec<Need>), StepError> {
+    /// Whether a cure was cut off; what is written and removed below a link would be somewhere else.
+    async fn unfinished(&self, node: &Node<'_>) -> Result<bool, StepError> {
+        match node.host.stat(NEW).await?.map(|stat| stat.kind) {
+            None => Ok(false),
+            Some(StatKind::Folder) => Ok(true),
+            Some(StatKind::File | StatKind::Symlink | StatKind::Other) => {
+                let message = format!("{}: {NEW} is there and is no folder", node.host.name());
+                Err(StepError::new(ErrorClass::Invalid, message).remedy(format!(
+                    "find out who put it there, then remove it: kubeadm is to write a new kubelet.conf into {NEW}"
+                )))
+            }
+        }
+    }
+
+    async fn look(&self, cx: &Context, node: &Node<'_>) -> Result<Looked, StepError> {
         let client = Client::look(node.host).await?;
-        let unfinished = node.host.stat(NEW).await?.is_some();
-        let needs = self.needs(node, &client, unfinished, now(cx));
-        Ok((client, needs))
+        let unfinished = self.unfinished(node).await?;
+        let mut needs = self.needs(node, &client, unfinished, now(cx));
+        // A kubelet asks for what it serves with once it has a client certificate of its own.
+        if !needs.is_empty() {
+            return Ok(Looked { client, needs, odd: Vec::new() });
+        }
+        let serving = self.serving(cx, node, &client).await?;
+        needs.extend(serving.need());
+        Ok(Looked { client, needs, odd: serving.odd })
     }
 }
 
@@ -99,7 +146,7 @@ impl KubeletClient {
 impl Step for KubeletClient {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let (client, needs) = self.look(cx, &node).await?;
+        let Looked { client, needs, odd } = self.look(cx, &node).await?;
         let certificate = client.file.as_ref().ok().and_then(|file| Some((file, first(file).ok()?)));
         let facts = ClientFacts {
             certificates: certificate
@@ -110,6 +157,7 @@ impl Step for KubeletClient {
                 })
                 .collect(),
             commands: self.commands_of(cx, &node, &client, &needs).await?,
+            warnings: odd,
         };
         if !needs.is_empty() {
             let reasons: Vec<&str> = needs.iter().map(Need::reason).collect();
@@ -128,13 +176,17 @@ impl Step for KubeletClient {
     async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let mut done = Vec::new();
-        let (client, needs) = self.look(cx, &node).await?;
+        let Looked { client, needs, .. } = self.look(cx, &node).await?;
         if needs.iter().any(|need| matches!(need, Need::Issue(_))) {
             self.issue(cx, &node, &client).await?;
-            done.push("made a new kubelet.conf");
+            done.push("made a new kubelet.conf".to_owned());
         }
         // What the new file embeds counts only where nothing older is kept.
-        let (client, needs) = if done.is_empty() { (client, needs) } else { self.look(cx, &node).await? };
+        let Looked { client, needs, .. } = if done.is_empty() {
+            Looked { client, needs, odd: Vec::new() }
+        } else {
+            self.look(cx, &node).await?
+        };
         let is_stale =
             client.embeds() && client.has_rotated() && client.rotated_trouble(RUN, now(cx)).is_some();
         if is_stale && node.rotates {
@@ -142,15 +194,21 @@ impl Step for KubeletClient {
         }
         if needs.iter().any(|need| matches!(need, Need::Restart(_) | Need::Clear(_))) {
             self.restart(cx, &node).await?;
-            done.push("restarted the kubelet");
+            done.push("restarted the kubelet".to_owned());
         }
-        let (mut client, needs) = self.look(cx, &node).await?;
+        let Looked { mut client, needs, .. } = self.look(cx, &node).await?;
         if needs.iter().any(|need| matches!(need, Need::Rotation(_))) {
             client = self.rotation(cx, &node).await?;
         }
         if needs.iter().any(|need| matches!(need, Need::Rotation(_) | Need::Point(_))) {
             self.point(cx, &node, &client).await?;
-            done.push("let kubelet.conf point at the kubelet's own certificate");
+            done.push("let kubelet.conf point at the kubelet's own certificate".to_owned());
+        }
+        if self.approve_serving && node.asks_for_serving {
+            let Looked { client, needs, .. } = self.look(cx, &node).await?;
+            if needs.iter().any(|need| matches!(need, Need::Approve { .. } | Need::Serving(_))) {
+                done.push(self.serve(cx, &node, &client).await?);
+            }
         }
         Ok(Done::new(if done.is_empty() { "nothing had to be done".to_owned() } else { done.join(", ") }))
     }

@@ -26,6 +26,15 @@ pub(super) enum Need {
     Rotation(String),
     /// kubelet.conf points at the kubelet's own certificate again.
     Point(String),
+    /// The kubelet's own request for a serving certificate is approved.
+    Approve {
+        /// The request's name.
+        request: String,
+        /// The reason.
+        why: String,
+    },
+    /// A serving certificate, for which the kubelet is going to ask.
+    Serving(String),
 }
 
 impl Need {
@@ -35,7 +44,9 @@ impl Need {
             | Self::Clear(why)
             | Self::Restart(why)
             | Self::Rotation(why)
-            | Self::Point(why) => why,
+            | Self::Point(why)
+            | Self::Approve { why, .. }
+            | Self::Serving(why) => why,
         }
     }
 }
@@ -101,6 +112,11 @@ impl KubeletClient {
                 Need::Restart(_) => commands.extend(restart()),
                 Need::Rotation(_) => commands.push(format!(
                     "test -e {ROTATED}   # until it is there, at most {}",
+                    humantime::format_duration(self.rotated_within)
+                )),
+                Need::Approve { request, .. } => commands.push(self.approval(node, request).await?),
+                Need::Serving(_) => commands.push(format!(
+                    "kubectl certificate approve NAME   # once the kubelet asks, if it asks for its own, at most {}",
                     humantime::format_duration(self.rotated_within)
                 )),
                 Need::Point(_) => {

@@ -3,7 +3,7 @@
 use super::args::{Flags, go_duration};
 use super::connect::{Asked, Options, ask};
 use super::kubeadm::VERSION;
-use super::{objects, rollout};
+use super::{objects, requests, rollout};
 use crate::lab::exec::{Answer, Shell};
 
 /// How long a request takes when nothing is wrong, ms.
@@ -19,6 +19,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
         "--timeout",
         "--tls-server-name",
         "--raw",
+        "--field-selector",
     ];
     let switches = ["-A|--all-namespaces", "--insecure-skip-tls-verify"];
     let flags = match Flags::read(shell.args(), &valued, &switches) {
@@ -34,6 +35,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
         ["get", "pod" | "pods" | "po"] => Command::Pods,
         ["get", "secret" | "secrets", name] => Command::Secret(name),
         ["get", "daemonset" | "daemonsets" | "ds", name] => Command::DaemonSet(name),
+        ["get", "csr" | "certificatesigningrequest" | "certificatesigningrequests"] => Command::Requests,
+        ["certificate", "approve", name] => Command::Approve(name),
         ["rollout", "restart", "daemonset" | "ds", name] => Command::Restart(name),
         ["rollout", "status", "daemonset" | "ds", name] => Command::Status(name),
         _ => return Answer::gap(format_args!("kubectl {}", words.join(" "))),
@@ -54,6 +57,8 @@ enum Command<'a> {
     Pods,
     Secret(&'a str),
     DaemonSet(&'a str),
+    Requests,
+    Approve(&'a str),
     Restart(&'a str),
     Status(&'a str),
 }
@@ -92,6 +97,8 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
             objects::pods(shell, if all { None } else { Some(namespace) }, output)
         }
         (Command::DaemonSet(name), Asked::Cluster) => rollout::daemonset(shell, name, namespace, output),
+        (Command::Requests, Asked::Cluster) => requests::list(shell, flags.get("--field-selector"), output),
+        (Command::Approve(name), Asked::Cluster) => requests::approve(shell, name),
         (Command::Restart(name), Asked::Cluster) => rollout::restart(shell, name, namespace),
         (Command::Status(name), Asked::Cluster) => {
             let timeout = flags.get("--timeout").and_then(go_duration).filter(|t| *t > 0);
@@ -109,6 +116,8 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
             Command::KubeadmConfig
             | Command::Pods
             | Command::DaemonSet(_)
+            | Command::Requests
+            | Command::Approve(_)
             | Command::Restart(_)
             | Command::Status(_),
             Asked::Admin,

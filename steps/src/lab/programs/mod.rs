@@ -21,6 +21,7 @@ mod kubelet_conf;
 mod objects;
 mod openssl;
 mod renew;
+mod requests;
 mod rollout;
 mod script;
 mod small;

@@ -14,6 +14,7 @@ mod kubelet;
 pub(super) mod load;
 pub(super) mod logs;
 pub(super) mod pods;
+pub(in crate::lab) mod requests;
 
 pub(super) use load::loaded;
 pub(super) use logs::expired_text;
@@ -62,7 +63,8 @@ impl World<'_> {
         self.post(at);
         self.refresh_secret(at)?;
         self.roll_out(at);
-        self.rotate_kubelets(at)
+        self.rotate_kubelets(at)?;
+        self.serve_kubelets(at)
     }
 
     /// The earliest timer after `at`.
@@ -84,6 +86,6 @@ impl World<'_> {
             });
             of_pods.chain(node.kubelet.rotates_at)
         });
-        of_lab.into_iter().flatten().chain(of_nodes).filter(|t| *t > at).min()
+        of_lab.into_iter().flatten().chain(self.signs_at()).chain(of_nodes).filter(|t| *t > at).min()
     }
 }

@@ -14,6 +14,8 @@ mod daemonset;
 
 mod secret;
 
+mod signing;
+
 mod kubeadm_config;
 
 use std::time::Duration;
@@ -27,6 +29,7 @@ pub use nodes::{Node, Readiness, parse_nodes};
 pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
 pub use secret::parse_secret_value;
+pub use signing::{KUBELET_SERVING, SigningRequest, SigningState, parse_signing_requests};
 
 /// kubectl with a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +60,19 @@ impl Kubectl {
     /// `kubectl get nodes -o json`.
     pub fn nodes(&self) -> Command {
         self.reads(&["get", "nodes", "-o", "json"])
+    }
+
+    /// `kubectl get certificatesigningrequests -o json`, only those for kubelets' serving certificates: whoever may ask for
+    /// others must not make the answer too long to be read.
+    pub fn serving_requests(&self) -> Command {
+        let selector = format!("--field-selector=spec.signerName={KUBELET_SERVING}");
+        self.reads(&["get", "certificatesigningrequests", &selector, "-o", "json"])
+    }
+
+    /// `kubectl certificate approve NAME`: of a request that is approved already nothing is changed.
+    pub fn approve(&self, name: &str) -> Command {
+        Command::mutates(self.argv(&["certificate", "approve", checked(name)]))
+            .deadline(Duration::from_secs(30))
     }
 
     /// `kubectl get pods -n NAMESPACE -o json`.

@@ -19,6 +19,8 @@ pub struct Node {
     pub reason: String,
     /// Its InternalIP addresses, in order.
     pub addresses: Vec<String>,
+    /// All addresses and host names that its kubelet told, of every type, as they are.
+    pub names: Vec<String>,
     /// True when labelled as control plane (or as master, before 1.20).
     pub control_plane: bool,
 }
@@ -86,6 +88,7 @@ pub fn parse_nodes(output: &Output) -> Result<Vec<Node>, OutputError> {
                 .filter(|a| a.kind == "InternalIP")
                 .map(|a| escape(&a.address))
                 .collect(),
+            names: node.status.addresses.iter().map(|a| a.address.clone()).collect(),
             control_plane: role("node-role.kubernetes.io/control-plane")
                 || role("node-role.kubernetes.io/master"),
         }
