@@ -24,9 +24,9 @@ fn a_look_over_ssh_tells_what_the_folders_of_the_nodes_tell_and_a_machine_that_i
     let (before, attempts) = (cluster.certificates(), cluster.attempts());
     let over_ssh = cluster.run("certs --inventory inventory.toml --output json");
     assert_eq!(over_ssh.code, Some(4), "{}", over_ssh.whole());
-    let root = |node: &String| format!("--root {}", cluster.path("lab").join(node).display());
-    let roots: Vec<String> = cluster.nodes().iter().map(root).collect();
-    let folders = cluster.run(&format!("certs {} --output json", roots.join(" ")));
+    let folder = |node: &String| format!("--root {}", cluster.path("lab").join(node).display());
+    let roots = cluster.nodes().iter().map(folder).collect::<Vec<_>>().join(" ");
+    let folders = cluster.run(&format!("certs {roots} --output json"));
     assert_eq!(folders.code, Some(4), "{}", folders.whole());
     let (seen, kept) = (certificates(&over_ssh.stdout), certificates(&folders.stdout));
     assert_eq!(kept.len(), 3 * 16 + 1, "{}", folders.whole());

@@ -10,6 +10,8 @@ mod place;
 
 mod chain;
 
+mod contents;
+
 mod node;
 
 mod running;

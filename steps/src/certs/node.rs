@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::Host;
 use certwright_engine::step::StepError;
-use certwright_engine::text::escape;
 
 use super::chain::{Signature, Signer, signature};
-use super::place::{Place, Wanted, host_of, places};
+use super::contents::{certificates, client_file, lead};
+use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
-use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig};
 use crate::tools::collect::{Collected, Keys, Tree, collect};
-use crate::tools::survey::{self, FileFacts, FileKind, KeyFacts};
+use crate::tools::survey::{self, FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
 
 /// What is known of one host.
@@ -175,7 +174,7 @@ impl<'a> Node<'a> {
         for place in &self.places {
             report.rows.extend(self.rows(host, place));
         }
-        self.sign(&mut report.rows);
+        sign(&mut report.rows);
         for (component, pod) in &self.configuration.pods {
             if let Err(why) = pod {
                 let path = format!("{}/{}.yaml", self.configuration.manifests, component.name());
@@ -263,84 +262,25 @@ impl<'a> Node<'a> {
             KeyFacts::Absent => Key::Missing,
         }
     }
-
-    /// Says of every row which authority of this node signed it.
-    fn sign(&self, rows: &mut [Row]) {
-        let authority = |row: &&Row| row.kind == Kind::Authority;
-        let signers: Vec<Signer> = rows
-            .iter()
-            .filter(authority)
-            .filter_map(|row| {
-                let certificate = row.certificate.as_ref().ok()?.clone();
-                Some(Signer { name: row.name.clone(), certificate })
-            })
-            .collect();
-        for row in rows {
-            if let Ok(certificate) = &row.certificate {
-                let Signature { by, ends } = signature(certificate, row.expected, &signers);
-                (row.signed_by, row.signer_ends) = (by, ends);
-            }
-        }
-        debug_assert!(self.places.iter().all(|place| place.path.starts_with('/')), "paths are a node's");
-    }
 }
 
-/// Sets where a kubeconfig leads and whom it trusts.
-pub(super) fn lead(conf: &Kubeconfig, row: &mut Row) {
-    let Ok((cluster, _)) = conf.current() else { return };
-    row.server = Some(escape(&cluster.entry.server)).filter(|server| !server.is_empty());
-    let named = cluster.entry.tls_server_name.clone();
-    row.server_name = named.or_else(|| host_of(&cluster.entry.server)).map(|name| escape(&name));
-    row.trusts = conf.certificate_authorities().unwrap_or_default();
-}
-
-/// A certificate of a file.
-struct Found {
-    certificate: Result<Certificate, String>,
-    user: Option<String>,
-}
-
-/// What a file holds, at least one: of a kubeconfig the current user's first, then the other users'.
-fn certificates(facts: &FileFacts, refused: Option<&String>) -> Vec<Found> {
-    let one = |certificate| vec![Found { certificate, user: None }];
-    if let Some(why) = refused {
-        return one(Err(format!("cannot be read: {why}")));
-    }
-    if facts.kind != FileKind::File || matches!(facts.kubeconfig, Some(survey::KubeconfigText::Opaque)) {
-        return one(facts.certificate().map_err(|error| error.to_string()));
-    }
-    if facts.kubeconfig.is_some() {
-        return match facts.parsed_kubeconfig() {
-            Ok(conf) => of_kubeconfig(&conf),
-            Err(error) => one(Err(error.to_string())),
-        };
-    }
-    if facts.certificates.is_empty() {
-        return one(Err("holds no certificate".to_owned()));
-    }
-    let all = Certificate::each_from_pem(&facts.certificates);
-    let found = |certificate: Result<Certificate, _>| Found {
-        certificate: certificate.map_err(|error: crate::pki::CertificateError| error.to_string()),
-        user: None,
-    };
-    all.into_iter().map(found).collect()
-}
-
-fn of_kubeconfig(conf: &Kubeconfig) -> Vec<Found> {
-    let current = conf.client_certificate().map_err(|error| error.to_string());
-    let name = conf.current().ok().map(|(_, user)| user.name.clone());
-    let mut found = vec![Found { certificate: current, user: name.as_deref().map(escape) }];
-    for user in conf.users.iter().filter(|user| Some(&user.name) != name.as_ref()) {
-        if let Some(Source::Data(pem)) = &user.entry.client_certificate {
-            let certificate = Certificate::each_from_pem(pem).into_iter().next();
-            let certificate = certificate.unwrap_or(Err(crate::pki::CertificateError::None));
-            found.push(Found {
-                certificate: certificate.map_err(|error| error.to_string()),
-                user: Some(escape(&user.name)),
-            });
+/// Says of every row which authority of this node signed it.
+fn sign(rows: &mut [Row]) {
+    let authority = |row: &&Row| row.kind == Kind::Authority;
+    let signers: Vec<Signer> = rows
+        .iter()
+        .filter(authority)
+        .filter_map(|row| {
+            let certificate = row.certificate.as_ref().ok()?.clone();
+            Some(Signer { name: row.name.clone(), certificate })
+        })
+        .collect();
+    for row in rows {
+        if let Ok(certificate) = &row.certificate {
+            let Signature { by, ends } = signature(certificate, row.expected, &signers);
+            (row.signed_by, row.signer_ends) = (by, ends);
         }
     }
-    found
 }
 
 fn kind(certificate: &Certificate) -> Kind {
@@ -351,12 +291,4 @@ fn kind(certificate: &Certificate) -> Kind {
 fn is_beside(place: &Place) -> bool {
     let Some(key) = &place.key_path else { return true };
     place.path.strip_suffix(".crt").is_some_and(|stem| *key == format!("{stem}.key"))
-}
-
-/// The file that a kubeconfig keeps the current user's certificate in.
-fn client_file(conf: &Kubeconfig) -> Option<String> {
-    match &conf.current().ok()?.1.entry.client_certificate {
-        Some(Source::File(path)) if path.starts_with('/') => Some(path.clone()),
-        Some(Source::File(_) | Source::Data(_)) | None => None,
-    }
 }

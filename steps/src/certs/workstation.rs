@@ -6,7 +6,8 @@ use certwright_engine::host::Host;
 use certwright_engine::plan::{Cluster, WORKSTATION};
 use certwright_engine::text::{Secret, escape};
 
-use super::node::{Report, lead};
+use super::contents::lead;
+use super::node::Report;
 use super::row::{Key, Row};
 use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig, public_key_digest};

@@ -9,6 +9,9 @@ mod host;
 
 mod across;
 
+#[cfg(test)]
+mod tests;
+
 use super::finding::Finding;
 use super::node::Report;
 

@@ -1,7 +1,7 @@
 //! Everything that tells of a node's certificates, in one call: where they are, and what they are.
 //!
 //! One constant script reads the kubelet's and the static pods' configuration on the node, and surveys the files that
-//! these name ([`super::survey`]): private keys stay on their node. [`folder`] reads the same of a node's tree in a
+//! these name ([`super::survey`]): private keys stay on their node. [`Tree`] reads the same of a node's tree in a
 //! folder of this machine. Deliberately absent: what a file is for; [`crate::certs`] knows.
 
 mod folder;

@@ -35,9 +35,35 @@ fn renews(from: &str, spec: &Spec, well: usize, renewed: usize) -> Cluster {
     cluster
 }
 
+/// What `certs --served` says of the cluster: its exit code, the ids of its findings, and how many ports serve their file.
+fn seen(cluster: &Cluster) -> (Option<i32>, Vec<String>, usize) {
+    let said = certwright(cluster, "certs --inventory inventory.toml --served --output json");
+    let json: serde_json::Value =
+        serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {}", said.whole()));
+    let ids = json["findings"].as_array().expect("findings").iter();
+    let ids = ids.map(|finding| format!("{}: {}", finding["id"], finding["what"])).collect();
+    let rows = json["hosts"]
+        .as_array()
+        .expect("hosts")
+        .iter()
+        .flat_map(|host| host["certificates"].as_array().expect("rows"));
+    let ports = rows.flat_map(|row| row["served"].as_array().expect("ports"));
+    (said.code, ids, ports.filter(|port| port["is_the_file"] == true).count())
+}
+
 #[test]
 fn everything_expired_and_quorum_lost_ends_renewed_and_served() {
-    renews("all expired", &Spec::new(Validity::Expired), 0, 31);
+    let cluster = renews("all expired", &Spec::new(Validity::Expired), 0, 31);
+    let (code, ids, ports) = seen(&cluster);
+    assert_eq!((code, ids, ports), (Some(0), Vec::new(), 9), "certs finds what the renewal left");
+    // A file that was written and that nothing has read yet: a scheduler never will by itself.
+    drop(cluster.ssh("cp-1", "touch /etc/kubernetes/scheduler.conf").ok());
+    let (code, ids, _) = seen(&cluster);
+    assert_eq!(code, Some(3), "{ids:?}");
+    assert!(
+        matches!(&ids[..], [one] if one.contains("older-than-file") && one.contains("cp-1: kube-scheduler")),
+        "{ids:?}"
+    );
 }
 
 #[test]
