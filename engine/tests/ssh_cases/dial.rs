@@ -113,6 +113,31 @@ async fn a_port_is_asked_through_the_connection_and_its_sockets_are_ours_alone()
     until("sshd sees it", || node.sshd.sessions().is_empty()).await;
 }
 
+/// An etcd that is just joining: asked a moment later it answers.
+#[tokio::test]
+async fn a_server_that_was_silent_for_a_moment_is_asked_through_the_connection_the_next_time() {
+    let node = Node::start("silent");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = Endpoint::new("127.0.0.1", listener.local_addr().expect("bound").port());
+    std::thread::spawn(move || {
+        let mut streams = listener.incoming().flatten();
+        let _never_answered = streams.next();
+        for mut stream in streams {
+            let _read = stream.read(&mut [0; 1024]);
+            let _written = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let (host, question) = (node.host(), Dial::http(at, "/health"));
+    host.connect().await.expect("connected");
+    let first = dial(&host, &question.clone().within(Duration::from_secs(6))).await;
+    assert_eq!(
+        (first.way, first.outcome.is_ok()),
+        (Way::OnHost, true),
+        "the node was asked, after half of the time"
+    );
+    assert_eq!(dial(&host, &question).await.way, Way::Forward);
+}
+
 #[tokio::test]
 async fn a_port_that_demands_a_certificate_of_ours_shows_its_own_on_both_ways() {
     let (forwards, refuses) =

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use openssh::{ForwardType, Session, Socket};
 use tokio::net::UnixStream;
@@ -16,6 +17,10 @@ use tokio::time::{Instant, timeout_at};
 use super::SshHost;
 use crate::host::dial::{Dial, Dialled, Endpoint, Way, on_host, talk};
 use crate::host::{Host as _, HostError};
+
+/// A dial with so much time, whose forward was silent where the node got an answer, tells that something swallows what is
+/// forwarded. With less, the server may just have begun to answer.
+const TELLING: Duration = Duration::from_secs(10);
 
 /// The forwards of one master.
 pub(super) struct Forwards {
@@ -75,12 +80,14 @@ pub(super) async fn dial(host: &SshHost, dial: &Dial) -> Result<Dialled, HostErr
         Ok(Some(stream)) => Some(timeout_at(half, talk(stream, dial)).await),
         Ok(None) | Err(_) => None,
     };
-    let tried = forwarded.is_some();
-    if let Some(Ok(Ok(served))) = forwarded {
-        return Ok(Dialled { way: Way::Forward, outcome: Ok(served) });
-    }
+    let tells = match forwarded {
+        Some(Ok(Ok(served))) => return Ok(Dialled { way: Way::Forward, outcome: Ok(served) }),
+        Some(Ok(Err(_))) => true,
+        Some(Err(_silent)) => dial.within >= TELLING,
+        None => false,
+    };
     let dialled = on_host(host, dial, left()).await?;
-    if tried && dialled.outcome.is_ok() {
+    if tells && dialled.outcome.is_ok() {
         master.forwards().made.lock().await.refused = true;
     }
     Ok(dialled)
