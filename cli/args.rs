@@ -3,6 +3,10 @@
 //! Deliberately absent: any meaning. Values stay text here (`--set k=v`, `--fault`); each verb gives them
 //! theirs.
 
+mod inventory;
+
+pub(crate) use inventory::{FactArgs, InventoryArgs, SourceArgs};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,16 +26,36 @@ pub(crate) struct Cli {
     #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub(crate) ssh_config: Option<PathBuf>,
 
-    /// Text for people, or one JSON document (for runs one JSON object a line), errors included
-    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
-    pub(crate) output: Format,
+    /// Text for people, or one JSON document (for runs one JSON object a line), errors included; `certs` knows more
+    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value_t = Output::Human, value_name = "FORMAT")]
+    pub(crate) output: Output,
 
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
 
-/// How results are written.
+/// How results are written, as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    // Text for people
+    #[value(alias = "table")]
+    Human,
+    // One JSON document, or a JSON object a line
+    Json,
+    // `certs`: a line for each certificate
+    Narrow,
+    // `certs`: a line for each certificate, with all that is known of it
+    Wide,
+    // `certs`: Markdown
+    Markdown,
+    // `certs`: comma-separated values (RFC 4180)
+    Csv,
+    // `certs`: text for Prometheus' textfile collector
+    Prometheus,
+}
+
+/// How results are written by verbs that know no more than the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Human,
     Json,
@@ -47,6 +71,9 @@ pub(crate) enum Verb {
     Plan(PlanArgs),
     /// Says what is wrong with a cluster now and what mends it; changes nothing
     Doctor(DoctorArgs),
+    /// Shows every certificate of every host, and what is to be said of them; changes nothing
+    #[command(after_help = CERTS)]
+    Certs(CertsArgs),
     /// Runs a plan against real hosts
     Run(RunArgs),
     /// Goes on with a run that failed, was interrupted or was cut off
@@ -57,8 +84,12 @@ pub(crate) enum Verb {
     Abandon(AbandonArgs),
     /// Shows a run: every host, every certificate, what failed
     Show(ShowArgs),
+    /// Writes a run down for a change ticket: a page (HTML), Markdown or JSON
+    Report(ReportArgs),
     /// Lists the runs, the newest first
     Runs(RunsArgs),
+    /// Writes an inventory from bmctl, kubectl or Ansible
+    Inventory(InventoryArgs),
     /// Tries a plan on simulated nodes with expired certificates; touches no real host
     #[command(after_help = REHEARSE)]
     Rehearse(RehearseArgs),
@@ -71,6 +102,11 @@ Plans that come with certwright, usable by name:
   renew-control-plane  renews every kubeadm certificate, restarts what read the old ones, and proves it
 
 Where hosts are and how they are reached is said in an inventory; see examples/inventory.toml.";
+
+const CERTS: &str = "\
+Ends with 0 when nothing is to be said, 3 when something is, 4 when a certificate has expired.
+
+Private keys stay where they are: whether one fits its certificate is told by the digest of its public half.";
 
 const REHEARSE: &str = "\
 Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
@@ -140,6 +176,48 @@ pub(crate) struct DoctorArgs {
     pub(crate) bundle: Option<PathBuf>,
 }
 
+/// Arguments of `certs`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["inventory", "hosts", "local", "root", "lab"])))]
+pub(crate) struct CertsArgs {
+    /// Hosts to look at, as ssh knows them
+    #[arg(value_name = "[USER@]HOST[:PORT]")]
+    pub(crate) hosts: Vec<String>,
+    /// The inventory: the cluster and its hosts; with the workstation's kubeconfig and the admin cluster's secret
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Look at this machine
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// Look at a node's tree in a folder: a backup, a mounted image (may be repeated)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Vec<PathBuf>,
+    /// Look at the simulated nodes that a rehearsal kept in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lab: Option<PathBuf>,
+    /// Only these hosts or groups; `workstation` is one too (may be repeated)
+    #[arg(long, visible_alias = "host", value_name = "HOST")]
+    pub(crate) limit: Vec<String>,
+    /// Tell what ends within this time
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    pub(crate) within: humantime::Duration,
+    /// Ask what runs, too: the certificate that each port serves, and since when each component has run
+    #[arg(long, conflicts_with = "root")]
+    pub(crate) served: bool,
+    /// Leave private keys alone: not even whether they fit is asked, which is quicker
+    #[arg(long)]
+    pub(crate) no_keys: bool,
+    /// Hosts that are asked at a time
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) at_once: u16,
+    /// Write the text for Prometheus to this file too, replaced at once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) textfile: Option<PathBuf>,
+    /// Look again and again, every minute or every DURATION, until Ctrl-C
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "1m")]
+    pub(crate) watch: Option<humantime::Duration>,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -192,6 +270,28 @@ pub(crate) struct ShowArgs {
     /// Every event too, one a line
     #[arg(long)]
     pub(crate) events: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run, or a part of its name that no other has [default: the last one]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Write it to this new file instead of printing it; its ending (.html, .md, .json) says as what
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// As what [default: what the file's ending says, else markdown; with --output json: json]
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(crate) form: Option<ReportForm>,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportForm {
+    Html,
+    Markdown,
+    Json,
 }
 
 /// Arguments of `runs`.

@@ -11,6 +11,10 @@ pub(crate) enum Exit {
     Done,
     /// A usage error, or a plan or inventory with mistakes.
     Invalid,
+    /// `certs` found something to be looked at before it is too late.
+    Warned,
+    /// `certs` found a certificate that has expired.
+    Expired,
     /// The run stopped at a failure and can be resumed.
     Failed,
     /// What the run had changed is restored. Not 0, so that nobody takes it for a renewal.
@@ -34,6 +38,8 @@ pub(crate) const HELP: &str = "\
 Exit codes:
    0  done
    2  wrong usage, or a mistake in the plan or the inventory
+   3  certs: something is to be looked at: it ends soon, does not fit, or a host did not answer
+   4  certs: a certificate has expired
   10  failed; `certwright resume` goes on
   11  undone: what the run had changed is restored
   12  stuck: an undo failed, a human is needed
@@ -49,6 +55,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Invalid => 2,
+            Self::Warned => 3,
+            Self::Expired => 4,
             Self::Failed => 10,
             Self::Undone => 11,
             Self::Stuck => 12,
@@ -82,6 +90,8 @@ mod tests {
         for exit in [
             Exit::Done,
             Exit::Invalid,
+            Exit::Warned,
+            Exit::Expired,
             Exit::Failed,
             Exit::Undone,
             Exit::Stuck,

@@ -29,13 +29,19 @@ mod preview;
 
 mod doctor;
 
+mod certs;
+
 mod bundle;
 
 mod human;
 
+mod inventory;
+
 mod json;
 
 mod reached;
+mod report;
+
 mod reporter;
 
 mod runtime;

@@ -37,6 +37,15 @@ pub(crate) fn runtime_dir() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
+/// The kubeconfig that kubectl takes unless told otherwise: `$KUBECONFIG` where it is one file, else `~/.kube/config`.
+pub(crate) fn kubeconfig() -> Option<String> {
+    match std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()) {
+        Some(path) if path.contains(':') => None,
+        Some(path) => Some(path),
+        None => std::env::var_os("HOME").map(|_| "~/.kube/config".to_owned()),
+    }
+}
+
 /// Who acts: `user@host`, with the user behind sudo where there is one.
 pub(crate) fn operator() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|user| is_user(user));

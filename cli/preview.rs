@@ -16,6 +16,9 @@ mod by_hand;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::clock::Clock;
@@ -28,7 +31,8 @@ use above::{changes_above, changes_touching};
 pub(crate) use finding::{Finding, Foreseen, Preview};
 pub(crate) use look::{Dark, Looked, Looker, Seen};
 
-/// Looks at every host: hosts side by side, the steps of one in their order. `run` is the id that names what the
+/// Looks at every host: hosts side by side, the acting steps of one in their order, and the checks that no change can
+/// stand above at the same time. `run` is the id that names what the
 /// run would make.
 pub(crate) async fn preview(
     plan: &Plan,
@@ -41,10 +45,17 @@ pub(crate) async fn preview(
     let dark = looker.knock().await;
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
     let lit = |id: &TaskId| !dark.contains_key(&plan.task(*id).host);
-    let mut seen = looker.look(&plan.task_ids().filter(|id| acting(id) && lit(id)).collect::<Vec<_>>()).await;
+    let first = above::checks_before_any_change(plan);
+    let at_once = |id: &TaskId| (acting(id) || first.contains(id)) && lit(id);
+    let seen = looker.look(&plan.task_ids().filter(at_once).collect::<Vec<_>>()).await;
+    // What a check says is no change, not even that it fails.
+    let (checked, mut seen): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        seen.into_iter().partition(|(id, _)| first.contains(id));
     let above = changes_above(plan, &seen);
     let touching = changes_touching(plan, &seen);
-    let clear = |id: &TaskId| !acting(id) && lit(id) && above[id.0 as usize].is_empty();
+    let clear =
+        |id: &TaskId| !acting(id) && lit(id) && above[id.0 as usize].is_empty() && !first.contains(id);
+    seen.extend(checked);
     seen.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
     let tasks = plan
         .task_ids()

@@ -52,6 +52,7 @@ pub(crate) fn plan() -> Plan {
             namespace: "cluster-prod-1".into(),
             kubeconfig: "kubeconfig".into(),
             admin_kubeconfig: None,
+            virtual_ip: None,
         },
         ssh: SshSettings::default(),
         hosts: vec![

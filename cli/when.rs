@@ -8,6 +8,8 @@ use time::macros::format_description;
 
 const DATE: StaticFormatDescription = format_description!("[year]-[month]-[day] [hour]:[minute]");
 const SECONDS: StaticFormatDescription = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const INSTANT: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const CLOCK: StaticFormatDescription = format_description!("[hour]:[minute]:[second]");
 
 fn format(wall_ms: u64, format: StaticFormatDescription) -> String {
@@ -20,6 +22,23 @@ fn format(wall_ms: u64, format: StaticFormatDescription) -> String {
 /// `2027-11-24 20:45`.
 pub(crate) fn date(wall_ms: u64) -> String {
     format(wall_ms, DATE)
+}
+
+/// The same of seconds since 1970.
+pub(crate) fn date_of(seconds: i64) -> String {
+    of_seconds(seconds, DATE)
+}
+
+/// `2027-11-24T20:45:07Z`, of seconds since 1970.
+pub(crate) fn instant(seconds: i64) -> String {
+    of_seconds(seconds, INSTANT)
+}
+
+fn of_seconds(seconds: i64, format: StaticFormatDescription) -> String {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|at| at.format(format).ok())
+        .unwrap_or_else(|| format!("{seconds} s"))
 }
 
 /// `2027-11-24 20:45:07`.

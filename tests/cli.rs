@@ -48,6 +48,19 @@ mod kept_lab;
 #[path = "cli/killed.rs"]
 mod killed;
 
+#[path = "../engine/tests/driver/random.rs"]
+#[expect(dead_code, reason = "other suites use the rest of it")]
+mod random;
+
+#[path = "cli/undone.rs"]
+mod undone;
+
+#[path = "cli/strace.rs"]
+mod strace;
+
+#[path = "cli/struck.rs"]
+mod struck;
+
 #[path = "cli/journal.rs"]
 mod journal;
 
@@ -56,6 +69,20 @@ mod golden;
 
 #[path = "cli/doctor.rs"]
 mod doctor;
+
+#[path = "cli/inventory.rs"]
+mod inventory;
+
+#[path = "cli/browser.rs"]
+mod browser;
+
+#[path = "cli/certs.rs"]
+mod certs;
+#[path = "cli/report.rs"]
+mod report;
+
+#[path = "cli/monitoring.rs"]
+mod monitoring;
 
 #[path = "support/planted.rs"]
 mod planted;

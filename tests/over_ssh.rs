@@ -37,6 +37,9 @@ mod config;
 
 #[path = "over_ssh/doctor.rs"]
 mod doctor;
+
+#[path = "over_ssh/certs.rs"]
+mod certs;
 #[path = "over_ssh/operators.rs"]
 mod operators;
 
@@ -45,6 +48,9 @@ mod trap;
 
 #[path = "over_ssh/killed.rs"]
 mod killed;
+
+#[path = "over_ssh/struck.rs"]
+mod struck;
 
 #[path = "over_ssh/seen.rs"]
 mod seen;

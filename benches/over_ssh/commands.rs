@@ -250,8 +250,13 @@ fn host(sshd: &Sshd) -> SshHost {
 const NOW: Stamp = Stamp { wall_ms: 1_795_560_300_000, mono: Mono(1_000_000) };
 
 fn journal(folder: &Path) -> Journal {
-    let cluster =
-        Cluster { name: "c".into(), namespace: "n".into(), kubeconfig: "k".into(), admin_kubeconfig: None };
+    let cluster = Cluster {
+        name: "c".into(),
+        namespace: "n".into(),
+        kubeconfig: "k".into(),
+        admin_kubeconfig: None,
+        virtual_ip: None,
+    };
     let plan = Plan {
         name: "bench".into(),
         digest: "0".into(),

@@ -8,6 +8,8 @@ pub(crate) mod check;
 
 pub(crate) mod doctor;
 
+pub(crate) mod certs;
+
 pub(crate) mod left_out;
 
 pub(crate) mod lines;

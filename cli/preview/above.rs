@@ -3,9 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::machine::Verdict;
-use certwright_engine::plan::{HostIndex, Plan, TaskId, WORKSTATION};
+use certwright_engine::plan::{HostIndex, Nature, Plan, TaskId, WORKSTATION};
 
 use super::look::{Looked, Seen};
+
+/// The checks above which the plan has nothing that acts: what they see, nothing of the run has changed.
+pub(super) fn checks_before_any_change(plan: &Plan) -> BTreeSet<TaskId> {
+    let mut first = BTreeSet::new();
+    for task in plan.task_ids() {
+        let is_check = plan.step(task).nature == Nature::Checking;
+        if is_check && plan.task(task).after.iter().all(|before| first.contains(before)) {
+            first.insert(task);
+        }
+    }
+    first
+}
 
 /// For every task the nearest tasks above it that would change something, or whose probe failed.
 pub(super) fn changes_above(plan: &Plan, looked: &BTreeMap<TaskId, Looked>) -> Vec<BTreeSet<TaskId>> {

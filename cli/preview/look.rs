@@ -1,4 +1,4 @@
-//! The looking of a dry run: hosts side by side, one probe at a time on each, a deadline on every one.
+//! The looking of a dry run: hosts side by side, few probes at a time on each, a deadline on every one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::machine::{Facts, StepError, Verdict};
-use certwright_engine::plan::{ErrorClass, HostIndex, Plan, TaskId};
+use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
 use certwright_steps::kinds::{Warning, warnings};
 use tokio::sync::Semaphore;
@@ -47,13 +47,27 @@ pub(crate) struct Looker<'a> {
 
 impl Looker<'_> {
     /// Asks every host for its root folder; those that do not answer are not asked anything more.
+    ///
+    /// Who was not reached is asked a second time: the run would try again too, and whoever stood still for a moment (a
+    /// busy machine, a workstation that slept) is not refused for it.
     pub(crate) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
         let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
         for task in self.plan.task_ids() {
             first.entry(self.plan.task(task).host).or_insert(task);
         }
+        let mut dark = self.ask(first).await;
+        let was_reached = |dark: &Dark| dark.error.class != ErrorClass::Unavailable;
+        let late = dark.iter().filter(|(_, dark)| !was_reached(dark)).map(|(at, dark)| (*at, dark.first));
+        let late = late.collect();
+        dark.retain(|_, dark| was_reached(dark));
+        dark.extend(self.ask(late).await);
+        dark
+    }
+
+    /// Asks these hosts for their root folders, side by side; those that do not let us in.
+    async fn ask(&self, hosts: BTreeMap<HostIndex, TaskId>) -> BTreeMap<HostIndex, Dark> {
         let mut side_by_side = JoinSet::new();
-        for (index, first) in first {
+        for (index, first) in hosts {
             let spec = &self.plan.hosts[index.0 as usize];
             let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
             side_by_side.spawn(async move {
@@ -80,22 +94,30 @@ impl Looker<'_> {
         side_by_side.join_all().await.into_iter().flatten().collect()
     }
 
-    /// Probes these tasks: hosts side by side, one probe at a time on each.
+    /// Probes these tasks: hosts side by side, one probe at a time of those that act on each, and one of those that check.
+    /// Those of the workstation are side by side, too: they ask the cluster, and a cluster that does not answer lets each
+    /// of them wait.
     pub(crate) async fn look(&self, tasks: &[TaskId]) -> BTreeMap<TaskId, Looked> {
-        let mut by_host: BTreeMap<&str, Vec<TaskId>> = BTreeMap::new();
-        for task in tasks {
-            by_host.entry(&self.plan.host(*task).name).or_default().push(*task);
+        let mut by_host: BTreeMap<(&str, usize), Vec<TaskId>> = BTreeMap::new();
+        for (nth, task) in tasks.iter().enumerate() {
+            let host = self.plan.host(*task).name.as_str();
+            let lane = match self.plan.step(*task).nature {
+                Nature::Acting | Nature::Checking if host == WORKSTATION => 2 + nth,
+                Nature::Acting => 0,
+                Nature::Checking => 1,
+            };
+            by_host.entry((host, lane)).or_default().push(*task);
         }
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut side_by_side = JoinSet::new();
-        for (name, tasks) in by_host {
+        for ((name, _), tasks) in by_host {
             let probes: Vec<_> = tasks.into_iter().map(|task| (task, self.probe_of(task))).collect();
             let (cx, places) = (self.context(name), Arc::clone(&places));
             side_by_side.spawn(async move {
                 let _place = places.acquire_owned().await;
                 let mut looked = Vec::new();
                 for (task, (step, timeout)) in probes {
-                    looked.push((task, look_once(&*step, &cx, timeout).await));
+                    looked.push((task, look_at(&*step, &cx, timeout).await));
                 }
                 looked
             });
@@ -118,6 +140,21 @@ impl Looker<'_> {
             clock: self.clock.clone(),
             progress: Progress::none(),
         }
+    }
+}
+
+/// Looks, and once more where an answer was lost or late: the run would look again too.
+async fn look_at(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
+    match look_once(step, cx, timeout).await {
+        Err(error) => match error.class {
+            ErrorClass::DeadlineExceeded | ErrorClass::Unknown => look_once(step, cx, timeout).await,
+            ErrorClass::Unavailable
+            | ErrorClass::Unsatisfied
+            | ErrorClass::Refused
+            | ErrorClass::Invalid
+            | ErrorClass::Denied => Err(error),
+        },
+        seen @ Ok(_) => seen,
     }
 }
 

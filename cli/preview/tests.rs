@@ -18,6 +18,8 @@ use crate::source::SHIPPED;
 use crate::terminal::{Paint, Terminal};
 use crate::{hosts, human};
 
+mod late;
+
 /// A host that does not let us in.
 struct Closed {
     name: String,
@@ -78,17 +80,17 @@ fn with_closed(hosts: &Hosts, closed: &str) -> Hosts {
 }
 
 fn looked_at(certificates: Validity) -> String {
-    looked_at_without(certificates, None)
+    looked_at_over(certificates, Hosts::clone, |_| ())
 }
 
 /// The text of a dry run where one host may be closed.
-fn looked_at_without(certificates: Validity, closed: Option<&str>) -> String {
-    looked_at_after(certificates, closed, |_| ())
+fn looked_at_without(certificates: Validity, closed: &str) -> String {
+    looked_at_over(certificates, |hosts| with_closed(hosts, closed), |_| ())
 }
 
-/// The text of a dry run on a lab with certificates in this state, one host of which may be closed, after a change of
-/// its files; the lab is as it was afterwards.
-fn looked_at_after(certificates: Validity, closed: Option<&str>, change: impl Fn(&Path)) -> String {
+/// The text of a dry run on a lab with certificates in this state, over other ways to its hosts, after a change of its
+/// files; the lab is as it was afterwards.
+fn looked_at_over(certificates: Validity, over: impl Fn(&Hosts) -> Hosts, change: impl Fn(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
@@ -102,13 +104,26 @@ fn looked_at_after(certificates: Validity, closed: Option<&str>, change: impl Fn
     let seen = Runtime::new(Time::Virtual).unwrap().block_on(async {
         let clock = Clock::virtual_from(lab.now_ms().unwrap());
         let hosts = hosts::of_lab(&plan, &lab, &clock).unwrap();
-        let hosts = closed.map_or(hosts.clone(), |closed| with_closed(&hosts, closed));
-        preview(&plan, "RUN", &registry, &hosts, &clock).await
+        preview(&plan, "RUN", &registry, &over(&hosts), &clock).await
     });
     let after = std::fs::read(folder.path().join("cp-2/etc/kubernetes/pki/apiserver.crt")).unwrap();
     assert_eq!(before, after, "a dry run changes nothing");
     plan.digest = "DIGEST".to_owned();
     human::preview::text(&plan, &seen, Terminal { width: Some(110), paint: Paint::Plain, live: false })
+}
+
+/// It is looked at beside what acts, and stands above all of it.
+#[test]
+fn a_check_that_fails_is_no_change_above_what_acts() {
+    let text = looked_at_over(Validity::Expired, Hosts::clone, |folder| {
+        let manifests = folder.join("cp-1/etc/kubernetes/manifests");
+        std::fs::copy(manifests.join("etcd.yaml"), manifests.join("etcd.yaml.bak")).unwrap();
+    });
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("prepare/preflight")).collect();
+    assert!(lines[0].contains("FAILS"), "{text}");
+    assert!(!text.contains("after prepare/preflight"), "nothing waits for it: {text}");
+    let backups = text.lines().filter(|line| line.contains("renew/backup            will change"));
+    assert_eq!(backups.count(), 3, "{text}");
 }
 
 #[test]
@@ -248,7 +263,7 @@ fn where_nothing_is_due_nothing_would_change() {
 #[test]
 fn a_host_that_cannot_be_reached_says_so_once() {
     for certificates in [Validity::Expired, Validity::Valid] {
-        let text = looked_at_without(certificates, Some("cp-2"));
+        let text = looked_at_without(certificates, "cp-2");
         assert_eq!(text.matches("could not be reached").count(), 1, "{text}");
         let short: Vec<&str> = text.lines().filter(|line| line.contains("not seen ")).collect();
         assert!(short.len() >= 7, "every other task of the host: {text}");
@@ -271,7 +286,7 @@ fn below_a_change_a_step_that_is_as_wanted_tells_what_it_would_do() {
 #[test]
 fn a_warning_stands_below_its_task_and_stops_nothing() {
     let plant = |lab: &Path| std::fs::write(lab.join("cp-2/etc/kubernetes/pki/own.crt"), "").unwrap();
-    let text = looked_at_after(Validity::Expiring, None, plant);
+    let text = looked_at_over(Validity::Expiring, Hosts::clone, plant);
     let told = "prepare/preflight       unchanged      cp-2 is ready for a renewal; 1 warning\n      warning: \
                 /etc/kubernetes/pki has files that kubeadm does not manage: own.crt: nothing of this run renews";
     assert!(text.contains(told), "{text}");

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
-use certwright_engine::plan::{Choices, Color, HostSpec, Plan, Source, hosts_at, resolve, resolve_at};
+use certwright_engine::plan::{
+    Choices, Cluster, Color, HostSpec, Plan, Source, hosts_at, inventory_at, resolve, resolve_at,
+};
 use certwright_engine::step::Registry;
 
-use crate::args::{ChoiceArgs, Cli, Format, Target};
+use crate::args::{ChoiceArgs, Cli, Format, Output, Target, Verb};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::report::Next;
@@ -19,6 +21,8 @@ use crate::terminal::{Paint, Terminal};
 pub(crate) struct App {
     /// For people or for programs.
     pub(crate) format: Format,
+    /// The same as it was asked for, for verbs that know more.
+    pub(crate) output: Output,
     /// Where text for people goes.
     pub(crate) terminal: Terminal,
     /// Every step kind.
@@ -32,7 +36,16 @@ impl App {
     /// Reads what all verbs have in common.
     pub(crate) fn new(cli: &Cli) -> Self {
         Self {
-            format: cli.output,
+            format: match cli.output {
+                Output::Json => Format::Json,
+                Output::Human
+                | Output::Narrow
+                | Output::Wide
+                | Output::Markdown
+                | Output::Csv
+                | Output::Prometheus => Format::Human,
+            },
+            output: cli.output,
             terminal: Terminal::of_stdout(),
             registry: certwright_steps::registry(),
             // ssh takes a relative one for a file in ~/.ssh, and what is not there for empty.
@@ -41,8 +54,18 @@ impl App {
         }
     }
 
-    /// Refuses an ssh_config that is not there, which ssh would take for an empty one, or that others could change.
-    pub(crate) fn check_options(&self) -> Result<(), Failure> {
+    /// Refuses an output that the verb does not know, and an ssh_config that is not there, which ssh would take for an empty
+    /// one, or that others could change.
+    pub(crate) fn check_options(&self, verb: &Verb) -> Result<(), Failure> {
+        match (self.output, verb) {
+            (Output::Human | Output::Json, _) | (_, Verb::Certs(_)) => {}
+            (Output::Narrow | Output::Wide | Output::Markdown | Output::Csv | Output::Prometheus, _) => {
+                let message = "only `certs` knows this --output";
+                return Err(
+                    Failure::new(Exit::Invalid, "usage", message).hint("here it is `human` or `json`")
+                );
+            }
+        }
         self.ssh_config.as_deref().map_or(Ok(()), |path| Ok(source::file(path).map(drop)?))
     }
 
@@ -90,6 +113,12 @@ impl App {
     /// The hosts of an inventory, whatever a plan would want of it.
     pub(crate) fn hosts(&self, inventory: &Text) -> Result<Vec<HostSpec>, Failure> {
         hosts_at(&place::base()?, as_source(inventory))
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+    }
+
+    /// The cluster and the hosts of an inventory, whatever a plan would want of it.
+    pub(crate) fn inventory(&self, inventory: &Text) -> Result<(Cluster, Vec<HostSpec>), Failure> {
+        inventory_at(&place::base()?, as_source(inventory))
             .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
     }
 

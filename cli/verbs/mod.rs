@@ -8,6 +8,8 @@ mod plan;
 
 mod doctor;
 
+mod certs;
+
 mod run;
 
 mod resume;
@@ -18,7 +20,11 @@ mod abandon;
 
 mod show;
 
+mod report;
+
 mod runs;
+
+mod inventory;
 
 mod rehearse;
 
@@ -40,7 +46,7 @@ pub(crate) fn run() -> Exit {
         Err(error) => return usage(&error),
     };
     let app = App::new(&cli);
-    let result = app.check_options().and_then(|()| act(&app, &cli.verb));
+    let result = app.check_options(&cli.verb).and_then(|()| act(&app, &cli.verb));
     result.unwrap_or_else(|failure| {
         tell(&failure, app.format);
         failure.exit
@@ -52,12 +58,15 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Check(args) => check::check(app, args),
         Verb::Plan(args) => plan::plan(app, args),
         Verb::Doctor(args) => doctor::doctor(app, args),
+        Verb::Certs(args) => certs::certs(app, args),
         Verb::Run(args) => run::run(app, args),
         Verb::Resume(args) => resume::resume(app, args),
         Verb::Undo(args) => undo::undo(app, args),
         Verb::Abandon(args) => abandon::abandon(app, args),
         Verb::Show(args) => show::show(app, args),
+        Verb::Report(args) => report::report(app, args),
         Verb::Runs(args) => runs::runs(app, args),
+        Verb::Inventory(args) => inventory::inventory(app, &args.source),
         Verb::Rehearse(args) => rehearse::rehearse(app, args),
     }
 }

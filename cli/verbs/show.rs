@@ -19,9 +19,9 @@ use crate::view::RunView;
 use crate::{human, json, when};
 
 /// A journal read to its end.
-struct Read {
-    view: RunView,
-    records: Vec<Record>,
+pub(super) struct Read {
+    pub(super) view: RunView,
+    pub(super) records: Vec<Record>,
     unknown: Vec<UnknownRecord>,
     lines: Vec<lines::Line>,
 }
@@ -56,7 +56,7 @@ pub(crate) fn show(app: &App, args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn read(state: &StateDir, run: &RunId) -> Result<Read, Failure> {
+pub(super) fn read(state: &StateDir, run: &RunId) -> Result<Read, Failure> {
     let mut scan = state.read(run)?;
     let first = match scan.next() {
         Some(entry) => entry?,

@@ -90,8 +90,13 @@ pub(crate) fn batches(state: &StateDir) -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn empty_plan() -> Plan {
-    let cluster =
-        Cluster { name: "c".into(), namespace: "n".into(), kubeconfig: "k".into(), admin_kubeconfig: None };
+    let cluster = Cluster {
+        name: "c".into(),
+        namespace: "n".into(),
+        kubeconfig: "k".into(),
+        admin_kubeconfig: None,
+        virtual_ip: None,
+    };
     Plan {
         name: "bench".into(),
         digest: "0".into(),

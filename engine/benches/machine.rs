@@ -120,6 +120,7 @@ fn plan(tasks: u32) -> Plan {
             namespace: "bench".to_owned(),
             kubeconfig: "kubeconfig".to_owned(),
             admin_kubeconfig: None,
+            virtual_ip: None,
         },
         ssh: SshSettings::default(),
         hosts: (0..hosts).map(host).collect(),

@@ -1,7 +1,8 @@
 //! What certwright knows of Kubernetes: certificates, kubeadm, crictl, kubectl, and a lab that behaves like them.
 //!
 //! [`pki`] holds pure certificate facts, [`tools`] one file a remote program, [`kinds`] one file a step kind,
-//! [`diagnosis`] what known texts mean, [`checkup`] what a node shows of itself, [`lab`] the simulated nodes.
+//! [`diagnosis`] what known texts mean, [`checkup`] what a node shows of itself, [`certs`] every
+//! certificate of a cluster as rows and findings, [`lab`] the simulated nodes.
 
 pub mod pki;
 
@@ -12,6 +13,8 @@ pub mod kinds;
 pub mod diagnosis;
 
 pub mod checkup;
+
+pub mod certs;
 
 pub mod lab;
 

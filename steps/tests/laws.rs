@@ -43,6 +43,9 @@ mod secrets;
 #[path = "laws/serving.rs"]
 mod serving;
 
+#[path = "laws/silence.rs"]
+mod silence;
+
 #[path = "laws/trap.rs"]
 mod trap;
 

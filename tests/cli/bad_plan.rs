@@ -113,7 +113,7 @@ fn an_unknown_parameter() {
         12 | with.creates = "{{ where }}"
            |                ^^^^^^^^^^^^^ no such param or cluster fact
            |
-           = help: known here: `cluster.admin-kubeconfig`, `cluster.kubeconfig`, `cluster.name`, `cluster.namespace`
+           = help: known here: `cluster.admin-kubeconfig`, `cluster.kubeconfig`, `cluster.name`, `cluster.namespace`, `cluster.virtual-ip`
 
         1 mistake; nothing was run
     "#]],

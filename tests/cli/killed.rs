@@ -75,7 +75,7 @@ fn killed(place: &Place, call: &str, n: u32) -> bool {
 }
 
 /// Resumes what is there, or begins where nothing is, and checks the end.
-fn goes_on(place: &Place, when: &str) {
+pub(crate) fn goes_on(place: &Place, when: &str) {
     let runs = place.run("runs --output json").exits(0).json();
     let begun = !runs[0]["runs"].as_array().unwrap().is_empty();
     if !begun {
@@ -88,8 +88,7 @@ fn goes_on(place: &Place, when: &str) {
         .filter(|task| ["changed", "unchanged"].contains(&task["state"].as_str().unwrap()))
         .map(|task| task["task"].as_str().unwrap().to_owned())
         .collect();
-    if shown[0]["run"]["outcome"] != Value::Null {
-        assert_eq!(shown[0]["run"]["outcome"], "changed", "{when}: its last record was durable");
+    if shown[0]["run"]["outcome"] == "changed" {
         return;
     }
     let resumed = place.run("resume --output json").exits(0).json();
@@ -120,7 +119,7 @@ fn last(objects: Vec<Value>) -> Value {
 }
 
 /// The files of every node that a renewal writes.
-fn certificates(lab: &Path) -> Files {
+pub(crate) fn certificates(lab: &Path) -> Files {
     let mut files = Files::new();
     for node in ["cp-1", "cp-2", "cp-3"] {
         let base = lab.join(node).join("etc/kubernetes");

@@ -15,17 +15,20 @@ fn help_lists_the_verbs_and_the_exit_codes() {
         Usage: certwright [OPTIONS] <COMMAND>
 
         Commands:
-          check     Reads a plan (and an inventory) and reports every mistake in it; touches no host
-          plan      Looks at every host and shows what a run would change; changes nothing
-          doctor    Says what is wrong with a cluster now and what mends it; changes nothing
-          run       Runs a plan against real hosts
-          resume    Goes on with a run that failed, was interrupted or was cut off
-          undo      Restores what a run changed
-          abandon   Gives up a run for good and frees its hosts; its changes stay
-          show      Shows a run: every host, every certificate, what failed
-          runs      Lists the runs, the newest first
-          rehearse  Tries a plan on simulated nodes with expired certificates; touches no real host
-          help      Print this message or the help of the given subcommand(s)
+          check      Reads a plan (and an inventory) and reports every mistake in it; touches no host
+          plan       Looks at every host and shows what a run would change; changes nothing
+          doctor     Says what is wrong with a cluster now and what mends it; changes nothing
+          certs      Shows every certificate of every host, and what is to be said of them; changes nothing
+          run        Runs a plan against real hosts
+          resume     Goes on with a run that failed, was interrupted or was cut off
+          undo       Restores what a run changed
+          abandon    Gives up a run for good and frees its hosts; its changes stay
+          show       Shows a run: every host, every certificate, what failed
+          report     Writes a run down for a change ticket: a page (HTML), Markdown or JSON
+          runs       Lists the runs, the newest first
+          inventory  Writes an inventory from bmctl, kubectl or Ansible
+          rehearse   Tries a plan on simulated nodes with expired certificates; touches no real host
+          help       Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help
@@ -36,11 +39,14 @@ fn help_lists_the_verbs_and_the_exit_codes() {
                                    ~/.local/state/certwright]
               --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
-                                   errors included [default: human] [possible values: human, json]
+                                   errors included; `certs` knows more [default: human] [possible values:
+                                   human, json, narrow, wide, markdown, csv, prometheus]
 
         Exit codes:
            0  done
            2  wrong usage, or a mistake in the plan or the inventory
+           3  certs: something is to be looked at: it ends soon, does not fit, or a host did not answer
+           4  certs: a certificate has expired
           10  failed; `certwright resume` goes on
           11  undone: what the run had changed is restored
           12  stuck: an undo failed, a human is needed
@@ -89,7 +95,8 @@ fn the_help_of_run_says_how_to_confirm() {
                                    ~/.local/state/certwright]
               --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
-                                   errors included [default: human] [possible values: human, json]
+                                   errors included; `certs` knows more [default: human] [possible values:
+                                   human, json, narrow, wide, markdown, csv, prometheus]
     "#]]);
 }
 
@@ -122,7 +129,8 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
                                    ~/.local/state/certwright]
               --ssh-config <FILE>  An ssh_config that is read before your own; a run keeps it
               --output <FORMAT>    Text for people, or one JSON document (for runs one JSON object a line),
-                                   errors included [default: human] [possible values: human, json]
+                                   errors included; `certs` knows more [default: human] [possible values:
+                                   human, json, narrow, wide, markdown, csv, prometheus]
 
         Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
 

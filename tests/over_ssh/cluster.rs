@@ -89,6 +89,23 @@ impl Cluster {
         self.machines[index].power_on(&Setup { binds, ..Setup::default() });
     }
 
+    /// Kills the sshd processes of all sessions of a machine; how many there were.
+    pub(crate) fn cut_lines(&self, index: usize) -> usize {
+        self.machines[index].cut_lines()
+    }
+
+    /// Switches a machine off and on again: another boot id and an empty /run; how many processes it ended.
+    pub(crate) fn reboot(&mut self, index: usize, boot: u32) -> usize {
+        let ended = self.machines[index].power_off();
+        let (id, run) = (self.path(&format!("boot-{boot}")), self.path(&format!("run-{boot}")));
+        fs::write(&id, format!("{boot:08}-1111-4111-8111-111111111111\n")).expect("a boot id");
+        fs::create_dir_all(run.join("sshd")).expect("sshd's own folder");
+        let mut binds = binds(self.folder.path(), &self.nodes()[index]);
+        binds.extend([(id, "/proc/sys/kernel/random/boot_id".into()), (run, "/run".into())]);
+        self.machines[index].power_on(&Setup { binds, ..Setup::default() });
+        ended
+    }
+
     /// The ports of the machines.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.machines.iter().map(Sshd::port).collect()

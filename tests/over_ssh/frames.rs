@@ -51,6 +51,14 @@ fn a_run_whose_every_process_is_killed_while_a_request_is_under_way_ends_renewed
     }
     is_over(&watched, &mut met);
     let chain = met.kills();
+    // How far each process comes before it dies is a matter of time, and so is how many there are.
+    for (to, instant) in [To::Nodes, To::Workstation].into_iter().flat_map(|to| INSTANTS.map(|at| (to, at))) {
+        if !met.points.contains_key(&(to, instant)) {
+            watched.forget();
+            let point = Point { to, request: 2, instant };
+            assert_eq!(one_kill(&mut watched, point, &mut met), Ended::Killed, "{point:?}");
+        }
+    }
     assert_eq!(met.points.len(), 2 * 4, "every instant, to the nodes and to this machine: {met:?}");
     for _ in 0..SAMPLE {
         watched.forget();

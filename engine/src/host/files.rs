@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{Command, Host, HostError, Output, Stat, StatKind};
 use crate::text::{KEPT, Secret};
 
@@ -14,6 +17,15 @@ const ABSENT: i32 = 44;
 const READ: &str = r#"test -e "$1" || exit 44
 test -f "$1" || { echo 'is not a regular file' >&2; exit 1; }
 exec head -c "$2" -- "$1""#;
+
+/// One line a file, in the order of the arguments.
+const READ_ALL: &str = r#"for path; do
+    if test ! -e "$path"; then echo absent; continue; fi
+    test -f "$path" || exit 1
+    printf 'file '
+    base64 -w 0 <"$path" || exit 1
+    echo
+done"#;
 
 /// New file in the same folder, 0600 (umask 077, mktemp) until it is complete; `dd` syncs the data. A symlink's
 /// target is replaced, not the symlink; an owner that was there stays.
@@ -45,6 +57,37 @@ pub(super) async fn read(host: &dyn Host, path: &str) -> Result<Option<Vec<u8>>,
         return Err(refused(host, "read", path, "is larger than 1 MiB"));
     }
     Ok(Some(output.stdout.bytes().to_vec()))
+}
+
+/// Reads several files in one call. Where one of them cannot be read, or they are too much together, they are read one
+/// after the other: that says which, and why.
+pub(super) async fn read_all(host: &dyn Host, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+    let [first, others @ ..] = paths else { return Ok(Vec::new()) };
+    if let Some(path) = others.iter().find(|path| !path.starts_with('/')) {
+        return Err(refused(host, "read", path, "is not an absolute path"));
+    }
+    let mut command = script(host, "read", READ_ALL, first, None)?;
+    command.argv.extend(others.iter().map(|path| (*path).to_owned()));
+    let output = host.run(&command).await?;
+    let whole = output.success() && !output.stdout.is_cut();
+    if let Some(all) = whole.then(|| parse_all(output.stdout.bytes(), paths.len())).flatten() {
+        return Ok(all);
+    }
+    let mut all = Vec::with_capacity(paths.len());
+    for path in paths {
+        all.push(read(host, path).await?);
+    }
+    Ok(all)
+}
+
+/// Reads a line a file: `absent`, or `file` and its content in base64.
+fn parse_all(stdout: &[u8], count: usize) -> Option<Vec<Option<Vec<u8>>>> {
+    let text = std::str::from_utf8(stdout).ok()?.strip_suffix('\n')?;
+    let one = |line: &str| match line.strip_prefix("file ") {
+        Some(content) => Some(Some(STANDARD.decode(content).ok()?)),
+        None => (line == "absent").then_some(None),
+    };
+    text.split('\n').map(one).collect::<Option<Vec<_>>>().filter(|all| all.len() == count)
 }
 
 /// Puts a file in place.

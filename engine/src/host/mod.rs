@@ -52,6 +52,15 @@ pub trait Host: Send + Sync {
     /// Reads a whole file of at most 1 MiB; None when nothing is there.
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError>;
 
+    /// Reads several whole files, each as [`Host::read`] does; in one go where the host can.
+    async fn read_all(&self, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+        let mut all = Vec::with_capacity(paths.len());
+        for path in paths {
+            all.push(self.read(path).await?);
+        }
+        Ok(all)
+    }
+
     /// Puts a file in place atomically (new file in the same folder, 0600 until it has `mode`, fsync, rename,
     /// fsync of the folder), creating missing parents with 0700.
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError>;

@@ -35,6 +35,10 @@ impl Host for ReadOnly {
         self.0.read(path).await
     }
 
+    async fn read_all(&self, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+        self.0.read_all(paths).await
+    }
+
     async fn write(&self, path: &str, _bytes: &[u8], _mode: u32) -> Result<(), HostError> {
         panic!("a look at {} writes {path}", self.name())
     }

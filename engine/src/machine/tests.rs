@@ -43,6 +43,7 @@ fn plan(after: &[&[u32]], nature: Nature, retry: &Retry) -> Plan {
             namespace: "n".into(),
             kubeconfig: "k".into(),
             admin_kubeconfig: None,
+            virtual_ip: None,
         },
         ssh: SshSettings::default(),
         hosts: vec![HostSpec {

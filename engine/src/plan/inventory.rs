@@ -113,12 +113,17 @@ fn read_cluster(node: &Node, findings: &mut Findings) -> Option<Cluster> {
         let found = Found::new(Code::Duplicate, admin.span(), message);
         findings.report(found.help("a self-managed cluster has none: leave `admin-kubeconfig` out"));
     }
+    let virtual_ip = section.text("virtual-ip", findings);
+    if let Some(address) = &virtual_ip {
+        check_address(address, &section.name_of("virtual-ip"), PortGoes::Nowhere, findings);
+    }
     section.close(findings);
     let cluster = Cluster {
         name: name?.into_inner(),
         namespace: namespace?.into_inner(),
         kubeconfig: kubeconfig?.into_inner(),
         admin_kubeconfig: admin.map(Spanned::into_inner),
+        virtual_ip: virtual_ip.map(Spanned::into_inner),
     };
     (findings.list.len() + findings.more == before).then_some(cluster)
 }
@@ -188,7 +193,7 @@ impl Host {
         }
         let address = section.require_text("address", findings);
         if let Some(address) = &address {
-            check_address(address, &section.name_of("address"), findings);
+            check_address(address, &section.name_of("address"), PortGoes::IntoPort, findings);
         }
         let groups = match section.get("groups") {
             Some(node) => read_groups(node, &section, findings),
@@ -211,7 +216,16 @@ impl Host {
     }
 }
 
-fn check_address(address: &Spanned<String>, what: &str, findings: &mut Findings) {
+/// What becomes of a port behind an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PortGoes {
+    /// It has a key of its own.
+    IntoPort,
+    /// Nobody asks for it.
+    Nowhere,
+}
+
+fn check_address(address: &Spanned<String>, what: &str, port_goes: PortGoes, findings: &mut Findings) {
     if !NameRule::Address.check(address.get_ref(), address.span(), what, findings) {
         return;
     }
@@ -221,9 +235,11 @@ fn check_address(address: &Spanned<String>, what: &str, findings: &mut Findings)
         && port.bytes().all(|b| b.is_ascii_digit())
     {
         let message = format!("{what} holds a port: {}", quote(address.get_ref()));
-        findings.report(
-            Found::new(Code::BadName, address.span(), message).help(format!("write `port = {port}`")),
-        );
+        let help = match port_goes {
+            PortGoes::IntoPort => format!("write `port = {port}`"),
+            PortGoes::Nowhere => "leave the port out".to_owned(),
+        };
+        findings.report(Found::new(Code::BadName, address.span(), message).help(help));
     }
 }
 

@@ -55,6 +55,6 @@ pub use info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
 pub use model::{
     Cluster, HostIndex, HostSpec, Plan, SshSettings, StepIndex, StepSpec, Task, TaskId, WORKSTATION,
 };
-pub use resolve::{check, hosts_at, resolve, resolve_at};
+pub use resolve::{check, hosts_at, inventory_at, resolve, resolve_at};
 pub use retry::{Backoff, ErrorClass, Retry};
 pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};

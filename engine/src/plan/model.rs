@@ -54,6 +54,9 @@ pub struct Cluster {
     pub kubeconfig: String,
     /// The admin cluster's kubeconfig on the workstation; absent for a self-managed cluster.
     pub admin_kubeconfig: Option<String>,
+    /// Where clients reach the API servers, through whatever balances them: an address or a name, no port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_ip: Option<String>,
 }
 
 /// How hosts are reached unless a host says otherwise.

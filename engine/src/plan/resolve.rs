@@ -12,7 +12,7 @@ use super::order::{Item, Order};
 use super::param::{Required, Settings};
 use super::stage::{PlanFile, Stage};
 use super::step::Step;
-use super::{Code, HostIndex, HostSpec, Plan, Schemas, StepSpec, limits};
+use super::{Cluster, Code, HostIndex, HostSpec, Plan, Schemas, StepSpec, limits};
 
 /// Checks a plan without an inventory: everything but groups, hosts and values that are given later.
 pub fn check(plan: Source, schemas: &dyn Schemas) -> Result<PlanInfo, Diagnostics> {
@@ -48,13 +48,19 @@ pub fn resolve_at(
 
 /// The hosts of an inventory, without a plan for them, the workstation first.
 pub fn hosts_at(base: &Base, inventory: Source) -> Result<Vec<HostSpec>, Diagnostics> {
+    inventory_at(base, inventory).map(|(_, hosts)| hosts)
+}
+
+/// An inventory without a plan for it: its cluster, and its hosts, the workstation first.
+pub fn inventory_at(base: &Base, inventory: Source) -> Result<(Cluster, Vec<HostSpec>), Diagnostics> {
     let mut findings = Findings::new(inventory);
     let mut machines = Inventory::read(&mut findings);
     if let Some(machines) = &mut machines {
         base.fix(machines);
     }
     Diagnostics::gather(&[&findings])?;
-    Ok(machines.expect("an inventory without findings was read").hosts)
+    let machines = machines.expect("an inventory without findings was read");
+    Ok((machines.cluster.expect("an inventory without findings has a cluster"), machines.hosts))
 }
 
 fn resolve_all(

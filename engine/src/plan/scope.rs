@@ -49,6 +49,7 @@ impl Scope {
             FieldType::OptionalString,
             cluster.map(|c| c.admin_kubeconfig.clone().into()),
         );
+        add("virtual-ip", FieldType::OptionalString, cluster.map(|c| c.virtual_ip.clone().into()));
         scope
     }
 

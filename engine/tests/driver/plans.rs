@@ -30,8 +30,13 @@ pub(crate) fn plan(hosts: usize, steps: Vec<StepSpec>) -> Plan {
         groups: vec!["all".into()],
         ssh: SshSettings::default(),
     };
-    let cluster =
-        Cluster { name: "c".into(), namespace: "n".into(), kubeconfig: "k".into(), admin_kubeconfig: None };
+    let cluster = Cluster {
+        name: "c".into(),
+        namespace: "n".into(),
+        kubeconfig: "k".into(),
+        admin_kubeconfig: None,
+        virtual_ip: None,
+    };
     let mut tasks = Vec::new();
     for h in 0..hosts {
         for s in 0..steps.len() {

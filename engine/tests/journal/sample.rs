@@ -18,6 +18,7 @@ pub(crate) fn header(run: &str) -> Header {
         namespace: "cluster-prod-1".into(),
         kubeconfig: "kubeconfig".into(),
         admin_kubeconfig: None,
+        virtual_ip: None,
     };
     let workstation =
         HostSpec { name: WORKSTATION.into(), address: None, groups: vec![], ssh: SshSettings::default() };

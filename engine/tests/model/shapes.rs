@@ -136,6 +136,7 @@ impl Case {
                 namespace: "n".into(),
                 kubeconfig: "k".into(),
                 admin_kubeconfig: None,
+                virtual_ip: None,
             },
             ssh: SshSettings::default(),
             hosts: vec![HostSpec {

@@ -66,6 +66,36 @@ async fn what_is_not_there_is_told_from_what_is_refused() {
     ran(cases, "absent and refused files");
 }
 
+/// In one call: a second one would be a second round trip.
+#[tokio::test]
+async fn several_files_are_read_together_as_each_is_read_alone() {
+    let node = Node::start("together");
+    let host = node.host();
+    let bytes: Vec<u8> = (0..=255u8).cycle().take(5000).collect();
+    let (binary, empty, absent) = (node.path("it's binary"), node.path("empty"), node.path("absent"));
+    std::fs::write(&binary, &bytes).expect("written");
+    std::fs::write(&empty, b"").expect("written");
+    let read = host.read_all(&[&binary, &absent, &empty, &binary]).await.expect("readable");
+    assert!(read == [Some(bytes.clone()), None, Some(Vec::new()), Some(bytes)], "{} answers", read.len());
+    assert_eq!(host.read_all(&[]).await.expect("nothing to do"), []);
+    // Together they are more than one answer holds; each alone is not.
+    let large = [node.path("large-1"), node.path("large-2")];
+    for path in &large {
+        std::fs::write(path, vec![7; KEPT]).expect("written");
+    }
+    let read = host.read_all(&large.each_ref().map(String::as_str)).await.expect("readable");
+    assert!(read.iter().all(|one| one.as_ref().is_some_and(|one| one.len() == KEPT)), "both are whole");
+    let folder = node.path("");
+    for (paths, expected) in [
+        ([binary.as_str(), &folder], format!("cp-1: cannot read `{folder}`: is not a regular file")),
+        ([binary.as_str(), "etc/passwd"], "cp-1: cannot read `etc/passwd`: is not an absolute path".into()),
+        (["etc/passwd", binary.as_str()], "cp-1: cannot read `etc/passwd`: is not an absolute path".into()),
+    ] {
+        assert_eq!(host.read_all(&paths).await.expect_err("refused").to_string(), expected);
+    }
+    ran(6, "reads of several files");
+}
+
 #[tokio::test]
 async fn names_come_sorted_whatever_they_are() {
     let node = Node::start("names");

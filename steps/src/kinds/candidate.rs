@@ -113,7 +113,7 @@ impl Examined {
 }
 
 /// A server URL in one spelling: lower case, no default port, no slash at its end.
-fn normal(url: &str) -> String {
+pub(crate) fn normal(url: &str) -> String {
     let url = url.trim_end_matches('/').to_ascii_lowercase();
     match url.strip_suffix(":443") {
         Some(rest) if rest.starts_with("https://") => rest.to_owned(),

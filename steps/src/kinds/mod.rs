@@ -12,6 +12,8 @@ mod node;
 
 mod peers;
 
+mod silence;
+
 mod facts;
 
 mod holdings;
@@ -56,7 +58,7 @@ mod command;
 
 use certwright_engine::step::Registry;
 
-pub(crate) use candidate::span;
+pub(crate) use candidate::{normal as normal_server, span};
 pub use facts::{
     CertificateFacts, ComponentTrouble, Warning, certificate_facts, component_troubles, warnings,
 };
@@ -64,6 +66,7 @@ pub(crate) use holdings::Holdings;
 pub(crate) use kubelet::{Client, first};
 pub(crate) use log_time::nanoseconds as log_nanoseconds;
 pub(crate) use node::{Node, dial};
+pub(crate) use static_pods::ports;
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {

@@ -31,9 +31,8 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// Reads the kubelet's configuration; what it does not say is as kubeadm leaves it.
     pub(crate) async fn look(host: &'a dyn Host) -> Result<Self, StepError> {
-        let config = host.read(kubelet::CONFIG).await?;
-        let flags = host.read(kubelet::FLAGS).await?;
-        let instance = host.read(kubelet::INSTANCE).await?;
+        let read = host.read_all(&[kubelet::CONFIG, kubelet::FLAGS, kubelet::INSTANCE]).await?;
+        let [config, flags, instance] = read.try_into().expect("one answer for each of three files");
         let parsed = config.as_deref().map(KubeletConfig::parse).transpose().map_err(|error| {
             let what = format!("{}: {}: {error}", host.name(), kubelet::CONFIG);
             StepError::new(ErrorClass::Invalid, what)
@@ -50,14 +49,26 @@ impl<'a> Node<'a> {
 
     /// The manifest of a component; None when the node runs none (an external etcd).
     pub(crate) async fn static_pod(&self, component: Component) -> Result<Option<StaticPod>, StepError> {
-        let path = format!("{}/{}.yaml", self.manifests, component.name());
-        let Some(yaml) = self.host.read(&path).await? else {
-            return Ok(None);
+        let all = self.static_pods(&[component]).await?;
+        all.into_iter().next().expect("one answer for one component")
+    }
+
+    /// The manifests of several, in their order; each of its own may be one that cannot be used.
+    pub(crate) async fn static_pods(
+        &self,
+        components: &[Component],
+    ) -> Result<Vec<Result<Option<StaticPod>, StepError>>, StepError> {
+        let paths: Vec<String> = components
+            .iter()
+            .map(|component| format!("{}/{}.yaml", self.manifests, component.name()))
+            .collect();
+        let read = self.host.read_all(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let parse = |(path, yaml): (&String, Option<Vec<u8>>)| {
+            yaml.map(|yaml| StaticPod::parse(&yaml)).transpose().map_err(|error| {
+                StepError::new(ErrorClass::Invalid, format!("{}: {path}: {error}", self.host.name()))
+            })
         };
-        let pod = StaticPod::parse(&yaml).map_err(|error| {
-            StepError::new(ErrorClass::Invalid, format!("{}: {path}: {error}", self.host.name()))
-        })?;
-        Ok(Some(pod))
+        Ok(paths.iter().zip(read).map(parse).collect())
     }
 
     /// True where etcd runs as a static pod.

@@ -9,6 +9,7 @@ use certwright_engine::plan::{
 };
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
+use super::silence::silence;
 use crate::tools::kubectl::{self, Kubectl, Pod};
 
 /// What the plan language knows of it.
@@ -61,10 +62,14 @@ struct PodsHealthy {
 #[async_trait]
 impl Step for PodsHealthy {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
-        let command = kubectl(cx).pods(&self.namespace);
+        let kubectl = kubectl(cx);
+        let object = format!("{}: pods of {}", cx.host.name(), self.namespace);
+        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
+            return Err(silence.error(&object));
+        }
+        let command = kubectl.pods(&self.namespace);
         let output = cx.run(&command).await?;
         if !output.success() {
-            let object = format!("{}: pods of {}", cx.host.name(), self.namespace);
             return Err(kubectl::step_error(&object, &command, &output));
         }
         let pods = kubectl::parse_pods(&output)

@@ -77,6 +77,9 @@ struct ComponentFacts {
     name: String,
     /// Id of the running container.
     container: Option<String>,
+    /// When it was made, ms since 1970 by the node's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_ms: Option<u64>,
     /// What is wrong; None when nothing is.
     reason: Option<String>,
     /// Whether its container must be stopped, or only waited for.
@@ -109,7 +112,8 @@ impl RestartStaticPods {
                 State::Stale(reason) => (Some(reason.clone()), true),
                 State::Coming(reason) => (Some(reason.clone()), false),
             };
-            ComponentFacts { name: look.component.name().to_owned(), container, reason, stale, stop }
+            let made_ms = look.container.as_ref().and_then(|c| u64::try_from(c.created_ns / 1_000_000).ok());
+            ComponentFacts { name: look.component.name().to_owned(), container, made_ms, reason, stale, stop }
         };
         RestartFacts { components: looks.iter().map(one).collect() }
     }

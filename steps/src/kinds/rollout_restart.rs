@@ -20,6 +20,7 @@ use time::format_description::well_known::Rfc3339;
 use super::facts::read_facts;
 use super::node::now;
 use super::pods_healthy::{is_namespace, kubectl};
+use super::silence::silence;
 use crate::tools::kubectl::{self, DaemonSet, Failure, Resource};
 
 /// What the plan language knows of it.
@@ -122,7 +123,11 @@ impl RolloutRestart {
     }
 
     async fn look(&self, cx: &Context) -> Result<Seen, StepError> {
-        let command = kubectl(cx).daemonset(self.resource.name(), &self.namespace);
+        let kubectl = kubectl(cx);
+        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
+            return Err(silence.error(&self.object(cx)));
+        }
+        let command = kubectl.daemonset(self.resource.name(), &self.namespace);
         let output = cx.run(&command).await?;
         match kubectl::classify(&output) {
             None => {}

@@ -83,6 +83,7 @@ impl Default for LabSpec {
                 namespace: "cluster-lab".into(),
                 kubeconfig: "bmctl-workspace/lab/lab-kubeconfig".into(),
                 admin_kubeconfig: Some("bmctl-workspace/admin/admin-kubeconfig".into()),
+                virtual_ip: None,
             },
             endpoint: "10.200.0.1".into(),
             nodes: (1..=3).map(node).collect(),
@@ -121,8 +122,10 @@ impl LabSpec {
     /// TOML text of an inventory that fits the lab.
     pub fn inventory(&self) -> String {
         let quote = |text: &str| serde_json::to_string(text).expect("a string serializes to JSON");
-        let Cluster { name, namespace, kubeconfig, admin_kubeconfig } = &self.cluster;
-        let admin = admin_kubeconfig.iter().map(|path| format!("admin-kubeconfig = {}\n", quote(path)));
+        let Cluster { name, namespace, kubeconfig, admin_kubeconfig, virtual_ip } = &self.cluster;
+        let optional = [("admin-kubeconfig", admin_kubeconfig), ("virtual-ip", virtual_ip)];
+        let optional = optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
+        let optional = optional.map(|(key, value)| format!("{key} = {}\n", quote(value)));
         let host = |node: &NodeSpec| {
             format!(
                 "\n[[host]]\nname = {}\naddress = {}\ngroups = [\"control-plane\"]\n",
@@ -136,6 +139,6 @@ impl LabSpec {
             quote(namespace),
             quote(kubeconfig)
         );
-        std::iter::once(cluster).chain(admin).chain(self.nodes.iter().map(host)).collect()
+        std::iter::once(cluster).chain(optional).chain(self.nodes.iter().map(host)).collect()
     }
 }

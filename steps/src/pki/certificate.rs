@@ -18,7 +18,8 @@ pub struct Certificate {
     pub organizations: Vec<String>,
     /// The whole issuer.
     pub issuer: String,
-    /// The serial number in lower-case hex without leading zero bytes.
+    /// The serial number in lower-case hex without leading zero bytes; of a negative one, which no CA should make, the
+    /// amount behind a minus.
     pub serial: String,
     /// NotBefore, seconds since 1970.
     pub not_before: i64,
@@ -77,6 +78,23 @@ impl Certificate {
         Ok(all)
     }
 
+    /// The same, each block by itself: one that is damaged keeps none of the others back.
+    pub fn each_from_pem(pem: &[u8]) -> Vec<Result<Self, CertificateError>> {
+        let mut all = Vec::new();
+        for block in Pem::iter_from_buffer(pem) {
+            match block {
+                Ok(block) if block.label == "CERTIFICATE" => all.push(Self::from_der(&block.contents)),
+                Ok(_) => {}
+                // Where a block ends is not known any more.
+                Err(error) => {
+                    all.push(Err(CertificateError::Pem(escape(&error.to_string()))));
+                    break;
+                }
+            }
+        }
+        all
+    }
+
     /// Reads DER bytes without anything after them.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let parsed = parse(der)?;
@@ -84,14 +102,12 @@ impl Certificate {
         let text = |value: &x509_parser::x509::AttributeTypeAndValue<'_>| {
             escape(&value.as_str().map_or_else(|_| format!("{:02x?}", value.as_slice()), str::to_owned))
         };
-        let serial = parsed.raw_serial();
-        let first = serial.iter().position(|b| *b != 0).unwrap_or(serial.len().saturating_sub(1));
         Ok(Self {
             subject: escape(&subject.to_string()),
             common_name: subject.iter_common_name().next().map(text).unwrap_or_default(),
             organizations: subject.iter_organization().map(text).collect(),
             issuer: escape(&parsed.issuer().to_string()),
-            serial: hex(&serial[first..]),
+            serial: serial(parsed.raw_serial()),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             sans: sans(&parsed),
@@ -142,6 +158,27 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
         Ok((rest, _)) => Err(CertificateError::Der(format!("{} bytes after its end", rest.len()))),
         Err(error) => Err(CertificateError::Der(escape(&error.to_string()))),
     }
+}
+
+/// An INTEGER's content, as openssl shows it.
+fn serial(bytes: &[u8]) -> String {
+    let trimmed = |bytes: &[u8]| {
+        let first = bytes.iter().position(|b| *b != 0).unwrap_or(bytes.len().saturating_sub(1));
+        hex(&bytes[first..])
+    };
+    if bytes.first().is_none_or(|first| first & 0x80 == 0) {
+        return trimmed(bytes);
+    }
+    // Two's complement: all bits turned over, and one added from the end.
+    let mut amount: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+    for byte in amount.iter_mut().rev() {
+        let (sum, carries) = byte.overflowing_add(1);
+        *byte = sum;
+        if !carries {
+            break;
+        }
+    }
+    format!("-{}", trimmed(&amount))
 }
 
 fn hex(bytes: &[u8]) -> String {

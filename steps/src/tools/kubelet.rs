@@ -14,6 +14,70 @@ pub const FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
 /// What kubeadm keeps for this node alone (1.35 and later, behind a gate before).
 pub const INSTANCE: &str = "/var/lib/kubelet/instance-config.yaml";
 
+/// Where systemd looks for units, the folder that goes before others last.
+pub const UNIT_FOLDERS: [&str; 3] = ["/usr/lib/systemd/system", "/etc/systemd/system", "/run/systemd/system"];
+
+/// Files that the kubelet's unit reads its flags from, of kubeadm's packages.
+pub const ENVIRONMENTS: [&str; 3] = ["/etc/default/kubelet", "/etc/sysconfig/kubelet", FLAGS];
+
+/// The kubelet's kubeconfig, as kubeadm's unit has it.
+pub const KUBECONFIG: &str = "/etc/kubernetes/kubelet.conf";
+
+/// The kubelet's default `--cert-dir`.
+pub const CERT_DIR: &str = "/var/lib/kubelet/pki";
+
+/// Whether a path is that of a unit, a drop-in or an environment file of the kubelet.
+pub fn is_unit(path: &str) -> bool {
+    let below = |folder: &str| path.strip_prefix(folder).is_some_and(|p| p.starts_with("/kubelet.service"));
+    UNIT_FOLDERS.iter().any(|folder| below(folder)) || ENVIRONMENTS.contains(&path)
+}
+
+/// The kubelet's flags that name absolute paths, wherever its units and their environment files have them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KubeletFlags(std::collections::BTreeMap<String, String>);
+
+impl KubeletFlags {
+    /// Reads units, drop-ins and environment files; the last mention of a flag counts.
+    pub fn of<'a>(files: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut flags = std::collections::BTreeMap::new();
+        for file in files {
+            let text = String::from_utf8_lossy(file);
+            for line in text.lines().filter(|line| !line.trim_start_matches(' ').starts_with('#')) {
+                for word in line.split([' ', '\t', '"', '\'']) {
+                    // The first flag of a variable stands behind its name.
+                    let named = word.split_once("=--").filter(|(name, _)| is_variable(name));
+                    let flag = named.map(|(_, flag)| flag).or_else(|| word.strip_prefix("--"));
+                    if let Some((name, value)) = flag.and_then(|flag| flag.split_once('='))
+                        && value.starts_with('/')
+                    {
+                        flags.insert(name.to_owned(), value.to_owned());
+                    }
+                }
+            }
+        }
+        Self(flags)
+    }
+
+    /// The absolute path that a flag has.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The path of the kubelet's configuration.
+    pub fn config(&self) -> &str {
+        self.get("config").unwrap_or(CONFIG)
+    }
+
+    /// The path of the kubelet's kubeconfig.
+    pub fn kubeconfig(&self) -> &str {
+        self.get("kubeconfig").unwrap_or(KUBECONFIG)
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+}
+
 /// The kubelet's default period of looking at its static pod folder.
 const FILE_CHECK_FREQUENCY: Duration = Duration::from_secs(20);
 
@@ -28,6 +92,10 @@ pub struct KubeletConfig {
     pub file_check_frequency: Duration,
     /// `rotateCertificates`: the kubelet renews its client certificate itself. False where it is not set; kubeadm sets it.
     pub rotates: bool,
+    /// `tlsCertFile`: the certificate that the kubelet serves, where it is not one of its own making.
+    pub tls_cert_file: Option<String>,
+    /// `tlsPrivateKeyFile`, its key.
+    pub tls_key_file: Option<String>,
     /// `serverTLSBootstrap`: the kubelet asks the cluster for the certificate that it serves with.
     pub asks_for_serving: bool,
 }
@@ -44,6 +112,8 @@ impl KubeletConfig {
             runtime_endpoint: wire.container_runtime_endpoint.filter(|e| !e.is_empty()).map(with_scheme),
             file_check_frequency: frequency.filter(|f| !f.is_zero()).unwrap_or(FILE_CHECK_FREQUENCY),
             rotates: wire.rotate_certificates.unwrap_or_default(),
+            tls_cert_file: wire.tls_cert_file.filter(|path| path.starts_with('/')),
+            tls_key_file: wire.tls_private_key_file.filter(|path| path.starts_with('/')),
             asks_for_serving: wire.server_tls_bootstrap.unwrap_or_default(),
         })
     }
@@ -56,6 +126,8 @@ struct ConfigWire {
     container_runtime_endpoint: Option<String>,
     file_check_frequency: Option<String>,
     rotate_certificates: Option<bool>,
+    tls_cert_file: Option<String>,
+    tls_private_key_file: Option<String>,
     #[serde(rename = "serverTLSBootstrap")]
     server_tls_bootstrap: Option<bool>,
 }

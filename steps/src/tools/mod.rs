@@ -31,6 +31,10 @@ pub mod kubelet;
 
 pub mod survey;
 
+pub mod wanted;
+
+pub mod collect;
+
 pub mod schedules;
 
 pub mod folders;

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use certwright_engine::host::{Command, Host, HostError, Output, Settled, Stat};
 use certwright_engine::text::Untrusted;
 
+/// What is never answered.
+pub(crate) const SILENT: &str = "silent";
+
 /// The host, and what it answers to command lines that begin with these words.
 pub(crate) struct Doctored {
     inner: Arc<dyn Host>,
@@ -17,7 +20,7 @@ pub(crate) struct Doctored {
 
 impl Doctored {
     /// `inner` with these answers: the beginning of a command line, and what is printed to it. What begins with `error: `
-    /// comes on standard error, with status 1.
+    /// comes on standard error, with status 1; to [`SILENT`] there is no answer within the command's deadline.
     pub(crate) fn new(inner: Arc<dyn Host>, answers: &[(&'static str, &'static str)]) -> Self {
         Self {
             inner,
@@ -45,6 +48,10 @@ impl Host for Doctored {
             return self.inner.run(command).await;
         };
         asked.fetch_add(1, Ordering::Relaxed);
+        if *text == SILENT {
+            tokio::time::sleep(command.deadline).await;
+            return Err(HostError::Deadline { host: self.name().to_owned(), after: command.deadline });
+        }
         let text = Untrusted::new(text.as_bytes().to_vec());
         if text.lossy().starts_with("error: ") {
             return Ok(Output { status: 1, stderr: text, ..Output::default() });

@@ -29,7 +29,7 @@ impl Bench<'_> {
         self.sleep(Duration::from_secs(5)).await;
     }
 
-    async fn typed(&self, host: &str, words: &[&str]) -> String {
+    pub(crate) async fn typed(&self, host: &str, words: &[&str]) -> String {
         let command = Command::mutates(words.iter().copied());
         let output = self.context(host).run(&command).await.expect("the lab answers");
         assert!(output.success(), "{words:?}");
@@ -108,7 +108,11 @@ async fn what_is_lost_already_holds_no_restart_back() {
     }
     let before = bench.attempts_of("cp-1");
     let error = bench.attempt().await.expect_err("no quorum comes of one member");
-    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready");
+    assert_says(&error, ErrorClass::Unavailable, "cp-1: not ready within 6m: etcd is not ready: http://");
+    assert!(error.remedy.is_some_and(|remedy| remedy.contains("without --limit")));
+    let lines = error.evidence.expect("evidence").last_lines;
+    assert!((1..=3).contains(&lines.len()), "{lines:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 203), "{lines:?}");
     assert_ne!(bench.attempts_of("cp-1"), before, "it was tried");
 }
 
@@ -209,6 +213,9 @@ async fn a_leadership_that_cannot_be_moved_holds_no_restart_back() {
         std::fs::write(&manifest, text.replace(&format!("--name={host}"), "--name=else")).expect("written");
     }
     good("restart", bench.attempt().await);
+    // The lab writes down what time alone has done with the next change only.
+    bench.fault("slow=2@cp-1");
+    bench.typed("cp-1", &["crictl", "ps", "-q"]).await;
     assert_eq!(bench.leader().as_deref(), Some("cp-2"), "elected");
 }
 

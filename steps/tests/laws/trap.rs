@@ -184,7 +184,8 @@ async fn a_dead_kubelet_is_brought_back_and_points_at_its_own_certificate_once_i
 
 #[tokio::test(start_paused = true)]
 async fn no_container_is_stopped_under_a_kubelet_whose_certificate_has_expired() {
-    let scenario = restart();
+    // With their files, without which no restart would be tried at all.
+    let scenario = restart().after("kubeadm-renew", "cp-2").after("kubeadm-renew", "cp-3");
     let stage = Stage::new(&scenario).await;
     let bench = stage.bench();
     let seen = good("before", bench.probe().await);
@@ -202,7 +203,7 @@ async fn no_container_is_stopped_under_a_kubelet_whose_certificate_has_expired()
     assert!(remedy.contains("kubeadm init phase kubeconfig kubelet"), "{remedy}");
     // It may have expired between probe and apply.
     let error = bench.apply(&seen.facts).await.expect_err("the trap");
-    assert_says(&error, ErrorClass::Refused, &words.replace("etcd", "kube-apiserver"));
+    assert_says(&error, ErrorClass::Refused, &words.replace("etcd", "kube-scheduler"));
     bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
 }
 

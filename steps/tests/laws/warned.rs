@@ -130,6 +130,28 @@ async fn an_external_etcd_a_new_kubeadm_and_names_that_lack_are_warnings() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_api_server_that_does_not_name_the_virtual_ip_is_warned_of() {
+    let mut scenario = preflight(Validity::Expiring);
+    let endpoint = scenario.lab.endpoint.trim_start_matches("https://");
+    let named = endpoint.rsplit_once(':').map_or(endpoint, |(host, _port)| host).to_owned();
+    for (address, told) in [
+        (named.as_str(), &[][..]),
+        (
+            "10.9.9.100",
+            &[
+                "/etc/kubernetes/pki/apiserver.crt does not name 10.9.9.100, the cluster's virtual IP: a renewal copies the \
+               names; where something asks by this one, make it anew (move it and its key away, then `kubeadm init phase \
+               certs apiserver`)",
+            ],
+        ),
+    ] {
+        scenario.lab.cluster.virtual_ip = Some(address.to_owned());
+        let stage = Stage::new(&scenario).await;
+        assert_eq!(stage.bench().warned().await, told, "{address}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_of_another_certificate_is_a_warning_that_a_renewal_mends() {
     let scenario = preflight(Validity::Expiring);
     let stage = Stage::new(&scenario).await;

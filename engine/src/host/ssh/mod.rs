@@ -159,6 +159,10 @@ impl Host for SshHost {
         files::read(self, path).await
     }
 
+    async fn read_all(&self, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+        files::read_all(self, paths).await
+    }
+
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError> {
         files::write(self, path, bytes, mode).await
     }

@@ -69,25 +69,29 @@ pub(super) async fn condition(node: &Node<'_>, cert_dir: &str, now: i64) -> Resu
 
 /// Refuses to stop `component` where the kubelet would not bring it back.
 pub(super) async fn brings_back(node: &Node<'_>, component: &str, now: i64) -> Result<(), StepError> {
-    let host = node.host.name();
-    let refused = |what: &str| {
-        StepError::new(
-            ErrorClass::Refused,
-            format!("{host}: {what}: a stopped {component} would not come back"),
-        )
-    };
     let client = Client::look(node.host).await?;
     if let Some(what) = client.trouble(RESTART, now) {
         let issue = Issue::of(node, &client, CERT_DIR).await?;
         let by_hand = cure::remedy(node, &issue);
-        return Err(refused(&what).remedy(format!(
+        return Err(refused(node, &what, component).remedy(format!(
             "let a step of kind kubelet-client come before this one in the plan, or {by_hand}"
         )));
     }
+    is_active(node, component).await
+}
+
+/// The same where its certificate has just been found to last.
+pub(super) async fn is_active(node: &Node<'_>, component: &str) -> Result<(), StepError> {
     match node.kubelet().await? {
         UnitState::Active => Ok(()),
         state @ (UnitState::Activating | UnitState::Inactive | UnitState::Failed | UnitState::Other(_)) => {
-            Err(refused(&format!("the kubelet is {}", kubelet_word(&state))).remedy(NOT_ACTIVE))
+            let what = format!("the kubelet is {}", kubelet_word(&state));
+            Err(refused(node, &what, component).remedy(NOT_ACTIVE))
         }
     }
+}
+
+fn refused(node: &Node<'_>, what: &str, component: &str) -> StepError {
+    let message = format!("{}: {what}: a stopped {component} would not come back", node.host.name());
+    StepError::new(ErrorClass::Refused, message)
 }

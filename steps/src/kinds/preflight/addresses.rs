@@ -33,17 +33,21 @@ pub(super) fn unnamed(pods: &Pods, holdings: &Holdings) -> Vec<Finding> {
     findings
 }
 
-/// Certificates without the node's own name, which etcd's manifest tells: who asks by that name is refused.
-pub(super) fn nameless(pods: &Pods, holdings: &Holdings) -> Vec<Warning> {
-    let Some(name) = pods.get(Component::Etcd).and_then(|etcd| etcd.flag("name")) else { return Vec::new() };
+/// Certificates without the node's own name, which etcd's manifest tells, and an API server's without the virtual IP of
+/// the inventory: who asks by these is refused.
+pub(super) fn nameless(pods: &Pods, holdings: &Holdings, virtual_ip: Option<&str>) -> Vec<Warning> {
+    let own = pods.get(Component::Etcd).and_then(|etcd| etcd.flag("name"));
     let served = |(component, pod)| advertised(component, pod).into_iter().map(|(_, file)| file);
+    let of_own = pods.iter().flat_map(served).filter_map(|file| Some((file, own?, "the node's own name")));
+    let api = pods.get(Component::KubeApiserver).and_then(StaticPod::tls_cert_file);
+    let of_all = api.zip(virtual_ip).map(|(file, address)| (file, address, "the cluster's virtual IP"));
     let mut warnings = Vec::new();
-    for file in pods.iter().flat_map(served) {
+    for (file, name, whose) in of_own.chain(of_all) {
         let Some((leaf, certificate)) = holdings.at(file) else { continue };
         if !certificate.sans.iter().any(|san| names(san, name)) {
             let name = escape(name);
             warnings.push(Warning::new(
-                format!("{file} does not name {name}, the node's own name"),
+                format!("{file} does not name {name}, {whose}"),
                 format!(
                     "a renewal copies the names; where something asks by this one, make it anew (move it and its key away, \
                      then `{}`)",

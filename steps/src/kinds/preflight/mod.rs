@@ -138,7 +138,7 @@ impl Preflight {
         found.findings.extend(holdings.unable_to_issue(now(cx)));
         found.findings.extend(addresses::unnamed(pods, &holdings));
         found.warnings.extend(holdings.without_their_key());
-        found.warnings.extend(addresses::nameless(pods, &holdings));
+        found.warnings.extend(addresses::nameless(pods, &holdings, cx.cluster.virtual_ip.as_deref()));
         if kubeadm == Kubeadm::Answers {
             let look = kubeadm::look(node, pods, &holdings, &self.cert_dir, now(cx)).await?;
             found.findings.extend(look.findings);

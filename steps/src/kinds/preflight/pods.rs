@@ -24,8 +24,8 @@ impl Pods {
     /// Reads every manifest.
     pub(super) async fn read(node: &Node<'_>) -> Result<Self, StepError> {
         let mut pods = Self { by: BTreeMap::new(), unreadable: BTreeSet::new() };
-        for component in Component::ALL {
-            match node.static_pod(component).await {
+        for (component, pod) in Component::ALL.into_iter().zip(node.static_pods(&Component::ALL).await?) {
+            match pod {
                 Ok(Some(pod)) => drop(pods.by.insert(component, pod)),
                 Ok(None) => {}
                 Err(error) if error.class == ErrorClass::Invalid => drop(pods.unreadable.insert(component)),

@@ -6,6 +6,7 @@ use certwright_engine::step::{Context, StepError, refused};
 
 use crate::kinds::candidate::{Examined, Rejection};
 use crate::kinds::facts::CertificateFacts;
+use crate::kinds::silence::silence;
 use crate::pki::Digest;
 use crate::tools::kubectl::{self, Failure, Kubectl};
 
@@ -59,7 +60,11 @@ impl Present {
     ///
     /// That no server answers is not the file's fault, and no other file would mend it: an error.
     pub(super) async fn try_out(&self, cx: &Context) -> Result<Option<String>, StepError> {
-        let command = Kubectl::new(&self.path).nodes_text();
+        let kubectl = Kubectl::new(&self.path);
+        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
+            return Err(silence.error(&format!("{}: {}", cx.host.name(), self.path)));
+        }
+        let command = kubectl.nodes_text();
         let output = cx.run(&command).await?;
         let Some(failure) = kubectl::classify(&output) else {
             return Ok(None);
@@ -76,7 +81,7 @@ impl Present {
             | Failure::Forbidden
             | Failure::NotFound
             | Failure::Kubeconfig
-            | Failure::Other => Ok(Some(format!("does not work: {}", failure.cause()))),
+            | Failure::Other => Ok(Some(format!("does not work: {}", failure.in_words(&output)))),
         }
     }
 

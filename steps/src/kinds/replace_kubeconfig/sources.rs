@@ -9,6 +9,7 @@ use certwright_engine::step::{Context, Evidence, StepError, host_error};
 
 use super::swap;
 use crate::kinds::candidate::{Examined, Rejection};
+use crate::kinds::silence::{Silence, silence};
 use crate::pki::{Authority, Certificate, Digest, layout};
 use crate::tools::kubectl::{self, Kubectl};
 
@@ -144,6 +145,13 @@ impl Sources<'_> {
         host: &Arc<dyn Host>,
         kubectl: &Kubectl,
     ) -> Result<Result<Vec<u8>, Refusal>, StepError> {
+        if let Some(silence) = silence(self.cx, host.as_ref(), kubectl).await? {
+            return Ok(Err(Refusal {
+                class: Silence::FAILURE.class(),
+                why: format!("cannot be read: {}", Silence::FAILURE.cause()),
+                evidence: Some(silence.evidence),
+            }));
+        }
         let command = kubectl.secret_value(&self.secret, &self.cx.cluster.namespace);
         let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
         if let Some(failure) = kubectl::classify(&output) {

@@ -7,11 +7,11 @@ use crate::tools::manifest::{self, StaticPod};
 
 /// A port of a component and the file whose certificate it should serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Port {
+pub(crate) struct Port {
     /// Where it listens on the node.
-    pub(super) endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// Path of the certificate.
-    pub(super) file: String,
+    pub(crate) file: String,
 }
 
 /// Paths in flags that name a file the component reads; those it writes (logs) are none of them.
@@ -35,7 +35,7 @@ pub(super) fn read_by(pod: &StaticPod) -> Vec<String> {
 /// The ports of a component that serve a file kubeadm renews.
 ///
 /// The controller-manager and the scheduler serve certificates of their own making, so they have none.
-pub(super) fn ports(component: Component, pod: &StaticPod) -> Vec<Port> {
+pub(crate) fn ports(component: Component, pod: &StaticPod) -> Vec<Port> {
     let port = |endpoint: Option<Endpoint>, file: Option<&str>| {
         Some(Port { endpoint: endpoint?, file: file?.to_owned() })
     };

@@ -39,8 +39,9 @@ pub(super) async fn move_away(cx: &Context, node: &Node<'_>, peers: &Peers) -> R
 
 /// How this node's etcd is spoken to.
 async fn speaking(node: &Node<'_>) -> Result<Option<Etcd>, StepError> {
-    let Some(own) = node.static_pod(Component::Etcd).await? else { return Ok(None) };
-    let Some(api_server) = node.static_pod(Component::KubeApiserver).await? else { return Ok(None) };
+    let read = node.static_pods(&[Component::Etcd, Component::KubeApiserver]).await?;
+    let [own, api_server] = read.try_into().expect("one answer for each of two components");
+    let (Some(own), Some(api_server)) = (own?, api_server?) else { return Ok(None) };
     let at = ports(Component::Etcd, &own).into_iter().next().map(|port| port.endpoint);
     Ok(at.and_then(|at| Etcd::of(&api_server, at)))
 }

@@ -1,6 +1,7 @@
 //! One look at a component: its container, the files it reads, what its ports serve, and its health.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use certwright_engine::host::dial::Dial;
 use certwright_engine::plan::ErrorClass;
@@ -13,6 +14,9 @@ use crate::pki::{Certificate, Component, Digest};
 use crate::tools::crictl::{self, Container};
 use crate::tools::manifest::StaticPod;
 use crate::tools::survey::{self, Depth, FileFacts, FileKind};
+
+/// How long a port may take to show its certificate where its component is not ready.
+const UNREADY: Duration = Duration::from_secs(2);
 
 /// A component of a node, as it is now.
 pub(crate) struct Look {
@@ -86,7 +90,7 @@ impl Known {
 
 /// Looks at the components of a node that it runs; one that has no manifest there (an external etcd) is left out.
 ///
-/// `since` counts as one more file that every component reads.
+/// `since` counts as one more file that every component reads whose age tells.
 pub(crate) async fn look(
     node: &Node<'_>,
     components: &[Component],
@@ -130,8 +134,8 @@ pub(crate) async fn known(
     since: Option<&Written>,
 ) -> Result<Vec<Known>, StepError> {
     let mut pods = Vec::new();
-    for component in components {
-        match node.static_pod(*component).await? {
+    for (component, pod) in components.iter().zip(node.static_pods(components).await?) {
+        match pod? {
             Some(pod) => pods.push((*component, pod)),
             None if *component == Component::Etcd => {}
             None => return Err(no_manifest(node, *component)),
@@ -159,7 +163,7 @@ pub(crate) async fn known(
             .filter_map(|path| find(&dated, path))
             .filter(|file| file.kind == FileKind::File)
             .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
-            .chain(since.cloned())
+            .chain(since.filter(|_| by_age).cloned())
             .max_by_key(|written| written.ns);
         known.push(Known { component, pod, ports, newest });
     }
@@ -203,10 +207,19 @@ fn by_age(known: &Known, container: Option<&Container>) -> Option<State> {
 }
 
 /// What its ports and its health endpoint say.
+///
+/// Health is asked first: an etcd without quorum takes connections to its client port and answers none, and what is not
+/// ready is looked at again anyway.
 async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
     let name = known.component.name();
+    let health = health(node, known.component, &known.pod).await?;
     for (port, expected) in &known.ports {
-        match dial(node.host, &Dial::certificate(port.endpoint.clone())).await? {
+        let certificate = Dial::certificate(port.endpoint.clone());
+        let certificate = match health {
+            State::Fresh => certificate,
+            State::Stale(_) | State::Coming(_) => certificate.within(UNREADY),
+        };
+        match dial(node.host, &certificate).await? {
             Ok(served) if served.chain.first().is_some_and(|leaf| Digest::of(leaf) == *expected) => {}
             Ok(_) => {
                 let (endpoint, file) = (&port.endpoint, &port.file);
@@ -217,5 +230,5 @@ async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
             Err(error) => return Ok(State::Coming(format!("{name} on {}: {error}", port.endpoint))),
         }
     }
-    health(node, known.component, &known.pod).await
+    Ok(health)
 }

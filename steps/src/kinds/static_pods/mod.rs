@@ -21,8 +21,11 @@ mod patience;
 
 mod quorum;
 
+mod prospect;
+
 mod leader;
 
+pub(crate) use files::ports;
 pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use quorum::outage;
 pub(super) use restart::{Proof, Restart};

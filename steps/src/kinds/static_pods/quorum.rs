@@ -2,19 +2,23 @@
 //!
 //! Invariant: where etcd has its quorum, a stop leaves a majority of healthy members; where an API server answers,
 //! a stop leaves one that does. What nobody has any more cannot be lost, and waiting for it would be in vain: then
-//! nothing is held back. Deliberately absent: members that are no hosts of the run.
+//! nothing is held back but what cannot help. Deliberately absent: members that are no hosts of the run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
+use futures_util::future::join_all;
 
 use super::health::health;
 use super::look::State;
+use super::prospect::can_help;
 use crate::kinds::node::Node;
 use crate::kinds::peers::peers;
 use crate::pki::Component;
+use crate::tools::manifest::StaticPod;
 use crate::tools::output::plural;
 
 /// How long a gate waits for peers to come back before it gives the attempt up; the step's retry asks again.
@@ -96,8 +100,12 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
             if let Verdict::Wait(reason) = peers.judge(component, cx.host.name(), needed) {
                 reasons.push(reason);
             }
-            if component == Component::Etcd && peers.ready() >= needed {
-                members = Some(peers);
+            if component == Component::Etcd {
+                if peers.ready() < needed {
+                    can_help(cx, needed).await?;
+                } else {
+                    members = Some(peers);
+                }
             }
         }
         if reasons.is_empty() {
@@ -114,37 +122,57 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
     }
 }
 
-/// Asks every host of this one's groups for these components, one after the other. One that is not reached is not ready;
-/// a line that broke tells nothing of its host, and ends the attempt.
+/// Asks every host of this one's groups for these components, side by side. One that is not reached is not ready; a line
+/// that broke tells nothing of its host, and ends the attempt.
 async fn ask(cx: &Context, components: &[Component]) -> Result<Vec<(Component, Peers)>, StepError> {
     let mut asked: Vec<(Component, Peers)> = components.iter().map(|c| (*c, Peers::default())).collect();
-    for host in peers(cx) {
-        let node = Node::look(host.as_ref()).await;
-        for (component, all) in &mut asked {
-            let told = match &node {
-                Ok(node) => ask_one(node, *component).await,
-                Err(error) => Err(error.clone()),
-            };
-            let peer = match told {
-                Ok(None) => continue,
-                Ok(Some(peer)) => peer,
-                Err(error) if error.class == ErrorClass::Unknown => return Err(error),
-                Err(error) => Peer { why: Some(error.message), member: None },
-            };
-            all.by_host.insert(host.name().to_owned(), peer);
+    let hosts = peers(cx);
+    let told = join_all(hosts.iter().map(|host| ask_host(host.as_ref(), components))).await;
+    for (host, told) in hosts.iter().zip(told) {
+        for ((_, all), peer) in asked.iter_mut().zip(told?) {
+            if let Some(peer) = peer {
+                all.by_host.insert(host.name().to_owned(), peer);
+            }
         }
     }
     Ok(asked)
 }
 
-/// None where the node runs none.
-async fn ask_one(node: &Node<'_>, component: Component) -> Result<Option<Peer>, StepError> {
-    let Some(pod) = node.static_pod(component).await? else { return Ok(None) };
-    let why = match health(node, component, &pod).await? {
+/// What one host says of each; None where it runs none.
+async fn ask_host(host: &dyn Host, components: &[Component]) -> Result<Vec<Option<Peer>>, StepError> {
+    let silent = |error: StepError| {
+        if error.class == ErrorClass::Unknown {
+            return Err(error);
+        }
+        Ok(Some(Peer { why: Some(error.message), member: None }))
+    };
+    let read = async {
+        let node = Node::look(host).await?;
+        let pods = node.static_pods(components).await?;
+        Ok::<_, StepError>((node, pods))
+    };
+    let (node, pods) = match read.await {
+        Ok(read) => read,
+        Err(error) => return components.iter().map(|_| silent(error.clone())).collect(),
+    };
+    let mut told = Vec::new();
+    for (component, pod) in components.iter().zip(pods) {
+        let peer = match pod {
+            Ok(None) => Ok(None),
+            Ok(Some(pod)) => ask_one(&node, *component, &pod).await.map(Some),
+            Err(error) => Err(error),
+        };
+        told.push(peer.or_else(silent)?);
+    }
+    Ok(told)
+}
+
+async fn ask_one(node: &Node<'_>, component: Component, pod: &StaticPod) -> Result<Peer, StepError> {
+    let why = match health(node, component, pod).await? {
         State::Fresh => None,
         State::Stale(why) | State::Coming(why) => Some(why),
     };
-    Ok(Some(Peer { why, member: pod.flag("name").map(str::to_owned) }))
+    Ok(Peer { why, member: pod.flag("name").map(str::to_owned) })
 }
 
 /// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere. It speaks of the hosts

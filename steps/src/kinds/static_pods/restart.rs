@@ -21,9 +21,9 @@ use crate::tools::systemctl::UnitState;
 /// How long the runtime may take, beyond the grace, to end a container it said it stopped.
 const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 
-/// How long after a first look in vain the next one comes; then half as long again each time: what comes back is seen
-/// at most that much late. Most components are back within a second or two, and a look costs the node tens of
-/// milliseconds.
+/// How long after a look in vain the next one comes; later a tenth of the time that was waited: what comes back is seen at
+/// most that much late. Most components are back within a second or two, an API server within five, and a look costs the
+/// node tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long a server that reads new files by itself may take to serve them: 3 s were measured (Kubernetes 1.36).
@@ -55,7 +55,7 @@ pub(crate) struct Restart<'a> {
     pub(crate) restarts: Restarts,
     /// What is waited for.
     pub(crate) proof: Proof,
-    /// One more file that every component reads.
+    /// When files were put back, for an undo: one more file that every component reads.
     pub(crate) since: Option<&'a Written>,
 }
 
@@ -69,6 +69,9 @@ impl Restart<'_> {
     /// serve its new file: they are ready only with it.
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<String>, StepError> {
         let mut front = known(self.node, components, self.restarts, self.since).await?;
+        if self.since.is_some() && self.is_held_up(&front).await? {
+            front = known(self.node, components, Restarts::Needed, self.since).await?;
+        }
         let behind = front.split_off(front.iter().filter(|known| known.component.is_front()).count());
         let parts = if self.api_answers(&front).await? {
             // Nothing is stopped for a restart that would then wait for the peers.
@@ -82,6 +85,16 @@ impl Restart<'_> {
             stopped.extend(self.together(part).await?);
         }
         Ok(stopped)
+    }
+
+    /// Whether a stop has to wait for a peer that is down. An undo does not wait for it: what brings that peer back is its
+    /// own undo, which comes later. An etcd and an API server that serve the files put back go on until then.
+    async fn is_held_up(&self, known: &[Known]) -> Result<bool, StepError> {
+        match self.gate(&look_at(self.node, known).await?).await {
+            Ok(_) => Ok(false),
+            Err(error) if error.class == ErrorClass::Unavailable => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the node's API server is among them, serves its files and is ready.
@@ -101,11 +114,15 @@ impl Restart<'_> {
         if let Some(members) = self.gate(&before).await? {
             leader::move_away(self.cx, self.node, &members).await?;
         }
-        for look in before.iter().rev() {
-            if let Some((reason, container)) = to_stop(look) {
-                self.cx.progress.tell(&format!("stopping {}: {reason}", look.component.name()));
-                self.stop(look.component, container).await?;
+        let stale = before.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
+        for (nth, (component, (reason, container))) in stale.enumerate() {
+            // With a dead kubelet the stop would succeed, and nothing would come back.
+            match nth {
+                0 => kubelet::brings_back(self.node, component.name(), now(self.cx)).await?,
+                _ => kubelet::is_active(self.node, component.name()).await?,
             }
+            self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
+            self.stop(component, container).await?;
         }
         let mut done = Vec::new();
         for (known, look) in known.iter().zip(&before) {
@@ -150,8 +167,6 @@ impl Restart<'_> {
     }
 
     async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
-        // With a dead kubelet the stop would succeed, and nothing would come back.
-        kubelet::brings_back(self.node, component.name(), now(self.cx)).await?;
         let command = self.node.crictl.stop(&container.id, self.grace);
         let output = self.cx.run(&command).await?;
         let error = match crictl::classify(&output) {
@@ -200,7 +215,7 @@ impl Restart<'_> {
         let start = self.cx.clock.mono();
         let mut deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let (mut pause, mut rungs) = (FIRST_PAUSE, Vec::new());
+        let mut rungs = Vec::new();
         loop {
             let (look, reason) = match self.look(known).await {
                 Ok(look) => {
@@ -234,8 +249,9 @@ impl Restart<'_> {
             }
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
+            let waited = Duration::from_millis(self.cx.clock.mono().since(start));
+            let pause = (waited / 10).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 

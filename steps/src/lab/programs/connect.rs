@@ -6,7 +6,7 @@
 use crate::lab::clockwork::rfc3339;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::mint::Seen;
-use crate::lab::state::Loaded;
+use crate::lab::state::{Loaded, State};
 use crate::lab::world::expired_text;
 use crate::pki::Kubeconfig;
 use crate::pki::kubeconfig::Source;
@@ -133,6 +133,15 @@ pub(super) fn host_and_port(url: &str) -> (String, u16) {
     }
 }
 
+/// The node whose API server the load balancer chooses.
+pub(super) fn behind_balancer(state: &State, now: u64) -> Option<String> {
+    let names = state.names();
+    let ready = names.iter().find(|n| state.api_is_ready(n, now));
+    let speaks = names.iter().find(|n| state.api_does_tls(n));
+    let runs = names.iter().find(|n| state.api_server(n).is_some());
+    ready.or(speaks).or(runs).cloned()
+}
+
 /// The node behind an address; the load balancer prefers API servers that are ready.
 fn route(shell: &Shell<'_>, host: &str, port: u16) -> Result<String, Answer> {
     let (state, now) = (shell.state(), shell.now());
@@ -146,11 +155,7 @@ fn route(shell: &Shell<'_>, host: &str, port: u16) -> Result<String, Answer> {
         return Err(refused());
     }
     if host == state.spec.endpoint {
-        let names = state.names();
-        let ready = names.iter().find(|n| state.api_is_ready(n, now));
-        let speaks = names.iter().find(|n| state.api_does_tls(n));
-        let runs = names.iter().find(|n| state.api_server(n).is_some());
-        return ready.or(speaks).or(runs).cloned().ok_or_else(refused);
+        return behind_balancer(state, now).ok_or_else(refused);
     }
     if host == "127.0.0.1" || host == "localhost" {
         return if shell.on_node() { Ok(shell.call.host.to_owned()) } else { Err(refused()) };

@@ -1,6 +1,6 @@
 //! `curl` of the health endpoints: what they tell, and that they tell nothing of expiry.
 
-use super::connect::host_and_port;
+use super::connect::{behind_balancer, host_and_port};
 use super::etcd_metrics::metrics;
 use super::gateway;
 use super::hooks::API_SERVER_HOOKS;
@@ -94,8 +94,16 @@ fn reply(shell: &mut Shell<'_>, request: &Request) -> Result<Reply, Option<Failu
     let (host, port) = host_and_port(&request.url);
     let state = shell.state();
     let local = ["127.0.0.1", "localhost"].contains(&host.as_str());
-    let node = if local {
+    let is_admin = |address: &str| address == host && port == 6443;
+    if state.objects.admin.as_ref().is_some_and(|admin| is_admin(&admin.address)) {
+        return Ok(ok());
+    }
+    let node = if local && shell.on_node() {
         shell.call.host.to_owned()
+    } else if local {
+        return Err(Some(refused(&host, port)));
+    } else if host == state.spec.endpoint && port == 6443 {
+        behind_balancer(state, shell.now()).ok_or_else(|| Some(refused(&host, port)))?
     } else {
         let found = state.nodes.iter().find(|(name, n)| **name == host || n.address == host);
         let (name, _) = found.ok_or(None)?;

@@ -47,7 +47,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         return Ok(Answer::gap("an empty command"));
     };
     let name = program.rsplit('/').next().unwrap_or_default().to_owned();
-    let everywhere = matches!(name.as_str(), "kubectl" | "date" | "df" | "sh" | "openssl");
+    let everywhere = matches!(name.as_str(), "kubectl" | "curl" | "date" | "df" | "sh" | "openssl");
     if !everywhere && NAMES.contains(&name.as_str()) && !shell.on_node() {
         return Ok(Answer::fail(127, format!("{name}: not found\n")));
     }

@@ -1,4 +1,5 @@
-//! The constant scripts of [`crate::tools`]: the survey is answered from the files, the others are run for real.
+//! The constant scripts of [`crate::tools`]: the survey and the collection are answered from the
+//! files, the others are run for real.
 //!
 //! A real run is a plain child process that is waited for, so virtual time stands still meanwhile; ROOT is the node's
 //! folder. What it has written gets lab time.
@@ -12,7 +13,7 @@ use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::fault::FaultKind;
 use crate::lab::files::system_time;
-use crate::tools::{archive, folders, programs as on_path, schedules, survey};
+use crate::tools::{archive, collect, folders, programs as on_path, schedules, survey};
 
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let [_, flag, script, name, _root, args @ ..] = shell.call.argv else {
@@ -23,6 +24,9 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     }
     if script == survey::SCRIPT {
         return Ok(survey_natively(shell, args).unwrap_or_else(|| Answer::gap("a survey of no known depth")));
+    }
+    if script == collect::SCRIPT {
+        return collect_natively(shell, args);
     }
     if script == on_path::SCRIPT {
         return Ok(missing(args));
@@ -63,6 +67,21 @@ fn survey_natively(shell: &Shell<'_>, args: &[String]) -> Option<Answer> {
     let depth = survey::Depth::from_word(word)?;
     let facts: Vec<_> = paths.iter().map(|path| facts(shell, path).cut_to(depth)).collect();
     Some(Answer::ok(survey::render(&facts)).takes(shell.state().delay(150)))
+}
+
+fn collect_natively(shell: &mut Shell<'_>, args: &[String]) -> Result<Answer, LabError> {
+    let keys = match args {
+        [word] if word == survey::Depth::Keys.word() => collect::Keys::Asked,
+        [word] if word == survey::Depth::Public.word() => collect::Keys::NotAsked,
+        _ => return Ok(Answer::gap("a collection of no known depth")),
+    };
+    let root = shell.files().root(shell.call.host);
+    let tree = collect::Tree::open(&root)
+        .map_err(|error| LabError::io("read", &root, std::io::Error::other(error.to_string())))?;
+    let off = i128::from(super::small::clock_off(shell)) * 1_000_000_000;
+    let mut collected = tree.collect(keys);
+    collected.clock_ns = Some(i128::from(shell.now()) * 1_000_000 + off);
+    Ok(Answer::ok(collect::render(&collected)).takes(shell.state().delay(150)))
 }
 
 fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {

@@ -66,9 +66,14 @@ pub(super) fn date(shell: &mut Shell<'_>) -> Answer {
         [format] if format == "+%s" => {}
         other => return Answer::gap(format_args!("date {}", other.join(" "))),
     }
-    let off = shell.fault(FaultKind::ClockOff, |_| true);
-    let off = off.map_or(0, |fault| fault.argument.and_then(|s| s.parse().ok()).unwrap_or(CLOCK_OFF));
+    let off = clock_off(shell);
     Answer::ok(format!("{}\n", (shell.now() / 1000).cast_signed() + off))
+}
+
+/// By how much the clock of the host is off, s.
+pub(super) fn clock_off(shell: &mut Shell<'_>) -> i64 {
+    let off = shell.fault(FaultKind::ClockOff, |_| true);
+    off.map_or(0, |fault| fault.argument.and_then(|s| s.parse().ok()).unwrap_or(CLOCK_OFF))
 }
 
 /// `df -Pk PATH` and `df -Pi PATH`: what the machine says of the lab's folder.

@@ -144,3 +144,19 @@ fn damaged_certificates_never_panic_and_a_signature_covers_every_fact() {
     crate::tools::testing::tell(format_args!("{tried} damaged certificates, {parsed} of them still parse"));
     assert!(parsed > 100);
 }
+
+#[test]
+fn a_serial_number_is_shown_as_openssl_shows_it() {
+    for (bytes, shown) in [
+        (&[0u8][..], "00"),
+        (&[], ""),
+        (&[0, 0x80], "80"),
+        (&[1, 0], "0100"),
+        (&[0xff], "-01"),
+        (&[0x80], "-80"),
+        (&[0xff, 0], "-0100"),
+        (&[0xfb, 0xce, 0x99, 0x6c, 0x13], "-04316693ed"),
+    ] {
+        assert_eq!(super::serial(bytes), shown, "{bytes:02x?}");
+    }
+}

@@ -52,6 +52,23 @@ impl Failure {
         }
     }
 
+    /// The cause, with kubectl's own words where it alone does not say what is wrong.
+    pub(crate) fn in_words(self, output: &Output) -> String {
+        match self {
+            Self::Kubeconfig | Self::Other => format!("{}: {}", self.cause(), cause(output)),
+            Self::Expired
+            | Self::NotYetValid
+            | Self::UnknownAuthority
+            | Self::NameMismatch
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::ConnectionRefused
+            | Self::Closed
+            | Self::TimedOut => self.cause().to_owned(),
+        }
+    }
+
     /// The cause in a few words.
     pub fn cause(self) -> &'static str {
         match self {
@@ -138,19 +155,6 @@ fn read(stderr: &str) -> Failure {
 /// When the output is that of a success, a bug.
 pub fn step_error(object: &str, command: &Command, output: &Output) -> StepError {
     let failure = classify(output).expect("only a failed call has an error");
-    let message = match failure {
-        Failure::Other => format!("{object}: {}: {}", failure.cause(), cause(output)),
-        Failure::Expired
-        | Failure::NotYetValid
-        | Failure::UnknownAuthority
-        | Failure::NameMismatch
-        | Failure::Unauthorized
-        | Failure::Forbidden
-        | Failure::NotFound
-        | Failure::ConnectionRefused
-        | Failure::Closed
-        | Failure::TimedOut
-        | Failure::Kubeconfig => format!("{object}: {}", failure.cause()),
-    };
+    let message = format!("{object}: {}", failure.in_words(output));
     refused(failure.class(), message, command, output)
 }

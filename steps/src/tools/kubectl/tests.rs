@@ -94,6 +94,9 @@ fn causes_that_were_not_recorded_are_known_by_their_texts() {
     let error = step_error("API server of cp-1", &command, &failed(1, "EOF"));
     assert_eq!(error.class, ErrorClass::Unavailable);
     assert_eq!(error.to_string(), "API server of cp-1: the server closed the connection");
+    let unread = "error: error loading config file \"/x\": read /x: input/output error";
+    let error = step_error("nodes", &command, &failed(1, unread)).to_string();
+    assert!(error.ends_with("read /x: input/output error"), "{error}");
 }
 
 #[test]

@@ -26,6 +26,17 @@ pub(super) fn certificates(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// True where a private key is in a text.
+pub(super) fn holds_key(text: &[u8]) -> bool {
+    let mark = b"PRIVATE KEY-----";
+    text.windows(mark.len()).any(|window| window == mark)
+}
+
+/// True where a line begins a certificate.
+pub(super) fn holds_certificate(text: &[u8]) -> bool {
+    lines(text).any(|line| line.starts_with(b"-----BEGIN CERTIFICATE-----"))
+}
+
 /// True for what the script treats as a kubeconfig in YAML.
 pub(super) fn is_kubeconfig(text: &[u8]) -> bool {
     lines(text).any(|line| {

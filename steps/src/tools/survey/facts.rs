@@ -148,8 +148,13 @@ impl FileFacts {
             "key" => facts.key = key_facts(content),
             "pem" => {
                 facts.certificates = cut::certificates(content);
-                let mark = b"PRIVATE KEY-----";
-                if content.windows(mark.len()).any(|window| window == mark) {
+                if cut::holds_key(content) {
+                    facts.key = key_facts(content);
+                }
+            }
+            _ if cut::holds_certificate(content) => {
+                facts.certificates = cut::certificates(content);
+                if cut::holds_key(content) {
                     facts.key = key_facts(content);
                 }
             }
@@ -168,6 +173,7 @@ impl FileFacts {
         match depth {
             Depth::Whole | Depth::Keys => return cut,
             Depth::Certificates => {}
+            Depth::Public => return Self { key: KeyFacts::Absent, ..cut },
             Depth::Dates => cut.certificates = Vec::new(),
         }
         Self { key: KeyFacts::Absent, kubeconfig: None, ..cut }

@@ -34,20 +34,23 @@ pub enum Depth {
     Dates,
     /// The certificates of `.crt` and `.pem` files too.
     Certificates,
-    /// Keys and kubeconfigs too: all but the digests of the files.
+    /// Kubeconfigs too, and nothing of private keys.
+    Public,
+    /// Keys too: all but the digests of the files.
     Keys,
     /// Everything that [`FileFacts`] holds.
     Whole,
 }
 
 impl Depth {
-    const ALL: [Self; 4] = [Self::Dates, Self::Certificates, Self::Keys, Self::Whole];
+    const ALL: [Self; 5] = [Self::Dates, Self::Certificates, Self::Public, Self::Keys, Self::Whole];
 
     /// Its name on the script's command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Dates => "dates",
             Self::Certificates => "certificates",
+            Self::Public => "public",
             Self::Keys => "keys",
             Self::Whole => "whole",
         }

@@ -1,6 +1,7 @@
 # Surveys files: arguments ROOT, DEPTH, then absolute paths. Prints one framed record a path, in their order; paths are
 # numbered, never printed. No private key and no token leaves this script. DEPTH is `dates` (only what stat knows),
-# `certificates` (those of PEM files too), `keys` (all but digests) or `whole`: processes are what it costs.
+# `certificates` (those of PEM files too), `public` (kubeconfigs too), `keys` (all but digests) or `whole`: processes
+# are what it costs.
 set -uf
 LC_ALL=C; export LC_ALL
 umask 077
@@ -8,6 +9,7 @@ root=$1 depth=$2; shift 2
 largest=262144
 of_nothing=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 for program in awk base64 cat grep openssl readlink sha256sum stat; do
+    [ "$depth$program" != publicopenssl ] || continue
     command -v "$program" >/dev/null || { echo "$program: not found" >&2; exit 69; }
 done
 
@@ -89,6 +91,7 @@ redacted() {
 kubeconfig() {
     if grep -q -E '^(kind: *"?Config"? *$|clusters:|current-context:)' <"$1" && text=$(redacted "$1"); then
         printf 'kubeconfig '; printf '%s\n' "$text" | word; echo
+        [ "$depth" != public ] || return 0
         awk '/^ *(- +)*client-key-data: *[^ ]/ { gsub(/^.*client-key-data: *|["\047 \r]/, ""); print }' <"$1" |
             while read -r encoded; do
                 printf 'key '; printf '%s' "$encoded" | base64 -d 2>/dev/null | public_half
@@ -98,23 +101,27 @@ kubeconfig() {
     fi
 }
 
-# The certificates and keys of file $real, asked for as $path.
+# Whether keys are asked for.
+keys_too() { case $depth in keys | whole) ;; *) return 1 ;; esac; }
+
+# The certificates and keys of file $real, asked for as $path. A file of another name is what its content says.
 content() {
     case $path in
         *.crt)
             certificates "$real"
-            [ "$depth" = certificates ] ||
+            keys_too &&
                 if resolve "$root${path%.crt}.key" && [ -f "$real" ]; then printf 'key '; public_half <"$real"; fi ;;
         *.pem)
             certificates "$real"
-            if [ "$depth" != certificates ] && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
-        *) [ "$depth" = certificates ] || other ;;
-    esac
-}
-other() {
-    case $path in
-        *.key) printf 'key '; public_half <"$real" ;;
-        *) kubeconfig "$real" ;;
+            if keys_too && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi ;;
+        *.key) if keys_too; then printf 'key '; public_half <"$real"; fi ;;
+        *)
+            if grep -q -e '^-----BEGIN CERTIFICATE-----' <"$real"; then
+                certificates "$real"
+                if keys_too && grep -q -e 'PRIVATE KEY-----' <"$real"; then printf 'key '; public_half <"$real"; fi
+            elif [ "$depth" != certificates ]; then
+                kubeconfig "$real"
+            fi ;;
     esac
 }
 
@@ -143,7 +150,7 @@ survey() {
     if [ "$kind" = file ] && [ "$4" -le "$largest" ] && [ -r "$real" ]; then content; fi
 }
 
-case $depth in dates | certificates | keys | whole) ;; *) echo "no such depth" >&2; exit 64 ;; esac
+case $depth in dates | certificates | public | keys | whole) ;; *) echo "no such depth" >&2; exit 64 ;; esac
 echo 'survey 1'
 number=0
 for each; do

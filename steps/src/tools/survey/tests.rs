@@ -231,6 +231,8 @@ fn the_lab_answers_natively_exactly_as_the_script_does() {
         ("/e.crt", certificate.replace('M', "M*").into_bytes()),
         ("/f.pem", format!("{certificate}{key}").into_bytes()),
         ("/g.pem", Vec::new()),
+        ("/g.cert", format!("{key}{certificate}").into_bytes()),
+        ("/g", text(&certificate)),
         ("/h.conf", text(&config)),
         ("/i.conf", config.replace('\n', "\r\n").into_bytes()),
         ("/j.conf", config.replace("client-key-data: ", "client-key-data: !!").into_bytes()),
@@ -267,7 +269,7 @@ fn the_lab_answers_natively_exactly_as_the_script_does() {
         assert_eq!(facts, &tree.native(&facts.path, facts), "{}", facts.path);
     }
     assert_eq!(parse(&paths, &answer(&facts)).unwrap(), facts, "what the lab prints reads back equal");
-    for depth in [Depth::Keys, Depth::Certificates, Depth::Dates] {
+    for depth in [Depth::Keys, Depth::Public, Depth::Certificates, Depth::Dates] {
         let shallow = parse(&paths, &tree.output_to(depth, &paths)).unwrap();
         let cut: Vec<_> = facts.iter().map(|facts| facts.clone().cut_to(depth)).collect();
         assert_eq!(shallow, cut, "to the depth of {}", depth.word());

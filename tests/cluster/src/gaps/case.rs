@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use certwright_steps::lab::Validity;
 
 use super::load::{Credential, Load};
-use super::{Case, GapsError, Measured, State};
+use super::{Case, GapsError, Measured, State, Way};
 use crate::host::{Cluster, Programs, Said, Spec};
 use crate::wire::moment;
 
@@ -38,14 +38,27 @@ pub(super) fn measure(case: Case, programs: &Programs) -> Result<Measured, GapsE
     let ended = Instant::now();
     until_whole(&cluster, "a whole cluster after the renewal", &moment::micros())?;
     let settled_s = ended.elapsed().as_secs_f64();
-    Ok(Measured { case, total_s, settled_s, said: said.stdout, report: load.end()? })
+    let said = format!("{}{}", said.stdout, events(&cluster, case.way));
+    Ok(Measured { case, total_s, settled_s, said, report: load.end()? })
+}
+
+/// When a run did what, as its journal tells it.
+fn events(cluster: &Cluster, way: Way) -> String {
+    match way {
+        Way::Page => String::new(),
+        Way::All | Way::Needed => {
+            Said::of(cluster.workstation().command("certwright").args(["show", "--events"])).stdout
+        }
+    }
 }
 
 /// New certificates that end at once, and a restart of every etcd after that: its members refuse each other.
 ///
 /// The API servers stay up, as they do where certificates expire under them.
 fn kill(cluster: &Cluster) -> Result<(), GapsError> {
-    let config = format!("kind: ClusterConfiguration\ncertificateValidityPeriod: {SHORT}s\n");
+    let config = format!(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncertificateValidityPeriod: {SHORT}s\n"
+    );
     for node in cluster.nodes() {
         let file = node.path("/root/short.yaml");
         let failed = |source| GapsError::Process { action: "write a configuration of kubeadm", source };

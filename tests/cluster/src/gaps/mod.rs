@@ -61,7 +61,7 @@ pub struct Measured {
     pub total_s: f64,
     /// From its end until the cluster was whole: every API server ready, both leases renewed, s.
     pub settled_s: f64,
-    /// What the way wrote to its standard output.
+    /// What the way wrote to its standard output; below that of a run, when it did what.
     pub said: String,
     /// What the load saw.
     pub report: Report,

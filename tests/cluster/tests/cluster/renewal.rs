@@ -42,7 +42,28 @@ fn everything_expired_and_quorum_lost_ends_renewed_and_served() {
 
 #[test]
 fn a_healthy_cluster_whose_certificates_expire_soon_ends_renewed_and_served() {
-    renews("expiring", &Spec::new(Validity::Expiring), 3, 31);
+    let cluster = renews("expiring", &Spec::new(Validity::Expiring), 3, 31);
+    lists_its_nodes(&cluster);
+}
+
+/// An inventory of the nodes that the real kubectl lists is the one that the run had.
+fn lists_its_nodes(cluster: &Cluster) {
+    let from_nodes = "inventory from-nodes --kubeconfig bmctl-workspace/lab/lab-kubeconfig";
+    let added = certwright(cluster, &format!("{from_nodes} --into inventory.toml --output json"));
+    assert_eq!(added.code, Some(0), "{}", added.whole());
+    let json: serde_json::Value = serde_json::from_str(&added.stdout).expect("one object");
+    assert_eq!(
+        (&json["changed"], &json["told"]),
+        (&false.into(), &serde_json::json!([])),
+        "{}",
+        added.whole()
+    );
+    let new = certwright(cluster, &format!("{from_nodes} --cluster lab --user ops"));
+    assert_eq!(new.code, Some(0), "{}", new.whole());
+    for node in cluster.nodes() {
+        let host = format!("[[host]]\nname = \"{}\"\naddress = \"{}\"\n", node.name(), node.address());
+        assert!(new.stdout.contains(&host), "{host} is missing in {}", new.whole());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod claims;
 mod commands;
+mod looks;
 mod requests;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,75 @@
+//! Asks many hosts side by side, a few at a time, and tells of each as soon as those before it are told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certwright_engine::clock::Clock;
+use certwright_steps::certs::{Ask, Kubeconfigs, Report, look, tree_with, workstation};
+use certwright_steps::tools::collect::{Keys, Tree};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::target::Target;
+
+/// How long one host may take.
+const WITHIN: Duration = Duration::from_secs(90);
+
+/// What is asked of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// Whether keys are looked at.
+    pub(crate) keys: Keys,
+    /// Whether what runs is asked, too.
+    pub(crate) ask: Ask,
+    /// Hosts at a time.
+    pub(crate) at_once: usize,
+}
+
+/// Asks all; `tell` is given each report in the order of the targets, as soon as it and those before it are there.
+pub(crate) async fn ask(
+    targets: &[Target],
+    asked: Asked,
+    clock: &Clock,
+    mut tell: impl FnMut(&Report, usize),
+) -> Vec<Report> {
+    let places = Arc::new(Semaphore::new(asked.at_once.max(1)));
+    let mut side_by_side = JoinSet::new();
+    for (at, target) in targets.iter().enumerate() {
+        let (places, target, clock) = (Arc::clone(&places), target.clone(), clock.clone());
+        side_by_side.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let report = match tokio::time::timeout(WITHIN, one(&target, asked, &clock)).await {
+                Ok(report) => report,
+                Err(_elapsed) => {
+                    let within = humantime::format_duration(WITHIN);
+                    let message = format!("{}: no answer within {within}", target.name());
+                    Report::failed(target.name(), message, None)
+                }
+            };
+            (at, report)
+        });
+    }
+    let mut waiting: BTreeMap<usize, Report> = BTreeMap::new();
+    let mut told = Vec::with_capacity(targets.len());
+    while let Some(done) = side_by_side.join_next().await {
+        let (at, report) = done.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        waiting.insert(at, report);
+        while let Some(report) = waiting.remove(&told.len()) {
+            tell(&report, targets.len());
+            told.push(report);
+        }
+    }
+    told
+}
+
+async fn one(target: &Target, asked: Asked, clock: &Clock) -> Report {
+    match target {
+        Target::Node(host) => look(host.as_ref(), clock, asked.keys, asked.ask).await,
+        Target::Workstation(host, cluster) => workstation(host.as_ref(), cluster, Kubeconfigs::All).await,
+        Target::Tree(name, folder, here) => match Tree::open(folder) {
+            Ok(tree) => tree_with(name, &tree, asked.keys, here.as_deref(), asked.ask).await,
+            Err(error) => Report::failed(name, error.to_string(), None),
+        },
+    }
+}

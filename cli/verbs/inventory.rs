@@ -1,0 +1,204 @@
+//! `inventory`: an inventory from what an operator already has, new or added to one that is there.
+//!
+//! Invariant: what is written is what the plan language takes, and a file is replaced whole or not at all.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use certwright_engine::host::{Host as _, LocalHost};
+use certwright_engine::plan::WORKSTATION;
+use certwright_engine::text::escape;
+use serde_json::json;
+
+use super::App;
+use crate::args::{ChoiceArgs, FactArgs, Format, SourceArgs};
+use crate::doctor::LOOKS;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::inventory::merge::{Told, merge};
+use crate::inventory::{Draft, DraftError, ansible, bmctl, nodes};
+use crate::source::{self, Text};
+use crate::terminal::{err, out};
+use crate::{human, json, place, runtime};
+
+/// What is printed where there is no file to name.
+const NEW: &str = "the new inventory";
+
+/// Reads the source, and prints or writes the inventory.
+pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
+    let (mut draft, facts) = match from {
+        SourceArgs::Bmctl { file, facts } => {
+            (bmctl::read(file, &source::file(file)?.text, facts.admin_kubeconfig.as_deref())?, facts)
+        }
+        SourceArgs::Ansible { file, group, facts } => {
+            (ansible::read(file, &source::file(file)?.text, group.as_deref())?, facts)
+        }
+        SourceArgs::Nodes { facts } => (from_nodes(facts)?, facts),
+    };
+    given(&mut draft, facts);
+    let (old, name) = match &facts.into {
+        Some(path) => (there(path)?, path.display().to_string()),
+        None => (String::new(), NEW.to_owned()),
+    };
+    let merged = merge(&old, &name, &draft)?;
+    complete(&merged.text, &name, from)?;
+    let text = Text { name: name.clone(), text: merged.text };
+    let looks = Text { name: "the looks of doctor".to_owned(), text: LOOKS.to_owned() };
+    app.resolve_here(&looks, &text, &ChoiceArgs { set: Vec::new(), limit: Vec::new() })?;
+    let is_new = text.text != old;
+    if let Some(path) = facts.into.as_deref().filter(|_| is_new) {
+        replace(path, &text.text)?;
+    }
+    match (app.format, &facts.into) {
+        (Format::Json, into) => {
+            let into = into.as_deref().map(|path| path.display().to_string());
+            let told: Vec<_> = merged.told.iter().map(as_json).collect();
+            out(&json::document(
+                "inventory",
+                json!({ "into": into, "changed": is_new, "told": told, "notes": draft.notes, "text": text.text }),
+            ));
+        }
+        (Format::Human, None) => {
+            notes(&draft);
+            out(&text.text);
+        }
+        (Format::Human, Some(path)) => {
+            notes(&draft);
+            for told in &merged.told {
+                out(&line(told));
+            }
+            let path = human::word(&path.display().to_string());
+            let end = if is_new { "written" } else { "unchanged" };
+            out(&format!("{path} is {end}; `certwright doctor --inventory {path}` looks at its hosts\n"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What the operator says goes before what a source says.
+fn given(draft: &mut Draft, facts: &FactArgs) {
+    let say = |field: &mut Option<String>, said: &Option<String>| {
+        if said.is_some() {
+            field.clone_from(said);
+        }
+    };
+    say(&mut draft.name, &facts.cluster);
+    say(&mut draft.namespace, &facts.namespace);
+    say(&mut draft.kubeconfig, &facts.kubeconfig);
+    say(&mut draft.admin_kubeconfig, &facts.admin_kubeconfig);
+    say(&mut draft.ssh.user, &facts.user);
+    say(&mut draft.ssh.identity, &facts.identity);
+    if draft.namespace.is_none() {
+        draft.namespace = draft.name.as_ref().map(|name| format!("cluster-{name}"));
+    }
+}
+
+/// The text of an inventory that is there, empty where there is none; what others can write to is refused.
+fn there(path: &Path) -> Result<String, Failure> {
+    if fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(String::new());
+    }
+    Ok(source::file(path)?.text)
+}
+
+/// Says by which option the operator can say what nobody knows.
+fn complete(text: &str, name: &str, from: &SourceArgs) -> Result<(), Failure> {
+    let document: toml_edit::DocumentMut = text.parse().expect("it was just written");
+    let missing: Vec<&str> =
+        [("name", "--cluster"), ("namespace", "--namespace"), ("kubeconfig", "--kubeconfig")]
+            .into_iter()
+            .filter(|(key, _)| document.get("cluster").and_then(|cluster| cluster.get(key)).is_none())
+            .map(|(_, option)| option)
+            // The namespace follows from the name.
+            .filter(|option| *option != "--namespace" || document["cluster"].get("name").is_some())
+            .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = match from {
+        SourceArgs::Bmctl { .. } => "bmctl's configuration does",
+        SourceArgs::Nodes { .. } => "nodes do",
+        SourceArgs::Ansible { .. } => "an Ansible inventory does",
+    };
+    let name = escape(name);
+    let message = format!("{what} not tell all of a cluster, and `{name}` does not either");
+    Err(Failure::new(Exit::Invalid, "incomplete", message).hint(format!("give it {}", missing.join(" and "))))
+}
+
+/// The control plane's nodes, asked of the cluster itself.
+fn from_nodes(facts: &FactArgs) -> Result<Draft, Failure> {
+    let workstation = LocalHost::new(WORKSTATION);
+    let kubeconfig = facts.kubeconfig.clone();
+    for label in nodes::LABELS {
+        let question = nodes::question(kubeconfig.as_deref(), label);
+        let answer = runtime::block_on_real(workstation.run(&question))?;
+        let answer = answer.map_err(|error| failed(&error.to_string()))?;
+        if !answer.success() {
+            let told = answer.stderr.last_lines(1).pop().unwrap_or_else(|| "it says nothing".to_owned());
+            return Err(failed(&told));
+        }
+        let hosts = nodes::read(answer.stdout.bytes())?;
+        if !hosts.is_empty() {
+            let kubeconfig = kubeconfig.or_else(place::kubeconfig);
+            return Ok(Draft { kubeconfig, hosts, ..Draft::default() });
+        }
+    }
+    Err(failed(&format!("no node has the label {} or {}", nodes::LABELS[0], nodes::LABELS[1])))
+}
+
+fn failed(why: &str) -> Failure {
+    Failure::new(Exit::Refused, "no-nodes", format!("the nodes cannot be listed: {why}"))
+        .hint("an expired kubeconfig lists nothing: from-bmctl and from-ansible ask no cluster")
+}
+
+/// Puts the text in the place of a file, with its mode and owner, or in a new file of one's own.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::system(&format!("write `{}`", path.display()), &error);
+    let real: PathBuf = path.canonicalize().or_else(|_| std::path::absolute(path)).map_err(failed)?;
+    let folder = real.parent().unwrap_or(Path::new("/"));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    if let Ok(old) = fs::metadata(&real) {
+        let mode = fs::Permissions::from_mode(old.mode() & 0o777);
+        file.as_file().set_permissions(mode).map_err(failed)?;
+        chown(file.path(), Some(old.uid()), Some(old.gid())).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(&real).map_err(|error| failed(error.error))?;
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Not on standard output, which may be the inventory.
+fn notes(draft: &Draft) {
+    for note in &draft.notes {
+        err(&format!("note: {note}\n"));
+    }
+}
+
+fn line(told: &Told) -> String {
+    match told {
+        Told::Added(what) => format!("added    {}\n", escape(what)),
+        Told::Kept { what, has, source } => {
+            format!("kept     {} = {}, where the source says {}\n", escape(what), escape(has), escape(source))
+        }
+        Told::Unknown(host) => {
+            format!("kept     host {}, which the source does not know\n", escape(host))
+        }
+    }
+}
+
+fn as_json(told: &Told) -> serde_json::Value {
+    match told {
+        Told::Added(what) => json!({ "added": what }),
+        Told::Kept { what, has, source } => json!({ "kept": what, "has": has, "source": source }),
+        Told::Unknown(host) => json!({ "unknown": host }),
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        Self { hints: error.hints, ..Self::new(Exit::Invalid, "source", error.message) }
+    }
+}

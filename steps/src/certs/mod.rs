@@ -1,0 +1,33 @@
+//! Every certificate of a cluster as rows, and what is to be said of them as findings.
+//!
+//! Invariant: looks only. A row is one certificate at one place; where it is looked for stands in the node's own
+//! configuration ([`crate::tools::wanted`]). Findings are pure functions over the rows of all hosts. Deliberately
+//! absent: text for people but for the one line of a finding, and any certificate that no kubeadm node has.
+
+mod row;
+
+mod place;
+
+mod chain;
+
+mod node;
+
+mod running;
+
+mod workstation;
+
+mod finding;
+
+mod judge;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod recorded;
+
+pub use finding::{Finding, IDS, Severity, Subject};
+pub use judge::{Wanted, judge};
+pub use node::{Ask, Error, Report, look, tree, tree_with};
+pub use row::{Key, Kind, Row, Running, Served, residual};
+pub use workstation::{Kubeconfigs, workstation};

@@ -1,0 +1,362 @@
+//! The rows of one node, from what was collected of it.
+
+use std::collections::BTreeMap;
+
+use certwright_engine::clock::Clock;
+use certwright_engine::host::Host;
+use certwright_engine::step::StepError;
+use certwright_engine::text::escape;
+
+use super::chain::{Signature, Signer, signature};
+use super::place::{Place, Wanted, host_of, places};
+use super::row::{Key, Kind, Row, Running};
+use super::running;
+use crate::pki::kubeconfig::Source;
+use crate::pki::{Certificate, Kubeconfig};
+use crate::tools::collect::{Collected, Keys, Tree, collect};
+use crate::tools::survey::{self, FileFacts, FileKind, KeyFacts};
+use crate::tools::wanted::Configuration;
+
+/// What is known of one host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The host.
+    pub host: String,
+    /// Its certificates; empty where it could not be looked at.
+    pub rows: Vec<Row>,
+    /// What runs there; empty where it was not asked.
+    pub running: Vec<Running>,
+    /// By how many seconds its clock is ahead of ours; None where it was not asked.
+    pub skew_s: Option<i64>,
+    /// What else is wrong, a line each: a manifest that cannot be read, a runtime that does not answer.
+    pub troubles: Vec<String>,
+    /// Why nothing is known of it.
+    pub error: Option<Error>,
+}
+
+/// Why a host could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// One line that names the host.
+    pub message: String,
+    /// What helps, where that is known.
+    pub remedy: Option<String>,
+}
+
+impl Report {
+    /// That of a host with nothing on it yet.
+    pub(super) fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            rows: Vec::new(),
+            running: Vec::new(),
+            skew_s: None,
+            troubles: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// That of a host that could not be looked at.
+    pub fn failed(host: &str, message: impl Into<String>, remedy: Option<String>) -> Self {
+        let error = Some(Error { message: message.into(), remedy });
+        Self { error, ..Self::new(host) }
+    }
+}
+
+/// Whether what runs is asked, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Files only.
+    Files,
+    /// What each port serves, and since when each component has run.
+    Running,
+}
+
+/// Looks at a node: one call for its files; an error is in the report.
+pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Report {
+    match try_look(host, clock, keys, ask).await {
+        Ok(report) => report,
+        Err(error) => Report::failed(host.name(), error.message, error.remedy),
+    }
+}
+
+async fn try_look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Result<Report, StepError> {
+    let (wall, start) = (clock.wall_ms(), clock.mono());
+    let mut collected = collect(host, keys).await?;
+    // The node reads its clock somewhere between the call and its answer: the middle is off by half of that at most.
+    let took_ms = i128::from(clock.mono().since(start));
+    let ours_ms = i128::from(wall) + took_ms / 2;
+    let skew_ms = collected.clock_ns.map(|ns| ns / 1_000_000 - ours_ms);
+    let left = Node::new(&collected).left();
+    if !left.is_empty() {
+        let facts = survey::survey(host, keys_depth(collected.keys), &left).await?;
+        collected.files.extend(facts.into_iter().map(|facts| (facts.path.clone(), facts)));
+    }
+    let mut report = Node::new(&collected).report(host.name());
+    report.skew_s = skew_ms.map(|ms| {
+        let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
+        i64::try_from((certain + 500).div_euclid(1000)).unwrap_or(i64::MAX)
+    });
+    match ask {
+        Ask::Files => {}
+        Ask::Running => running::ask(host, &collected, &mut report).await?,
+    }
+    Ok(report)
+}
+
+fn keys_depth(keys: Keys) -> survey::Depth {
+    match keys {
+        Keys::Asked => survey::Depth::Keys,
+        Keys::NotAsked | Keys::NoOpenssl => survey::Depth::Public,
+    }
+}
+
+/// Reads a node's tree in a folder of this machine, under the name of a host.
+pub fn tree(host: &str, tree: &Tree, keys: Keys) -> (Report, Collected) {
+    let mut collected = tree.collect(keys);
+    let left = Node::new(&collected).left();
+    let more = tree.survey(keys, BTreeMap::new(), &left);
+    collected.files.extend(more.files);
+    collected.refused.extend(more.refused);
+    (Node::new(&collected).report(host), collected)
+}
+
+/// The same, and where a machine is given and what runs is asked, what runs there.
+pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn Host>, ask: Ask) -> Report {
+    let (mut report, collected) = tree(name, folder, keys);
+    if let (Ask::Running, Some(host), None) = (ask, here, &report.error)
+        && let Err(error) = running::ask(host, &collected, &mut report).await
+    {
+        report.troubles.push(format!("what runs is not known: {}", error.message));
+    }
+    report
+}
+
+/// A node, as it was collected.
+struct Node<'a> {
+    collected: &'a Collected,
+    configuration: Configuration,
+    /// The kubelet's kubeconfig, where it can be used.
+    conf: Option<Kubeconfig>,
+    places: Vec<Place>,
+}
+
+impl<'a> Node<'a> {
+    fn new(collected: &'a Collected) -> Self {
+        let configuration = Configuration::of(&collected.texts);
+        let conf = collected.files.get(configuration.flags.kubeconfig());
+        let conf = conf.and_then(|facts| facts.parsed_kubeconfig().ok());
+        let client = conf.as_ref().and_then(client_file);
+        let mut places =
+            places(&configuration, collected.files.keys().map(String::as_str), client.as_deref());
+        if configuration.pods.is_empty() {
+            // A worker, or a part of a backup: what is there is told, and nothing is missed.
+            for place in &mut places {
+                place.presence = Wanted::IfThere;
+            }
+        }
+        Self { collected, configuration, conf, places }
+    }
+
+    /// Paths that were not surveyed: those that the script on the node could not know of.
+    fn left(&self) -> Vec<String> {
+        let files = self.places.iter().map(|place| place.path.clone());
+        let keys =
+            self.places.iter().filter(|place| !is_beside(place)).filter_map(|place| place.key_path.clone());
+        let mut left: Vec<String> =
+            files.chain(keys).filter(|path| !self.collected.files.contains_key(path)).collect();
+        left.sort();
+        left.dedup();
+        left
+    }
+
+    fn report(&self, host: &str) -> Report {
+        let mut report = Report::new(host);
+        for place in &self.places {
+            report.rows.extend(self.rows(host, place));
+        }
+        self.sign(&mut report.rows);
+        for (component, pod) in &self.configuration.pods {
+            if let Err(why) = pod {
+                let path = format!("{}/{}.yaml", self.configuration.manifests, component.name());
+                report.troubles.push(format!("{path} cannot be read: {why}"));
+            }
+        }
+        if report.rows.is_empty() {
+            let manifests = &self.configuration.manifests;
+            let message = format!(
+                "{host}: it has no certificate of Kubernetes: no manifest in {manifests}, nothing in {}",
+                crate::pki::layout::CERT_DIR
+            );
+            let remedy = "name a node of the cluster, or the folder that holds its `etc`".to_owned();
+            report.error = Some(Error { message, remedy: Some(remedy) });
+        }
+        report
+    }
+
+    /// The rows of one place: its certificate, and what else is in its file.
+    fn rows(&self, host: &str, place: &Place) -> Vec<Row> {
+        let Some(facts) = self.collected.files.get(&place.path) else { return Vec::new() };
+        let is_other = place.expected.is_none() && place.usages.is_empty() && place.kind == Kind::Leaf;
+        if !facts.exists() && place.presence == Wanted::IfThere {
+            return Vec::new();
+        }
+        if is_other && facts.certificates.is_empty() && facts.kubeconfig.is_none() {
+            return Vec::new();
+        }
+        let found = certificates(facts, self.collected.refused.get(&place.path));
+        let rows = found.into_iter().enumerate().map(|(at, found)| {
+            let name = if at == 0 { place.name.clone() } else { format!("{}[{}]", place.name, at + 1) };
+            let mut row = Row::new(host, &name, &place.path, found.certificate);
+            row.user = found.user;
+            row.written_ns = facts.exists().then_some(facts.mtime_ns);
+            row.kind = match &row.certificate {
+                Ok(certificate) if is_other || at > 0 => kind(certificate),
+                Ok(_) | Err(_) => place.kind,
+            };
+            if at == 0 {
+                row.key = self.key(place, facts, row.certificate.as_ref().ok(), is_other);
+                row.expected = place.expected;
+                row.usages = place.usages.to_vec();
+                row.reached_by.clone_from(&place.reached_by);
+                row.readers.clone_from(&place.readers);
+                self.server(place, facts, &mut row);
+            }
+            row
+        });
+        rows.collect()
+    }
+
+    /// Where a kubeconfig leads.
+    fn server(&self, place: &Place, facts: &FileFacts, row: &mut Row) {
+        let own = facts.parsed_kubeconfig().ok();
+        // The kubelet's kubeconfig stands apart from the certificate that it names.
+        let conf = if place.name == "kubelet-client" { self.conf.clone().or(own) } else { own };
+        if let Some(conf) = conf {
+            lead(&conf, row);
+        }
+    }
+
+    fn key(
+        &self,
+        place: &Place,
+        facts: &FileFacts,
+        certificate: Option<&Certificate>,
+        is_other: bool,
+    ) -> Key {
+        match self.collected.keys {
+            Keys::Asked => {}
+            Keys::NotAsked => return Key::NotLookedAt,
+            Keys::NoOpenssl => return Key::NoOpenssl,
+        }
+        let apart = place.key_path.as_ref().filter(|_| !is_beside(place));
+        let key = match apart.and_then(|path| self.collected.files.get(path)) {
+            Some(key) => key.key,
+            None => facts.key,
+        };
+        let Some(certificate) = certificate else { return Key::NotLookedAt };
+        match key {
+            KeyFacts::Public(public) if public == certificate.public_key => Key::Matches,
+            KeyFacts::Public(_) => Key::Differs,
+            KeyFacts::Unreadable => Key::Unreadable,
+            KeyFacts::Absent if is_other => Key::NotLookedAt,
+            KeyFacts::Absent => Key::Missing,
+        }
+    }
+
+    /// Says of every row which authority of this node signed it.
+    fn sign(&self, rows: &mut [Row]) {
+        let authority = |row: &&Row| row.kind == Kind::Authority;
+        let signers: Vec<Signer> = rows
+            .iter()
+            .filter(authority)
+            .filter_map(|row| {
+                let certificate = row.certificate.as_ref().ok()?.clone();
+                Some(Signer { name: row.name.clone(), certificate })
+            })
+            .collect();
+        for row in rows {
+            if let Ok(certificate) = &row.certificate {
+                let Signature { by, ends } = signature(certificate, row.expected, &signers);
+                (row.signed_by, row.signer_ends) = (by, ends);
+            }
+        }
+        debug_assert!(self.places.iter().all(|place| place.path.starts_with('/')), "paths are a node's");
+    }
+}
+
+/// Sets where a kubeconfig leads and whom it trusts.
+pub(super) fn lead(conf: &Kubeconfig, row: &mut Row) {
+    let Ok((cluster, _)) = conf.current() else { return };
+    row.server = Some(escape(&cluster.entry.server)).filter(|server| !server.is_empty());
+    let named = cluster.entry.tls_server_name.clone();
+    row.server_name = named.or_else(|| host_of(&cluster.entry.server)).map(|name| escape(&name));
+    row.trusts = conf.certificate_authorities().unwrap_or_default();
+}
+
+/// A certificate of a file.
+struct Found {
+    certificate: Result<Certificate, String>,
+    user: Option<String>,
+}
+
+/// What a file holds, at least one: of a kubeconfig the current user's first, then the other users'.
+fn certificates(facts: &FileFacts, refused: Option<&String>) -> Vec<Found> {
+    let one = |certificate| vec![Found { certificate, user: None }];
+    if let Some(why) = refused {
+        return one(Err(format!("cannot be read: {why}")));
+    }
+    if facts.kind != FileKind::File || matches!(facts.kubeconfig, Some(survey::KubeconfigText::Opaque)) {
+        return one(facts.certificate().map_err(|error| error.to_string()));
+    }
+    if facts.kubeconfig.is_some() {
+        return match facts.parsed_kubeconfig() {
+            Ok(conf) => of_kubeconfig(&conf),
+            Err(error) => one(Err(error.to_string())),
+        };
+    }
+    if facts.certificates.is_empty() {
+        return one(Err("holds no certificate".to_owned()));
+    }
+    let all = Certificate::each_from_pem(&facts.certificates);
+    let found = |certificate: Result<Certificate, _>| Found {
+        certificate: certificate.map_err(|error: crate::pki::CertificateError| error.to_string()),
+        user: None,
+    };
+    all.into_iter().map(found).collect()
+}
+
+fn of_kubeconfig(conf: &Kubeconfig) -> Vec<Found> {
+    let current = conf.client_certificate().map_err(|error| error.to_string());
+    let name = conf.current().ok().map(|(_, user)| user.name.clone());
+    let mut found = vec![Found { certificate: current, user: name.as_deref().map(escape) }];
+    for user in conf.users.iter().filter(|user| Some(&user.name) != name.as_ref()) {
+        if let Some(Source::Data(pem)) = &user.entry.client_certificate {
+            let certificate = Certificate::each_from_pem(pem).into_iter().next();
+            let certificate = certificate.unwrap_or(Err(crate::pki::CertificateError::None));
+            found.push(Found {
+                certificate: certificate.map_err(|error| error.to_string()),
+                user: Some(escape(&user.name)),
+            });
+        }
+    }
+    found
+}
+
+fn kind(certificate: &Certificate) -> Kind {
+    if certificate.is_ca { Kind::Authority } else { Kind::Leaf }
+}
+
+/// Whether the survey of the certificate tells of its key by itself.
+fn is_beside(place: &Place) -> bool {
+    let Some(key) = &place.key_path else { return true };
+    place.path.strip_suffix(".crt").is_some_and(|stem| *key == format!("{stem}.key"))
+}
+
+/// The file that a kubeconfig keeps the current user's certificate in.
+fn client_file(conf: &Kubeconfig) -> Option<String> {
+    match &conf.current().ok()?.1.entry.client_certificate {
+        Some(Source::File(path)) if path.starts_with('/') => Some(path.clone()),
+        Some(Source::File(_) | Source::Data(_)) | None => None,
+    }
+}

@@ -1,0 +1,244 @@
+//! A node's tree in a folder of this machine: a backup, a lab node, a mounted image, or this machine's own `/`.
+//!
+//! Invariant: no path and no symlink leads out of the folder; the kernel resolves them as if it were `/` (`openat2` with
+//! `RESOLVE_IN_ROOT`). Only regular files are read, and of each no more than the survey would.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
+use rustix::io::Errno;
+
+use super::{Collected, Keys};
+use crate::tools::kubelet;
+use crate::tools::survey::{FileFacts, FileKind};
+use crate::tools::wanted::{self, Configuration};
+
+/// Folders of certificates are looked into so deep.
+const DEEP: usize = 3;
+
+/// Content of larger files is not looked into, bytes; the survey has the same number.
+const LARGEST: u64 = 262_144;
+
+/// Why nothing could be read of a folder.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It cannot be opened.
+    #[error("cannot open the folder `{}`: {why}", .path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+    /// The kernel cannot keep paths inside.
+    #[error("this kernel has no openat2 (Linux 5.6), without which symlinks could lead out of `{}`", .path.display())]
+    Kernel {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A node's tree.
+#[derive(Debug)]
+pub struct Tree {
+    root: OwnedFd,
+}
+
+/// What is at a path of the tree.
+enum Found {
+    Nothing,
+    /// Something, and its content where it is a file that may be read.
+    Something(Box<Stat>, Result<Vec<u8>, String>),
+    /// Its place cannot be looked at.
+    Refused(String),
+}
+
+impl Tree {
+    /// Opens the folder that is the node's `/`.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let failed = |why: Errno| FolderError::Open { path: path.to_owned(), why: words(why) };
+        let root = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+        let tree = Self { root };
+        match tree.open_at(".", OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(Errno::NOSYS) => Err(FolderError::Kernel { path: path.to_owned() }),
+            Err(error) => Err(failed(error)),
+            Ok(_) => Ok(tree),
+        }
+    }
+
+    /// Collects as the script does on a host; what may not be read says so.
+    pub fn collect(&self, keys: Keys) -> Collected {
+        let mut texts = BTreeMap::new();
+        let mut units = self.units();
+        units.extend(kubelet::ENVIRONMENTS.map(str::to_owned));
+        for unit in &units {
+            self.keep(unit, &mut texts);
+        }
+        let config = Configuration::of(&texts).flags.config().to_owned();
+        self.keep(&config, &mut texts);
+        self.keep(kubelet::INSTANCE, &mut texts);
+        for path in wanted::manifests(&Configuration::of(&texts).manifests) {
+            self.keep(&path, &mut texts);
+        }
+        let conf = self.content(Configuration::of(&texts).flags.kubeconfig()).unwrap_or_default();
+        let mut paths = wanted::files(&texts, &conf);
+        for folder in wanted::folders(&texts) {
+            self.certificates(&folder, DEEP, &mut paths);
+        }
+        let paths: Vec<String> = paths.into_iter().take(wanted::MOST).collect();
+        self.survey(keys, texts, &paths)
+    }
+
+    fn content(&self, path: &str) -> Option<Vec<u8>> {
+        match self.look(path) {
+            Found::Something(_, Ok(content)) => Some(content),
+            Found::Something(_, Err(_)) | Found::Nothing | Found::Refused(_) => None,
+        }
+    }
+
+    fn keep(&self, path: &str, texts: &mut BTreeMap<String, Vec<u8>>) {
+        if let Some(content) = self.content(path) {
+            texts.insert(path.to_owned(), content);
+        }
+    }
+
+    /// Surveys these paths.
+    pub fn survey(&self, keys: Keys, texts: BTreeMap<String, Vec<u8>>, paths: &[String]) -> Collected {
+        let mut refused = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        for path in paths {
+            let (facts, why) = self.facts(path, keys);
+            if let Some(why) = why {
+                refused.insert(path.clone(), why);
+            }
+            files.insert(path.clone(), facts);
+        }
+        Collected { clock_ns: None, keys, texts, files, refused }
+    }
+
+    /// Facts of one path, and why its content is not known.
+    fn facts(&self, path: &str, keys: Keys) -> (FileFacts, Option<String>) {
+        let (stat, content) = match self.look(path) {
+            Found::Nothing => return (FileFacts::missing(path), None),
+            Found::Refused(why) => return (FileFacts::missing(path), Some(why)),
+            Found::Something(stat, content) => (stat, content),
+        };
+        let (content, why) = match content {
+            Ok(content) => (content, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        let beside = path.strip_suffix(".crt").map(|stem| self.look(&format!("{stem}.key")));
+        let beside = match beside {
+            Some(Found::Something(_, Ok(key))) => Some(key),
+            // It is there, and may not be read.
+            Some(Found::Something(_, Err(_)) | Found::Refused(_)) => Some(Vec::new()),
+            Some(Found::Nothing) | None => None,
+        };
+        let mut facts = FileFacts::of_content(path, &content, beside.as_deref()).cut_to(keys.depth());
+        facts.kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Folder,
+            _ => FileKind::Other,
+        };
+        facts.link = self.link(path);
+        facts.mode = stat.st_mode & 0o7777;
+        (facts.uid, facts.gid) = (stat.st_uid, stat.st_gid);
+        facts.size = u64::try_from(stat.st_size).unwrap_or(0);
+        facts.mtime_ns = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+        (facts, why)
+    }
+
+    fn look(&self, path: &str) -> Found {
+        let fd = match self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Found::Nothing,
+            Err(Errno::ACCESS | Errno::PERM) => return self.look_outside(path),
+            Err(error) => return Found::Refused(words(error)),
+        };
+        let stat = match fstat(&fd) {
+            Ok(stat) => stat,
+            Err(error) => return Found::Refused(words(error)),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Found::Something(Box::new(stat), Ok(Vec::new()));
+        }
+        let mut content = Vec::new();
+        let read = std::fs::File::from(fd).take(LARGEST + 1).read_to_end(&mut content);
+        let content = read.map(|_| content).map_err(|error| error.to_string());
+        Found::Something(Box::new(stat), content)
+    }
+
+    /// What can be told of a file that may not be read.
+    fn look_outside(&self, path: &str) -> Found {
+        let may_not = words(Errno::ACCESS);
+        match self.open_at(path, OFlags::PATH).and_then(|fd| fstat(&fd)) {
+            Ok(stat) => Found::Something(Box::new(stat), Err(may_not)),
+            Err(_) => Found::Refused(may_not),
+        }
+    }
+
+    fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let path = path.trim_start_matches('/');
+        let path = if path.is_empty() { "." } else { path };
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
+
+    /// The target of the symlink at a path, as it is written there.
+    fn link(&self, path: &str) -> Option<Vec<u8>> {
+        let fd = self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+        readlinkat(&fd, "", Vec::new()).ok().map(std::ffi::CString::into_bytes)
+    }
+
+    /// The kubelet's units, those that go before others last.
+    fn units(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for folder in kubelet::UNIT_FOLDERS {
+            all.push(format!("{folder}/kubelet.service"));
+            let drop_ins = self.names(&format!("{folder}/kubelet.service.d"));
+            let drop_ins = drop_ins.into_iter().filter(|(name, _)| has_extension(name, "conf"));
+            all.extend(drop_ins.map(|(name, _)| format!("{folder}/kubelet.service.d/{name}")));
+        }
+        all
+    }
+
+    /// Adds the `.crt` and `.pem` files of a folder and of those in it.
+    fn certificates(&self, folder: &str, deep: usize, into: &mut BTreeSet<String>) {
+        for (name, kind) in self.names(folder) {
+            let path = format!("{folder}/{name}");
+            if kind == FileType::Directory && deep > 1 {
+                self.certificates(&path, deep - 1, into);
+            }
+            if has_extension(&name, "crt") || has_extension(&name, "pem") {
+                into.insert(path);
+            }
+        }
+    }
+
+    /// The names in a folder and what they are, sorted; none where there is no folder. Hostile ones are left out.
+    fn names(&self, folder: &str) -> Vec<(String, FileType)> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let Ok(dir) = self.open_at(folder, flags).and_then(Dir::new) else { return Vec::new() };
+        let mut names: Vec<(String, FileType)> = dir
+            .flatten()
+            .filter_map(|entry| Some((entry.file_name().to_str().ok()?.to_owned(), entry.file_type())))
+            .filter(|(name, _)| name != "." && name != ".." && !name.contains('\n'))
+            .collect();
+        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        names
+    }
+}
+
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
+}
+
+/// The system's words for an error, without its number.
+fn words(error: Errno) -> String {
+    let text = std::io::Error::from(error).to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
