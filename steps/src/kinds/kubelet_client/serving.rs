@@ -1,7 +1,7 @@
 //! The certificate that a kubelet serves with, where it asks the cluster for one (`serverTLSBootstrap`).
 //!
 //! Nobody approves such a request by himself. Invariant: one is approved only when this node's own kubelet asked for
-//! nothing but a serving certificate of this node's own names and addresses (see [`right`]); any other that concerns
+//! nothing but a serving certificate of this node's own names and addresses (see [`right()`]); any other that concerns
 //! this node is named and left as it is. A request cannot be changed once it is made, so what was looked at is what is
 //! approved. Deliberately absent: other nodes' requests, and denials.
 
