@@ -219,7 +219,10 @@ impl Session {
             // The lab has not seen what the run waited for since the lab's last command.
             let clock = Clock::virtual_from(lab_wall_ms(lab)?.max(self.view.latest_ms));
             let hosts = hosts::of_lab(self.view.plan(), lab, &clock)?;
-            self.driven(app, hosts, clock, first, stops).await
+            let view = self.driven(app, hosts, clock.clone(), first, stops).await?;
+            // What the run waited for at its end has passed for whoever looks next.
+            lab.pass_until(clock.wall_ms())?;
+            Ok(view)
         })
     }
 

@@ -143,9 +143,11 @@ impl Looker<'_> {
     }
 }
 
-/// Looks, and once more where an answer was lost or late: the run would look again too.
+/// Looks, and once more where an answer was lost or late: the run would look again too. But the workstation asks the
+/// cluster, and one that does not answer would only be waited for twice.
 async fn look_at(step: &dyn Step, cx: &Context, timeout: Duration) -> Looked {
     match look_once(step, cx, timeout).await {
+        Err(error) if cx.host.name() == WORKSTATION => Err(error),
         Err(error) => match error.class {
             ErrorClass::DeadlineExceeded | ErrorClass::Unknown => look_once(step, cx, timeout).await,
             ErrorClass::Unavailable

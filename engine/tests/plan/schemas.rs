@@ -142,6 +142,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
             field("restart", FieldType::OneOf(&["all", "needed"]), Some("\"all\"")),
             field("grace", FieldType::Duration, Some("\"5s\"")),
             field("ready-within", FieldType::Duration, Some("\"6m\"")),
+            field("balancer-time", FieldType::Duration, Some("\"0s\"")),
         ],
     ),
     kind(

@@ -46,6 +46,13 @@ pub(super) const KIND: Kind = Kind::new(
                 default: Some("\"6m\""),
                 doc: "How long a component may take to be ready again; the kubelet's back-off reaches 5 min.",
             },
+            Field {
+                name: "balancer-time",
+                ty: FieldType::Duration,
+                default: Some("\"0s\""),
+                doc: "Time a load balancer is given to see that the node's API server is ready again, before the next \
+                      node; twice what its checks take to let a server in, where they are slower than a restart.",
+            },
         ],
         nature: Nature::Acting,
         cancel: CancelPolicy::Abort,
@@ -62,6 +69,7 @@ struct RestartStaticPods {
     restarts: Restarts,
     grace: Duration,
     within: Duration,
+    balancer_time: Duration,
 }
 
 /// What a probe saw.
@@ -100,6 +108,7 @@ impl RestartStaticPods {
             restarts,
             grace: with.duration("grace"),
             within: with.duration("ready-within"),
+            balancer_time: with.duration("balancer-time"),
         }
     }
 
@@ -169,6 +178,12 @@ impl Step for RestartStaticPods {
         let stopped = restart.run(&self.components).await?;
         if stopped.is_empty() {
             return Ok(Done::new("nothing had to be stopped"));
+        }
+        let api_server = Component::KubeApiserver.name();
+        if !self.balancer_time.is_zero() && stopped.iter().any(|name| name.starts_with(api_server)) {
+            let time = humantime::format_duration(self.balancer_time);
+            cx.progress.tell(&format!("waiting: {time} for a load balancer to see {api_server} ready"));
+            cx.clock.sleep(self.balancer_time).await;
         }
         Ok(Done::new(format!("restarted {}", stopped.join(", "))))
     }

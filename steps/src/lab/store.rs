@@ -91,15 +91,24 @@ impl Locked<'_> {
     }
 
     /// Writes the state where more than its clock has changed.
-    pub(super) fn save(self) -> Result<(), LabError> {
-        let Self { store, before, mut stamp, mut state, _lock } = self;
-        let now = std::mem::replace(&mut state.now, before.now);
-        let changed = state != *before;
-        state.now = now;
+    pub(super) fn save(mut self) -> Result<(), LabError> {
+        let now = std::mem::replace(&mut self.state.now, self.before.now);
+        let changed = self.state != *self.before;
+        self.state.now = now;
         if changed {
-            replace(&store.folder, &serde_json::to_vec(&state).expect("the state serializes to JSON"))?;
-            stamp = self::stamp(&store.folder.join("state.json"))?;
+            return self.save_with_time();
         }
+        let Self { store, stamp, state, .. } = self;
+        *store.memory() = Some(Remembered { stamp, state: Arc::new(state) });
+        Ok(())
+    }
+
+    /// Writes the state with its clock, whatever has changed.
+    pub(super) fn save_with_time(self) -> Result<(), LabError> {
+        // The lock is held to the end.
+        let Self { store, state, _lock, .. } = self;
+        replace(&store.folder, &serde_json::to_vec(&state).expect("the state serializes to JSON"))?;
+        let stamp = self::stamp(&store.folder.join("state.json"))?;
         *store.memory() = Some(Remembered { stamp, state: Arc::new(state) });
         Ok(())
     }
