@@ -129,6 +129,26 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     assert!((10_000..14_000).contains(&took), "{took} ms");
 }
 
+/// Where no API server was stopped there is nothing to be seen, and no pause.
+#[tokio::test(start_paused = true)]
+async fn a_slow_load_balancer_is_given_its_time_after_an_api_server_alone() {
+    let scenario = restart().with(json!({"balancer-time": 40_000}));
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let start = bench.wall_ms();
+    good("restart", bench.attempt().await);
+    let took = bench.wall_ms() - start;
+    assert!((50_000..54_000).contains(&took), "{took} ms");
+    let only = json!({"balancer-time": 40_000, "components": ["kube-scheduler", "kube-controller-manager"]});
+    let scenario = restart().with(only);
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let start = bench.wall_ms();
+    good("restart", bench.attempt().await);
+    let took = bench.wall_ms() - start;
+    assert!(took < 20_000, "{took} ms");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_api_server_that_says_it_is_ready_and_answers_no_read_is_waited_for() {
     let scenario = restart();
