@@ -40,6 +40,9 @@ mod doctor;
 
 #[path = "over_ssh/certs.rs"]
 mod certs;
+#[path = "over_ssh/machines.rs"]
+mod machines;
+
 #[path = "over_ssh/operators.rs"]
 mod operators;
 

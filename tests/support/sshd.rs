@@ -56,8 +56,22 @@ pub(crate) struct Sshd {
     address: Ipv4Addr,
     port: u16,
     child: Child,
-    /// Its mount namespace, which everything that it starts is in.
-    namespace: PathBuf,
+    /// Its mount namespace, which everything that it starts is in; None before it listens.
+    namespace: Option<Namespace>,
+}
+
+/// A mount namespace, kept for as long as its number is compared with others: the kernel gives the number of one that is gone
+/// to the next one that is made, and what runs there would be taken for ours.
+struct Namespace {
+    number: PathBuf,
+    _kept: fs::File,
+}
+
+impl Namespace {
+    fn of(pid: u32) -> Self {
+        let kept = fs::File::open(format!("/proc/{pid}/ns/mnt")).expect("it runs");
+        Self { number: namespace_of(pid).expect("it runs"), _kept: kept }
+    }
 }
 
 impl Sshd {
@@ -80,7 +94,7 @@ impl Sshd {
         let port = free_port();
         let address = setup.network.as_ref().map_or(Ipv4Addr::LOCALHOST, |(_, address)| *address);
         let child = serve(folder, address, port, setup);
-        let mut sshd = Self { folder: folder.to_owned(), address, port, child, namespace: PathBuf::new() };
+        let mut sshd = Self { folder: folder.to_owned(), address, port, child, namespace: None };
         sshd.wait_until_it_listens();
         sshd.know(&folder.join("known_hosts"), &folder.join("host_key.pub"));
         sshd
@@ -163,7 +177,8 @@ impl Sshd {
 
     /// Process ids of everything in its mount namespace.
     pub(crate) fn inside(&self) -> Vec<u32> {
-        processes().into_iter().filter(|pid| namespace_of(*pid).as_ref() == Some(&self.namespace)).collect()
+        let Some(Namespace { number, .. }) = &self.namespace else { return Vec::new() };
+        processes().into_iter().filter(|pid| namespace_of(*pid).as_ref() == Some(number)).collect()
     }
 
     /// Process ids of the sshd processes below the listener.
@@ -184,7 +199,7 @@ impl Sshd {
     fn wait_until_it_listens(&mut self) {
         for _ in 0..1000 {
             if TcpStream::connect((self.address, self.port)).is_ok() {
-                self.namespace = namespace_of(self.child.id()).expect("it runs");
+                self.namespace = Some(Namespace::of(self.child.id()));
                 return;
             }
             if let Some(status) = self.child.try_wait().expect("ask for sshd") {
