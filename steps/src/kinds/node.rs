@@ -10,9 +10,7 @@ use crate::tools::crictl::{self, Container, Crictl, Which};
 use crate::tools::kubelet::{self, KubeletConfig};
 use crate::tools::manifest::StaticPod;
 use crate::tools::systemctl::{self, UnitState};
-
-/// kubeadm's `staticPodPath`.
-const MANIFESTS: &str = "/etc/kubernetes/manifests";
+use crate::tools::wanted::MANIFESTS;
 
 /// A control-plane node, as its kubelet's configuration describes it.
 pub(crate) struct Node<'a> {

@@ -1,5 +1,7 @@
 //! One X.509 certificate and what is asked of it.
 
+use std::net::IpAddr;
+
 use certwright_engine::text::escape;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
@@ -56,6 +58,17 @@ pub enum CertificateError {
 }
 
 impl Certificate {
+    /// Whether a client that wants this name or address accepts the certificate: an address as an address, a name as a name
+    /// or by a wildcard for its first label (RFC 6125; Go's clients go by it).
+    pub fn covers(&self, name: &str) -> bool {
+        let address: Option<IpAddr> = name.parse().ok();
+        self.sans.iter().any(|san| match (san.split_once(':'), address) {
+            (Some(("IP", own)), Some(address)) => own.parse() == Ok(address),
+            (Some(("DNS", own)), None) => is_name(own, name),
+            (Some(_) | None, _) => false,
+        })
+    }
+
     /// Reads a pki file: text with exactly one CERTIFICATE block (private keys beside it are skipped).
     pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
         let mut all = Self::all_from_pem(pem)?;
@@ -227,6 +240,15 @@ fn usages(parsed: &X509Certificate<'_>) -> Vec<String> {
         }
     }
     names
+}
+
+/// Whether a DNS name of a certificate stands for a name.
+fn is_name(own: &str, name: &str) -> bool {
+    let (own, name) = (own.to_ascii_lowercase(), name.to_ascii_lowercase());
+    match own.strip_prefix("*.") {
+        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
+        None => own == name.trim_end_matches('.'),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certwright_engine::plan::WORKSTATION;
 
 use super::Wanted;
-use super::row::{authorities, covers, lacks_names, title};
+use super::row::{authorities, lacks_names, title};
 use crate::certs::finding::{Finding, Severity};
 use crate::certs::node::Report;
 use crate::certs::row::{Kind, Row};
@@ -132,7 +132,7 @@ fn servers(clients: &Report, node: &Report) -> Option<Finding> {
         // Another node's own address says nothing of this node's certificate, and a foreign cluster nothing at all.
         .filter(|row| clients.host == node.host || trusts_node(row, node))
         .filter_map(|row| row.server_name.as_deref())
-        .filter(|name| !covers(certificate, name) && !api.reached_by.iter().any(|known| known == name))
+        .filter(|name| !certificate.covers(name) && !api.reached_by.iter().any(|known| known == name))
         .collect();
     wanted.sort_unstable();
     wanted.dedup();

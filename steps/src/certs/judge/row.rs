@@ -1,7 +1,5 @@
 //! What is to be said of one certificate.
 
-use std::net::IpAddr;
-
 use super::Wanted;
 use crate::certs::finding::{Finding, Severity};
 use crate::certs::node::Report;
@@ -176,7 +174,7 @@ fn usages(row: &Row, certificate: &Certificate) -> Option<Finding> {
 
 fn names(row: &Row, certificate: &Certificate) -> Option<Finding> {
     let lacking: Vec<&str> =
-        row.reached_by.iter().map(String::as_str).filter(|name| !covers(certificate, name)).collect();
+        row.reached_by.iter().map(String::as_str).filter(|name| !certificate.covers(name)).collect();
     (!lacking.is_empty()).then(|| lacks_names(row, certificate, &lacking))
 }
 
@@ -187,24 +185,6 @@ pub(super) fn lacks_names(row: &Row, certificate: &Certificate, lacking: &[&str]
         format!("{} is reached by {}, which is not among its SANs ({sans})", title(row), lacking.join(", "));
     let remedy = "remove it and make it again with `kubeadm init phase certs`; a renewal keeps its SANs";
     finding(row, "san-missing", Severity::Warn, what, remedy)
-}
-
-/// Whether a client that wants this name or address accepts the certificate.
-pub(super) fn covers(certificate: &Certificate, name: &str) -> bool {
-    let address: Option<IpAddr> = name.parse().ok();
-    certificate.sans.iter().any(|san| match (san.split_once(':'), address) {
-        (Some(("IP", own)), Some(address)) => own.parse() == Ok(address),
-        (Some(("DNS", own)), None) => matches_name(own, name),
-        (Some(_) | None, _) => false,
-    })
-}
-
-fn matches_name(own: &str, name: &str) -> bool {
-    let (own, name) = (own.to_ascii_lowercase(), name.to_ascii_lowercase());
-    match own.strip_prefix("*.") {
-        Some(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
-        None => own == name.trim_end_matches('.'),
-    }
 }
 
 fn served(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Vec<Finding> {

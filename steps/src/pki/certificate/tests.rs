@@ -160,3 +160,23 @@ fn a_serial_number_is_shown_as_openssl_shows_it() {
         assert_eq!(super::serial(bytes), shown, "{bytes:02x?}");
     }
 }
+
+/// As Go's clients have it, who are everybody here: an address is never looked for among the names.
+#[test]
+fn a_certificate_covers_names_and_addresses_as_its_clients_see_it() {
+    let mut certificate = read("apiserver.crt");
+    for (san, name, expected) in [
+        ("IP:10.0.0.2", "10.0.0.2", true),
+        ("IP:10.0.0.2", "10.0.0.20", false),
+        ("IP:fd00::2", "fd00:0:0::2", true),
+        ("DNS:CP-1.example", "cp-1.example", true),
+        ("DNS:cp-1.example", "cp-1.example.", true),
+        ("DNS:*.example", "cp-1.example", true),
+        ("DNS:*.example", "a.cp-1.example", false),
+        ("DNS:10.0.0.2", "10.0.0.2", false),
+        ("URI:10.0.0.2", "10.0.0.2", false),
+    ] {
+        certificate.sans = vec![san.to_owned()];
+        assert_eq!(certificate.covers(name), expected, "{san} {name}");
+    }
+}
