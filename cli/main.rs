@@ -9,6 +9,8 @@ mod args;
 
 mod failure;
 
+mod file;
+
 mod warning;
 
 mod when;

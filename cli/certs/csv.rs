@@ -43,7 +43,7 @@ pub(crate) fn text(survey: &Survey) -> String {
                 row.host.clone(),
                 row.name.clone(),
                 row.path.clone(),
-                row.state(survey.now, survey.within_s).to_owned(),
+                row.state(survey.now, survey.within_s).word().to_owned(),
                 of(&|own| when::instant(own.not_before)),
                 of(&|own| when::instant(own.not_after)),
                 of(&|own| own.residual(survey.now).to_string()),

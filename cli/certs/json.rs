@@ -76,7 +76,7 @@ fn certificate(row: &Row, survey: &Survey) -> Value {
         "path": row.path,
         "kind": kind,
         "user": row.user,
-        "state": row.state(survey.now, survey.within_s),
+        "state": row.state(survey.now, survey.within_s).word(),
         "error": row.certificate.as_ref().err(),
         "not_before_ms": own.map(|own| own.not_before.saturating_mul(1000)),
         "not_after_ms": own.map(|own| own.not_after.saturating_mul(1000)),

@@ -16,8 +16,6 @@ pub(crate) mod markdown;
 
 pub(crate) mod prometheus;
 
-mod textfile;
-
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +23,6 @@ use certwright_steps::certs::{Finding, Report, Row, Severity, Wanted, judge};
 
 pub(crate) use ask::{Asked, ask};
 pub(crate) use target::Target;
-pub(crate) use textfile::replace;
 
 use crate::exit::Exit;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use certwright_steps::certs::{Finding, Report, Row, Severity, residual};
+use certwright_steps::certs::{Finding, Report, Row, Severity, State, residual};
 
 use super::count;
 use super::table::{Cell, table};
@@ -64,13 +64,14 @@ fn is_authority(row: &Row) -> bool {
 
 /// What is left of a certificate.
 fn left(row: &Row, survey: &Survey) -> Cell {
-    let (text, tone) = match (&row.certificate, row.state(survey.now, survey.within_s)) {
-        (Ok(own), "expired") => (format!("EXPIRED {}", residual(own.residual(survey.now))), Tone::Bad),
-        (Ok(own), "within") => (format!("{} !", residual(own.residual(survey.now))), Tone::Warn),
-        (Ok(_), "not-yet-valid") => ("NOT YET".to_owned(), Tone::Bad),
-        (Ok(own), _) => (residual(own.residual(survey.now)), Tone::Good),
-        (Err(why), _) if why == "is missing" => ("MISSING".to_owned(), Tone::Bad),
-        (Err(_), _) => ("UNREADABLE".to_owned(), Tone::Bad),
+    let left = row.certificate.as_ref().map(|own| residual(own.residual(survey.now))).unwrap_or_default();
+    let (text, tone) = match row.state(survey.now, survey.within_s) {
+        State::Expired => (format!("EXPIRED {left}"), Tone::Bad),
+        State::Within => (format!("{left} !"), Tone::Warn),
+        State::NotYetValid => ("NOT YET".to_owned(), Tone::Bad),
+        State::Valid => (left, Tone::Good),
+        State::Unreadable if row.is_missing() => ("MISSING".to_owned(), Tone::Bad),
+        State::Unreadable => ("UNREADABLE".to_owned(), Tone::Bad),
     };
     Cell { text, tone }
 }

@@ -8,9 +8,10 @@ use certwright_steps::tools::collect::Keys;
 
 use super::App;
 use crate::args::{CertsArgs, Output};
-use crate::certs::{Asked, Survey, Target, ask, csv, json as certs_json, markdown, prometheus, replace};
+use crate::certs::{Asked, Survey, Target, ask, csv, json as certs_json, markdown, prometheus};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 use crate::human::certs::{Width, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
 use crate::terminal::{err, out};
@@ -94,7 +95,8 @@ async fn once(
     }
     let survey = Survey::new(reports, now, within_s, &renewal(app, args));
     if let Some(path) = &args.textfile {
-        replace(path, &prometheus::text(&survey))?;
+        file::replace(path, &prometheus::text(&survey), Readers::Everybody)
+            .map_err(|failure| failure.hint("--textfile wants a file in a folder in which you may write"))?;
     }
     match app.output {
         Output::Human => {

@@ -1,7 +1,5 @@
 //! `doctor`: what is wrong with a cluster now, and what mends it.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use certwright_engine::clock::Clock;
@@ -19,7 +17,7 @@ use crate::runtime::{Runtime, Time};
 use crate::session::lab_wall_ms;
 use crate::source::{self, Text};
 use crate::terminal::out;
-use crate::{bundle, hosts, human, json, runtime, signals};
+use crate::{bundle, file, hosts, human, json, runtime, signals};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn doctor(app: &App, args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -49,10 +47,9 @@ pub(crate) fn doctor(app: &App, args: &DoctorArgs) -> Result<Exit, Failure> {
     let exit = verdict(&findings);
     if let Some(path) = &args.bundle {
         let told = human::doctor::text(&plan, &findings, bundle::PLAIN);
-        keep(
-            path,
-            &bundle::render(&bundle::About::Findings(told), &seen.checkups, now_ms, Untrusted::escaped),
-        )?;
+        let about = bundle::About::Findings(told);
+        let text = bundle::render(&about, &seen.checkups, now_ms, Untrusted::escaped);
+        file::create(path, &text, "bundle", "--bundle")?;
     }
     match app.format {
         Format::Json => out(&json::document("doctor", json::doctor(&plan, &findings, exit))),
@@ -70,16 +67,6 @@ fn real(app: &App, plan: &Plan, stops: &mut signals::Stops) -> Result<Examinatio
         runtime::close(&hosts).await;
         seen
     })?
-}
-
-/// Writes a bundle to a file of its own that nobody else may read.
-fn keep(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        Failure::system(&format!("write the bundle `{}`", path.display()), &error)
-            .hint("--bundle wants the name of a file that is not there yet")
-    })
 }
 
 /// The command that renews what was looked at.

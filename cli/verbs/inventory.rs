@@ -3,9 +3,7 @@
 //! Invariant: what is written is what the plan language takes, and a file is replaced whole or not at all.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use certwright_engine::host::{Host as _, LocalHost};
 use certwright_engine::plan::WORKSTATION;
@@ -17,6 +15,7 @@ use crate::args::{ChoiceArgs, FactArgs, Format, SourceArgs};
 use crate::doctor::LOOKS;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 use crate::inventory::merge::{Told, merge};
 use crate::inventory::{Draft, DraftError, ansible, bmctl, nodes};
 use crate::source::{self, Text};
@@ -49,7 +48,7 @@ pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
     app.resolve_here(&looks, &text, &ChoiceArgs { set: Vec::new(), limit: Vec::new() })?;
     let is_new = text.text != old;
     if let Some(path) = facts.into.as_deref().filter(|_| is_new) {
-        replace(path, &text.text)?;
+        file::replace(path, &text.text, Readers::AsBefore)?;
     }
     match (app.format, &facts.into) {
         (Format::Json, into) => {
@@ -151,23 +150,6 @@ fn from_nodes(facts: &FactArgs) -> Result<Draft, Failure> {
 fn failed(why: &str) -> Failure {
     Failure::new(Exit::Refused, "no-nodes", format!("the nodes cannot be listed: {why}"))
         .hint("an expired kubeconfig lists nothing: from-bmctl and from-ansible ask no cluster")
-}
-
-/// Puts the text in the place of a file, with its mode and owner, or in a new file of one's own.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::system(&format!("write `{}`", path.display()), &error);
-    let real: PathBuf = path.canonicalize().or_else(|_| std::path::absolute(path)).map_err(failed)?;
-    let folder = real.parent().unwrap_or(Path::new("/"));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    if let Ok(old) = fs::metadata(&real) {
-        let mode = fs::Permissions::from_mode(old.mode() & 0o777);
-        file.as_file().set_permissions(mode).map_err(failed)?;
-        chown(file.path(), Some(old.uid()), Some(old.gid())).map_err(failed)?;
-    }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(&real).map_err(|error| failed(error.error))?;
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 /// Not on standard output, which may be the inventory.

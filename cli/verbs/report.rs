@@ -1,10 +1,5 @@
 //! `report`: a run written down for a change ticket.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-
 use super::App;
 use super::show::read;
 use crate::args::{Format, ReportArgs, ReportForm};
@@ -13,7 +8,7 @@ use crate::failure::Failure;
 use crate::pick::{Default, pick};
 use crate::report::{Report, html, markdown};
 use crate::terminal::out;
-use crate::{human, json};
+use crate::{file, human, json};
 
 /// Reads the journal and writes the report; changes nothing.
 pub(crate) fn report(app: &App, args: &ReportArgs) -> Result<Exit, Failure> {
@@ -30,7 +25,8 @@ pub(crate) fn report(app: &App, args: &ReportArgs) -> Result<Exit, Failure> {
     match &args.to {
         None => out(&text),
         Some(path) => {
-            write(path, &text)?;
+            // It names hosts and who acted.
+            file::create(path, &text, "report", "--to")?;
             if app.format == Format::Human {
                 out(&format!("{} tells run {run}\n", human::word(&path.display().to_string())));
             }
@@ -57,14 +53,4 @@ fn form(app: &App, args: &ReportArgs) -> Result<ReportForm, Failure> {
             ))
         }
     }
-}
-
-/// Writes a new file that nobody else may read: it names hosts and who acted.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| {
-        Failure::system(&format!("write the report `{}`", path.display()), &error)
-            .hint("--to wants the name of a file that is not there yet")
-    })
 }

@@ -31,5 +31,5 @@ mod recorded;
 pub use finding::{Finding, IDS, Severity, Subject};
 pub use judge::{Wanted, judge};
 pub use node::{Ask, Error, Report, look, tree, tree_with};
-pub use row::{Key, Kind, Row, Running, Served, residual};
+pub use row::{Key, Kind, Row, Running, Served, State, residual};
 pub use workstation::{Kubeconfigs, workstation};

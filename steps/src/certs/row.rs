@@ -3,6 +3,7 @@
 use certwright_engine::host::dial::Endpoint;
 
 use crate::pki::{Authority, Certificate, Component, Digest};
+use crate::tools::survey::FactsError;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,14 +132,47 @@ impl Row {
         }
     }
 
-    /// `expired`, `not-yet-valid`, `within`, `valid`, or `unreadable`; `now` in seconds since 1970, `within` in seconds.
-    pub fn state(&self, now: i64, within: i64) -> &'static str {
+    /// How it stands at `now`, seconds since 1970, where what ends `within` so many seconds is told.
+    pub fn state(&self, now: i64, within: i64) -> State {
         match &self.certificate {
-            Err(_) => "unreadable",
-            Ok(certificate) if certificate.is_expired(now) => "expired",
-            Ok(certificate) if certificate.is_not_yet_valid(now) => "not-yet-valid",
-            Ok(certificate) if certificate.residual(now) <= within => "within",
-            Ok(_) => "valid",
+            Err(_) => State::Unreadable,
+            Ok(certificate) if certificate.is_expired(now) => State::Expired,
+            Ok(certificate) if certificate.is_not_yet_valid(now) => State::NotYetValid,
+            Ok(certificate) if certificate.residual(now) <= within => State::Within,
+            Ok(_) => State::Valid,
+        }
+    }
+
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        self.certificate.as_ref().is_err_and(|why| *why == FactsError::Missing.to_string())
+    }
+}
+
+/// How a certificate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is valid, and for longer than is told of.
+    Valid,
+    /// It ends within the time that is told of.
+    Within,
+    /// NotAfter has passed.
+    Expired,
+    /// NotBefore has not come.
+    NotYetValid,
+    /// It is missing, or cannot be read.
+    Unreadable,
+}
+
+impl State {
+    /// Its name for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Within => "within",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::Unreadable => "unreadable",
         }
     }
 }

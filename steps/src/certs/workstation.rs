@@ -12,6 +12,7 @@ use super::row::{Key, Row};
 use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig, public_key_digest};
 use crate::tools::kubectl::{self, Kubectl};
+use crate::tools::survey::FactsError;
 
 /// The name of the row of the workstation's file.
 pub(super) const KUBECONFIG: &str = "kubeconfig";
@@ -41,7 +42,7 @@ pub async fn workstation(host: &dyn Host, cluster: &Cluster, which: Kubeconfigs)
 async fn file(host: &dyn Host, path: &str) -> Row {
     let text = match host.read(path).await {
         Ok(Some(text)) => Ok(text),
-        Ok(None) => Err("is missing".to_owned()),
+        Ok(None) => Err(FactsError::Missing.to_string()),
         Err(error) => Err(format!("cannot be read: {error}")),
     };
     let mut row = row(host, KUBECONFIG, path, text).await;

@@ -6,7 +6,6 @@ use crate::certs::node::Report;
 use crate::certs::row::{Key, Kind, Row};
 use crate::kinds::span;
 use crate::pki::Certificate;
-use crate::tools::survey::FactsError;
 
 /// The findings of a row.
 pub(super) fn findings(row: &Row, report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
@@ -41,7 +40,7 @@ pub(super) fn title(row: &Row) -> String {
 
 fn unreadable(row: &Row, why: &str) -> Finding {
     let what = format!("{} {why} ({})", title(row), row.path);
-    if *why == FactsError::Missing.to_string() {
+    if row.is_missing() {
         let remedy = "restore it from a backup, or make it again with `kubeadm init phase`";
         finding(row, "missing", Severity::Warn, what, remedy)
     } else {
