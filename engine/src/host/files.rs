@@ -18,10 +18,10 @@ const READ: &str = r#"test -e "$1" || exit 44
 test -f "$1" || { echo 'is not a regular file' >&2; exit 1; }
 exec head -c "$2" -- "$1""#;
 
-/// One line a file, in the order of the arguments.
+/// One line a file, in the order of the arguments; of a file that is too large nothing is sent.
 const READ_ALL: &str = r#"for path; do
     if test ! -e "$path"; then echo absent; continue; fi
-    test -f "$path" || exit 1
+    test -f "$path" && test "$(wc -c <"$path")" -le 1048576 || exit 1
     printf 'file '
     base64 -w 0 <"$path" || exit 1
     echo
