@@ -231,7 +231,8 @@ pub(crate) struct RunArgs {
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
 }
@@ -239,7 +240,8 @@ pub(crate) struct ResumeArgs {
 /// Arguments of `undo`.
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
-    /// The run, or a part of its name that no other has [default: the last one]
+    /// The run, or a part of its name that no other has [default: the last one that changed real hosts;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// The cluster's name, given here instead of typed when asked
@@ -250,7 +252,8 @@ pub(crate) struct UndoArgs {
 /// Arguments of `abandon`.
 #[derive(Debug, Args)]
 pub(crate) struct AbandonArgs {
-    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Give up a run whose journal is on no workstation any more: frees the hosts of this inventory from it
@@ -302,7 +305,7 @@ pub(crate) struct RunsArgs {}
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArgs {
     /// A shipped plan's name, or the path of a plan
-    #[arg(value_name = "PLAN", default_value = "renew-control-plane")]
+    #[arg(value_name = "PLAN", default_value = RehearseArgs::PLAN)]
     pub(crate) plan: String,
     /// Make the lab after this inventory (names and addresses only) [default: three nodes]
     #[arg(long, short, value_name = "FILE")]
@@ -316,4 +319,9 @@ pub(crate) struct RehearseArgs {
     pub(crate) fault: Vec<String>,
     #[command(flatten)]
     pub(crate) choices: ChoiceArgs,
+}
+
+impl RehearseArgs {
+    /// The plan that is rehearsed when none is named.
+    pub(crate) const PLAN: &str = "renew-control-plane";
 }

@@ -24,6 +24,9 @@ mod local;
 #[path = "cli/ended.rs"]
 mod ended;
 
+#[path = "cli/meant.rs"]
+mod meant;
+
 #[path = "cli/beside.rs"]
 mod beside;
 

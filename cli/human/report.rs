@@ -24,6 +24,8 @@ pub(crate) struct Next {
     pub(crate) kept: bool,
     /// More lines below the outcome.
     pub(crate) notes: Vec<String>,
+    /// More commands where there is something left to do, each with what it does.
+    pub(crate) more: Vec<(String, String)>,
 }
 
 /// Columns before the lines below a heading word.
@@ -297,6 +299,7 @@ fn next_commands(view: &RunView, next: &Next, paint: Paint) -> String {
     let commands: Vec<(String, String)> = commands
         .into_iter()
         .map(|(verb, does)| (format!("certwright{options} {verb} {run}"), does))
+        .chain(next.more.iter().cloned())
         .collect();
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let mut out = format!("\n{}\n", paint.tone(Tone::Strong, "Next"));
