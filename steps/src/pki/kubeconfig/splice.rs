@@ -66,12 +66,16 @@ struct ClusterFieldsAt {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(default)]
 struct UserFieldsAt {
-    client_certificate: Option<Spanned<String>>,
-    client_certificate_data: Option<Spanned<String>>,
-    client_key: Option<Spanned<String>>,
-    client_key_data: Option<Spanned<String>>,
+    #[serde(rename = "client-certificate")]
+    certificate: Option<Spanned<String>>,
+    #[serde(rename = "client-certificate-data")]
+    certificate_data: Option<Spanned<String>>,
+    #[serde(rename = "client-key")]
+    key: Option<Spanned<String>>,
+    #[serde(rename = "client-key-data")]
+    key_data: Option<Spanned<String>>,
 }
 
 /// Bytes that give way to others.
@@ -94,9 +98,8 @@ pub fn splice(text: &[u8], new: &Kubeconfig, authorities: Authorities) -> Result
     let at: ConfigAt = parse(text)?;
     let users = at.users.unwrap_or_default();
     let fields = users.into_iter().find(|at| at.name == user.name).and_then(|at| at.user).unwrap_or_default();
-    let mut edits =
-        replace(text, CERTIFICATE, fields.client_certificate_data, fields.client_certificate, certificate)?;
-    edits.extend(replace(text, KEY, fields.client_key_data, fields.client_key, key)?);
+    let mut edits = replace(text, CERTIFICATE, fields.certificate_data, fields.certificate, certificate)?;
+    edits.extend(replace(text, KEY, fields.key_data, fields.key, key)?);
     let mut wanted: Value = parse(text)?;
     let entry = entry_of(&mut wanted, "users", &user.name, "user").ok_or(SpliceError::Entangled)?;
     set(entry, CERTIFICATE, certificate);
