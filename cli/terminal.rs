@@ -81,6 +81,12 @@ pub(crate) fn out(text: &str) {
     let _dropped = stdout.write_all(obeyable(text).as_bytes()).and_then(|()| stdout.flush());
 }
 
+/// Empties the terminal on standard output; an error is dropped.
+pub(crate) fn clear_screen() {
+    let mut stdout = std::io::stdout().lock();
+    let _dropped = stdout.write_all(b"\x1b[H\x1b[2J").and_then(|()| stdout.flush());
+}
+
 /// Writes to standard error; an error is dropped.
 pub(crate) fn err(text: &str) {
     let mut stderr = std::io::stderr().lock();

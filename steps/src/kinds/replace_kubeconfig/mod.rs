@@ -18,7 +18,7 @@ mod swap;
 
 use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
-use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
+use certwright_engine::step::{Context, Done, Facts, Kind, Outlook, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
 use super::facts::{CertificateFacts, read_facts};
@@ -89,6 +89,9 @@ struct KubeconfigFacts {
     mode: u32,
     /// What apply does, where there is something to do.
     commands: Vec<String>,
+    /// Where there is nothing to do: what a change above would come to. Earlier versions did not journal it.
+    #[serde(default)]
+    outlook: Option<String>,
 }
 
 /// What a look found.
@@ -124,7 +127,7 @@ impl ReplaceKubeconfig {
             (None, (server, Some(authorities))) => Reference::Place { server, authorities },
             (None, (server, None)) => Reference::Place { server, authorities: sources.authorities().await? },
         };
-        let measure = Measure { present, reference: &reference, now };
+        let measure = Measure { reference: &reference, now };
         let secret = sources.secret_candidate(measure).await?;
         let left = present.held().map_or(0, |held| held.certificate.residual(now));
         let why = match trouble {
@@ -156,13 +159,24 @@ impl Step for ReplaceKubeconfig {
             digest: present.digest(),
             mode: present.mode,
             commands: Vec::new(),
+            outlook: None,
         };
         match seen {
-            Seen::Good(why) => Ok(Probe::satisfied(format!("{} {why}", present.path)).facts(&facts)),
+            Seen::Good(why) => {
+                let order =
+                    self.sources(cx).order().map(|source| source.to_string()).collect::<Vec<_>>().join("; ");
+                facts.outlook = Some(format!(
+                    "changes what it sees: the first of these that is newer by then and works takes its place: {order}; now: {} {why}",
+                    present.path
+                ));
+                Ok(Probe::satisfied(format!("{} {why}", present.path)).facts(&facts))
+            }
             Seen::Replace { why, candidates } => {
-                if !candidates.iter().any(|candidate| candidate.accepted().is_some()) {
+                let Some(first) = candidates.iter().find_map(Candidate::accepted) else {
                     return Err(sources::none_accepted(cx, &present.path, &why, &candidates));
-                }
+                };
+                // That it can be put there is found out before anything is changed.
+                first.text(cx, &present)?;
                 facts.commands = self.sources(cx).commands(&present.path);
                 let order = order(candidates.iter().map(|candidate| &candidate.judged));
                 let kept = present.kept();
@@ -183,9 +197,10 @@ impl Step for ReplaceKubeconfig {
             let Some(accepted) = candidate.accepted() else { continue };
             let Judged { source, .. } = &candidate.judged;
             cx.progress.tell(&format!("trying {source}"));
-            match swap::try_out(cx, &accepted.text).await? {
+            let text = accepted.text(cx, &present)?;
+            match swap::try_out(cx, &text).await? {
                 None => {
-                    swap::replace(cx, &present, &accepted.text).await?;
+                    swap::replace(cx, &present, &text).await?;
                     let until = span(accepted.ends.saturating_sub(now(cx)));
                     return Ok(Done::new(format!("{} is now {source}, valid for {until}", present.path)));
                 }
@@ -204,6 +219,11 @@ impl Step for ReplaceKubeconfig {
     async fn undo(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
         let before: KubeconfigFacts = read_facts(facts)?;
         swap::undo(cx, &before).await
+    }
+
+    fn outlook(&self, facts: &Facts) -> Option<Outlook> {
+        let summary = read_facts::<KubeconfigFacts>(facts).ok()?.outlook?;
+        Some(Outlook { summary, commands: Vec::new() })
     }
 
     fn commands(&self, facts: &Facts) -> Vec<String> {

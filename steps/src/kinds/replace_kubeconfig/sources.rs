@@ -12,7 +12,6 @@ use super::present::Present;
 use super::swap;
 use crate::kinds::silence::{Silence, silence};
 use crate::kubeconfigs::{Held, Judged, Reference, Source, Unfit, order};
-use crate::pki::kubeconfig::SpliceError;
 use crate::pki::{Authority, Certificate, Digest, Kubeconfig, layout};
 use crate::tools::kubectl::{self, Kubectl};
 
@@ -38,10 +37,21 @@ pub(super) struct Candidate {
 
 /// What may be put in place.
 pub(super) struct Accepted {
-    /// The present file with it in.
-    pub(super) text: Secret,
+    kubeconfig: Kubeconfig,
     /// NotAfter of its certificate, seconds since 1970.
     pub(super) ends: i64,
+}
+
+impl Accepted {
+    /// The present file with it in.
+    pub(super) fn text(&self, cx: &Context, present: &Present) -> Result<Secret, StepError> {
+        present.with(&self.kubeconfig).map_err(|error| {
+            let message = format!("{}: {} {error}", cx.host.name(), present.path);
+            StepError::new(ErrorClass::Invalid, message).remedy(
+                "write the entry as `kubectl config view --raw` shows it, or put the new certificate and key in by hand",
+            )
+        })
+    }
 }
 
 /// What is known of a source that was of no use, beside what is said of it.
@@ -60,20 +70,14 @@ struct Unread {
 /// What candidates are measured against, at one time.
 #[derive(Clone, Copy)]
 pub(super) struct Measure<'a> {
-    /// The present file.
-    pub(super) present: &'a Present,
-    /// What it holds.
+    /// What the present file holds.
     pub(super) reference: &'a Reference<'a>,
     /// Seconds since 1970.
     pub(super) now: i64,
 }
 
 impl Candidate {
-    fn judge(
-        source: Source,
-        text: Result<Vec<u8>, Unread>,
-        measure: Measure<'_>,
-    ) -> Result<Self, SpliceError> {
+    fn judge(source: Source, text: Result<Vec<u8>, Unread>, measure: Measure<'_>) -> Self {
         let (class, evidence, kubeconfig) = match text {
             Ok(text) => (ErrorClass::Invalid, None, Kubeconfig::parse(&text).map_err(Unfit::from)),
             Err(unread) => (unread.class, unread.evidence, Err(Unfit::Unreadable(unread.why))),
@@ -88,12 +92,11 @@ impl Candidate {
         let judged = Judged::new(source, held.as_ref().map_err(Clone::clone), measure.reference, measure.now);
         let found = match (&judged.verdict, kubeconfig, held) {
             (Ok(_), Some(kubeconfig), Ok(held)) => {
-                let text = measure.present.with(&kubeconfig)?;
-                Ok(Accepted { text, ends: held.certificate.not_after })
+                Ok(Accepted { kubeconfig, ends: held.certificate.not_after })
             }
             (Ok(_) | Err(_), _, _) => Err(Refusal { class, evidence }),
         };
-        Ok(Self { judged, found })
+        Self { judged, found }
     }
 
     /// What may be taken.
@@ -105,8 +108,7 @@ impl Candidate {
 impl Sources<'_> {
     /// The cluster's secret: in its admin cluster, or in itself where it is its own.
     pub(super) async fn secret_candidate(&self, measure: Measure<'_>) -> Result<Candidate, StepError> {
-        let (namespace, name) = (self.cx.cluster.namespace.clone(), self.secret.clone());
-        let source = Source::Secret { namespace, name };
+        let source = self.secret();
         if !kubectl::is_name(&self.cx.cluster.namespace) || !kubectl::is_name(&self.secret) {
             let message = format!("{source} is not a name of Kubernetes");
             return Err(StepError::new(ErrorClass::Invalid, message)
@@ -120,21 +122,7 @@ impl Sources<'_> {
                 evidence: None,
             }),
         };
-        self.judge(source, text, measure)
-    }
-
-    fn judge(
-        &self,
-        source: Source,
-        text: Result<Vec<u8>, Unread>,
-        measure: Measure<'_>,
-    ) -> Result<Candidate, StepError> {
-        Candidate::judge(source, text, measure).map_err(|error| {
-            let message = format!("{}: {} {error}", self.cx.host.name(), measure.present.path);
-            StepError::new(ErrorClass::Invalid, message).remedy(
-                "write the entry as `kubectl config view --raw` shows it, or put the new certificate and key in by hand",
-            )
-        })
+        Ok(Candidate::judge(source, text, measure))
     }
 
     /// Who is asked for the secret.
@@ -196,7 +184,7 @@ impl Sources<'_> {
                     evidence: None,
                 }),
             };
-            candidates.push(self.judge(source, text, measure)?);
+            candidates.push(Candidate::judge(source, text, measure));
         }
         Ok(candidates)
     }
@@ -213,6 +201,17 @@ impl Sources<'_> {
             digests.insert(certificate.public_key);
         }
         Ok(digests)
+    }
+
+    /// All of them, in the order in which they are tried.
+    pub(super) fn order(&self) -> impl Iterator<Item = Source> {
+        let nodes = self.cx.hosts.group(self.group);
+        std::iter::once(self.secret())
+            .chain(nodes.map(|host| Source::AdminConf { host: host.name().to_owned() }))
+    }
+
+    fn secret(&self) -> Source {
+        Source::Secret { namespace: self.cx.cluster.namespace.clone(), name: self.secret.clone() }
     }
 
     /// What apply does, in its order.
