@@ -3,10 +3,13 @@
 //! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run, so every
 //! write error is dropped here and nowhere else. Deliberately absent: what is written.
 
+mod drawn;
+
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use certwright_engine::text::harmless;
+pub(crate) use drawn::Drawn;
 
 /// How wide text may be and whether it may be coloured or redrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -145,7 +145,7 @@ struct Shown {
 
 impl Audience for Shown {
     fn answered(&mut self, report: &Report, left: &[&str]) {
-        let Some(live) = &self.live else { return };
+        let Some(live) = &mut self.live else { return };
         match self.streams {
             Streams::Answers => live.say(&answer(report, &self.empty, self.terminal)),
             Streams::Rows(_) | Streams::Nothing => {}
