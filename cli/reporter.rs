@@ -11,13 +11,12 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::machine::{Event, Record};
 use certwright_engine::plan::TaskId;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::Format;
 use crate::human::lines::{self, Columns};
 use crate::human::live;
 use crate::json;
-use crate::terminal::{Terminal, obeyable, out};
+use crate::terminal::{Drawn, Terminal, out};
 use crate::view::{Phase, RunView};
 
 /// Time between two redraws of a terminal.
@@ -87,18 +86,13 @@ struct Screen {
     drawn: Option<Drawn>,
 }
 
-struct Drawn {
-    all: MultiProgress,
-    bars: Vec<ProgressBar>,
-}
-
 impl Screen {
     fn new(view: RunView, format: Format) -> Self {
         let terminal = Terminal::of_stdout();
-        let drawn = (terminal.live && format == Format::Human).then(|| Drawn {
-            all: MultiProgress::with_draw_target(ProgressDrawTarget::stdout()),
-            bars: Vec::new(),
-        });
+        let drawn = match format {
+            Format::Human => Drawn::new(terminal),
+            Format::Json => None,
+        };
         Self {
             columns: Columns::of(view.plan()),
             now: if view.header.lab.is_some() { Now::Records } else { Now::Wall },
@@ -121,9 +115,7 @@ impl Screen {
             }
             self.redraw();
         }
-        if let Some(drawn) = &self.drawn {
-            drop(drawn.all.clear());
-        }
+        drop(self.drawn.take());
         self.view
     }
 
@@ -148,7 +140,7 @@ impl Screen {
     fn say(&self, line: &lines::Line) {
         for text in self.columns.lay(line, self.view.plan(), self.terminal) {
             match &self.drawn {
-                Some(drawn) => drop(drawn.all.println(obeyable(&text))),
+                Some(drawn) => drawn.say(&text),
                 None => out(&format!("{text}\n")),
             }
         }
@@ -180,19 +172,6 @@ impl Screen {
         let width = self.terminal.width.unwrap_or(80) - 1;
         let news = |id: TaskId| self.progress.get(&id).cloned();
         let lines = live::lines(&self.view, now_ms, &news, width, self.terminal.paint);
-        while drawn.bars.len() > lines.len() {
-            if let Some(bar) = drawn.bars.pop() {
-                bar.finish_and_clear();
-                drawn.all.remove(&bar);
-            }
-        }
-        while drawn.bars.len() < lines.len() {
-            let bar = drawn.all.add(ProgressBar::new_spinner());
-            bar.set_style(ProgressStyle::with_template("{msg}").expect("a template of ours is valid"));
-            drawn.bars.push(bar);
-        }
-        for (bar, line) in drawn.bars.iter().zip(lines) {
-            bar.set_message(obeyable(&line).into_owned());
-        }
+        drawn.draw(&lines);
     }
 }

@@ -3,10 +3,13 @@
 //! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run, so every
 //! write error is dropped here and nowhere else. Deliberately absent: what is written.
 
+mod drawn;
+
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use certwright_engine::text::harmless;
+pub(crate) use drawn::Drawn;
 
 /// How wide text may be and whether it may be coloured or redrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,12 @@ impl Paint {
 pub(crate) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _dropped = stdout.write_all(obeyable(text).as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Empties the terminal on standard output; an error is dropped.
+pub(crate) fn clear_screen() {
+    let mut stdout = std::io::stdout().lock();
+    let _dropped = stdout.write_all(b"\x1b[H\x1b[2J").and_then(|()| stdout.flush());
 }
 
 /// Writes to standard error; an error is dropped.

@@ -90,6 +90,9 @@ mod monitoring;
 #[path = "support/planted.rs"]
 mod planted;
 
+#[path = "cli/screen.rs"]
+mod screen;
+
 #[path = "cli/secrets.rs"]
 mod secrets;
 

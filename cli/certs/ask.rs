@@ -1,4 +1,4 @@
-//! Asks many hosts side by side, a few at a time, and tells of each as soon as those before it are told.
+//! Asks many hosts side by side, a few at a time; tells of each as soon as it answers, and again in its turn.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use certwright_steps::tools::collect::{Keys, Tree};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::live::Audience;
 use super::target::Target;
 
 /// How long one host may take.
@@ -26,12 +27,12 @@ pub(crate) struct Asked {
     pub(crate) at_once: usize,
 }
 
-/// Asks all; `tell` is given each report in the order of the targets, as soon as it and those before it are there.
+/// Asks all; the reports are in the order of the targets.
 pub(crate) async fn ask(
     targets: &[Target],
     asked: Asked,
     clock: &Clock,
-    mut tell: impl FnMut(&Report, usize),
+    audience: &mut dyn Audience,
 ) -> Vec<Report> {
     let places = Arc::new(Semaphore::new(asked.at_once.max(1)));
     let mut side_by_side = JoinSet::new();
@@ -50,13 +51,16 @@ pub(crate) async fn ask(
             (at, report)
         });
     }
+    let mut left: Vec<Option<&str>> = targets.iter().map(|target| Some(target.name())).collect();
     let mut waiting: BTreeMap<usize, Report> = BTreeMap::new();
     let mut told = Vec::with_capacity(targets.len());
     while let Some(done) = side_by_side.join_next().await {
         let (at, report) = done.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
+        left[at] = None;
+        audience.answered(&report, &left.iter().flatten().copied().collect::<Vec<_>>());
         waiting.insert(at, report);
         while let Some(report) = waiting.remove(&told.len()) {
-            tell(&report, targets.len());
+            audience.in_turn(&report);
             told.push(report);
         }
     }

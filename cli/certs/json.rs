@@ -1,6 +1,7 @@
 //! The survey for programs: the object `certs` of schema 1 (docs/json-output.md).
 
-use certwright_steps::certs::{Kind, Report, Row};
+use certwright_steps::certs::{Compared, Kind, Report, Row, compared};
+use certwright_steps::kubeconfigs::Difference;
 use serde_json::{Value, json};
 
 use super::Survey;
@@ -27,6 +28,26 @@ pub(crate) fn body(survey: &Survey) -> Value {
         "exit": survey.exit().code(),
         "hosts": survey.reports.iter().map(|report| host(report, survey)).collect::<Vec<_>>(),
         "findings": findings,
+        "kubeconfigs": compared(&survey.reports, survey.now).iter().map(kubeconfig).collect::<Vec<_>>(),
+    })
+}
+
+/// One that could take the place of the workstation's.
+fn kubeconfig(compared: &Compared) -> Value {
+    let Compared { difference, judged, name } = compared;
+    let later_s = difference.and_then(|difference| match difference {
+        Difference::Certificate { later_s } => Some(later_s),
+        Difference::Nothing => Some(0),
+        Difference::Server | Difference::Authorities => None,
+    });
+    json!({
+        "source": judged.source.word(),
+        "host": judged.source.host(),
+        "certificate": name,
+        "is": difference.map_or("unreadable", Difference::word),
+        "later_s": later_s,
+        "replaces": judged.verdict.is_ok(),
+        "what": judged.describe(),
     })
 }
 

@@ -6,6 +6,8 @@
 
 mod target;
 
+mod live;
+
 mod ask;
 
 pub(crate) mod json;
@@ -22,6 +24,7 @@ mod tests;
 use certwright_steps::certs::{Finding, Report, Row, Severity, Wanted, judge};
 
 pub(crate) use ask::{Asked, ask};
+pub(crate) use live::{Audience, Live};
 pub(crate) use target::Target;
 
 use crate::exit::Exit;

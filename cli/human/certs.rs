@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use certwright_steps::certs::{Finding, Report, Row, Severity, State, residual};
 
 use super::count;
+use super::live::cut;
 use super::table::{Cell, table};
 use crate::certs::Survey;
 use crate::terminal::{Terminal, Tone, wrap};
@@ -119,6 +120,28 @@ fn line(row: &Row, width: Width, survey: &Survey) -> Vec<Cell> {
         }
     }
     line
+}
+
+/// A host that has just answered, in a line: what of it ends first, or why nothing is known.
+pub(crate) fn answer(report: &Report, survey: &Survey, terminal: Terminal) -> String {
+    if let Some(error) = &report.error {
+        return terminal.paint.tone(Tone::Warn, &error.message);
+    }
+    let host = terminal.paint.tone(Tone::Strong, &report.host);
+    let ends = |row: &&Row| row.certificate.as_ref().map_or(i64::MIN, |own| own.not_after);
+    let first = report.rows.iter().min_by_key(ends).map_or_else(String::new, |row| {
+        let Cell { text, tone } = left(row, survey);
+        format!(", the next to end is {}: {}", row.name, terminal.paint.tone(tone, &text))
+    });
+    format!("{host}  {}{first}", count(report.rows.len(), "certificate"))
+}
+
+/// Who has not answered yet, in a line that fits.
+pub(crate) fn waiting(of: usize, left: &[&str], terminal: Terminal) -> String {
+    let not_yet = if left.is_empty() { String::new() } else { format!("; not yet: {}", left.join(", ")) };
+    let line = format!("{} of {of} hosts{not_yet}", of - left.len());
+    let line = cut(&line, terminal.width.unwrap_or(UNBOUNDED) - 1);
+    terminal.paint.tone(Tone::Faint, &line)
 }
 
 /// Findings of one kind on one host that are told one by one; of more the first is, and the others are counted.

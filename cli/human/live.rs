@@ -56,7 +56,7 @@ pub(crate) fn lines(
 }
 
 /// Cuts a text to `width` columns.
-fn cut(text: &str, width: usize) -> String {
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

@@ -284,6 +284,26 @@ fn below_a_change_a_step_that_is_as_wanted_tells_what_it_would_do() {
 }
 
 #[test]
+fn the_order_in_which_kubeconfigs_are_tried_is_told_whatever_is_there_now() {
+    let order = |verdict: &str| {
+        format!(
+            "the secret cluster-lab/lab-kubeconfig{verdict}; admin.conf of cp-1{verdict}; admin.conf of cp-2{verdict}; admin.conf \
+             of cp-3{verdict}"
+        )
+    };
+    let unwrapped = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let expired = unwrapped(looked_at(Validity::Expired));
+    assert!(expired.contains(&order(" holds a client certificate that expired 24h ago")), "{expired}");
+    let expiring = unwrapped(looked_at(Validity::Expiring));
+    let told = format!(
+        "changes what it sees: the first of these that is newer by then and works takes its place: {}; now: bmctl-workspace/lab/lab-kubeconfig \
+         works, expires in",
+        order("")
+    );
+    assert!(expiring.contains(&told), "{expiring}");
+}
+
+#[test]
 fn a_warning_stands_below_its_task_and_stops_nothing() {
     let plant = |lab: &Path| std::fs::write(lab.join("cp-2/etc/kubernetes/pki/own.crt"), "").unwrap();
     let text = looked_at_over(Validity::Expiring, Hosts::clone, plant);

@@ -8,13 +8,15 @@ use certwright_steps::tools::collect::Keys;
 
 use super::App;
 use crate::args::{CertsArgs, Output};
-use crate::certs::{Asked, Survey, Target, ask, csv, json as certs_json, markdown, prometheus};
+use crate::certs::{
+    Asked, Audience, Live, Survey, Target, ask, csv, json as certs_json, markdown, prometheus,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file::{self, Readers};
-use crate::human::certs::{Width, findings, lines, matrix};
+use crate::human::certs::{Width, answer, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
-use crate::terminal::{err, out};
+use crate::terminal::{Terminal, clear_screen, out};
 use crate::{human, json, runtime, signals, when};
 
 /// Looks at every host and tells; changes nothing.
@@ -75,24 +77,18 @@ async fn once(
     if again {
         separate(app, now);
     }
-    let mut told = 0;
+    let names: Vec<&str> = targets.iter().map(Target::name).collect();
     let streams = match app.output {
-        Output::Narrow => Some(Width::Narrow),
-        Output::Wide => Some(Width::Wide),
-        Output::Human | Output::Json | Output::Markdown | Output::Csv | Output::Prometheus => None,
+        Output::Human => Streams::Answers,
+        Output::Narrow => Streams::Rows(Width::Narrow),
+        Output::Wide => Streams::Rows(Width::Wide),
+        Output::Json | Output::Markdown | Output::Csv | Output::Prometheus => Streams::Nothing,
     };
-    let tell = |report: &Report, of: usize| {
-        told += 1;
-        match streams {
-            Some(width) => stream(app, report, width, (now, within_s)),
-            None if app.terminal.live => err(&format!("\r{told} of {of} hosts")),
-            None => {}
-        }
-    };
-    let reports = ask(targets, asked, clock, tell).await;
-    if streams.is_none() && app.terminal.live {
-        err("\r\u{1b}[K");
-    }
+    let empty = Survey { reports: Vec::new(), findings: Vec::new(), now, within_s };
+    let live = Live::new(app.terminal, &names);
+    let mut shown = Shown { terminal: app.terminal, of: targets.len(), streams, empty, live };
+    let reports = ask(targets, asked, clock, &mut shown).await;
+    drop(shown);
     let survey = Survey::new(reports, now, within_s, &renewal(app, args));
     if let Some(path) = &args.textfile {
         file::replace(path, &prometheus::text(&survey), Readers::Everybody)
@@ -126,18 +122,55 @@ fn renewal(app: &App, args: &CertsArgs) -> String {
     }
 }
 
-/// A host as soon as it is there, with a heading of its own: columns are as wide as its own cells.
-fn stream(app: &App, report: &Report, width: Width, (now, within_s): (i64, i64)) {
-    let alone = Survey { reports: Vec::new(), findings: Vec::new(), now, within_s };
-    if !report.rows.is_empty() {
-        out(&lines(std::slice::from_ref(report), width, &alone, app.terminal));
+/// What is told of a host before all have answered.
+#[derive(Debug, Clone, Copy)]
+enum Streams {
+    /// On a terminal that it has answered, at once: a table of all hosts follows.
+    Answers,
+    /// Its rows, in its turn.
+    Rows(Width),
+    /// Nothing: one document follows.
+    Nothing,
+}
+
+/// What is shown while hosts are asked.
+struct Shown {
+    terminal: Terminal,
+    of: usize,
+    streams: Streams,
+    /// Dates to judge rows by, and no host.
+    empty: Survey,
+    live: Option<Live>,
+}
+
+impl Audience for Shown {
+    fn answered(&mut self, report: &Report, left: &[&str]) {
+        let Some(live) = &mut self.live else { return };
+        match self.streams {
+            Streams::Answers => live.say(&answer(report, &self.empty, self.terminal)),
+            Streams::Rows(_) | Streams::Nothing => {}
+        }
+        live.show(self.of, left);
+    }
+
+    /// With a heading of its own: columns are as wide as its own cells.
+    fn in_turn(&mut self, report: &Report) {
+        let width = match self.streams {
+            Streams::Rows(width) if !report.rows.is_empty() => width,
+            Streams::Rows(_) | Streams::Answers | Streams::Nothing => return,
+        };
+        let text = lines(std::slice::from_ref(report), width, &self.empty, self.terminal);
+        match &self.live {
+            Some(live) => live.say(&text),
+            None => out(&text),
+        }
     }
 }
 
 /// Between two looks of a watch.
 fn separate(app: &App, now: i64) {
     match app.output {
-        Output::Human | Output::Narrow | Output::Wide if app.terminal.live => out("\u{1b}[H\u{1b}[2J"),
+        Output::Human | Output::Narrow | Output::Wide if app.terminal.live => clear_screen(),
         Output::Human | Output::Narrow | Output::Wide => out(&format!("\n{} UTC\n", when::date_of(now))),
         Output::Json | Output::Markdown | Output::Csv | Output::Prometheus => {}
     }

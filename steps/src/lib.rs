@@ -1,12 +1,16 @@
 //! What certwright knows of Kubernetes: certificates, kubeadm, crictl, kubectl, and a lab that behaves like them.
 //!
-//! [`pki`] holds pure certificate facts, [`tools`] one file a remote program, [`kinds`] one file a step kind,
-//! [`diagnosis`] what known texts mean, [`checkup`] what a node shows of itself, [`certs`] every
+//! [`pki`] holds pure certificate facts, [`tools`] one file a remote program, [`kubeconfigs`] what the kubeconfigs of a
+//! cluster are to each other, [`kinds`] one file a step kind, [`diagnosis`] what known texts mean, [`checkup`] what a node shows of itself, [`certs`] every
 //! certificate of a cluster as rows and findings, [`lab`] the simulated nodes.
 
 pub mod pki;
 
+mod span;
+
 pub mod tools;
+
+pub mod kubeconfigs;
 
 pub mod kinds;
 

@@ -22,6 +22,9 @@ mod doctored;
 #[path = "laws/faults.rs"]
 mod faults;
 
+#[path = "laws/kubeconfigs.rs"]
+mod kubeconfigs;
+
 #[path = "laws/make.rs"]
 mod make;
 

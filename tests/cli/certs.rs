@@ -9,6 +9,7 @@ use certwright_steps::lab::{Lab, LabSpec, Validity};
 use expect_test::expect;
 
 use crate::program::Place;
+use crate::screen::Screen;
 
 /// A place with a lab in `lab`.
 fn place(validity: Validity) -> Place {
@@ -195,4 +196,43 @@ fn a_watch_looks_again_until_it_is_interrupted_and_ends_as_its_last_look_did() {
     }
     assert!(looks >= 2, "{looks}");
     assert_eq!(child.wait().expect("it ends").code(), Some(3));
+}
+
+/// A host that is held: its line to the node is a pipe that nobody writes to, until it is let go.
+#[test]
+fn on_a_terminal_hosts_are_told_as_they_answer_whatever_the_first_one_does() {
+    let place = place(Validity::Expiring);
+    let gate = place.path("gate");
+    let made = place.under("mkfifo", "gate").status().expect("mkfifo starts");
+    assert!(made.success());
+    place.write("ssh_config", format!("Host held\n  ProxyCommand cat {}\n", gate.display()));
+    let inventory = "[cluster]\nname = \"prod-1\"\nnamespace = \"cluster-prod-1\"\nkubeconfig = \
+                     \"lab/workstation/bmctl-workspace/lab/lab-kubeconfig\"\n\n[ssh]\nport = 1\n\n[[host]]\nname = \"held\"\naddress = \
+                     \"held\"\n\n[[host]]\nname = \"gone\"\naddress = \"127.0.0.2\"\n";
+    place.write("inventory.toml", inventory);
+    for (output, early) in [
+        ("human", "1 certificate, the next to end is kubeconfig: "),
+        ("json", "2 of 3 hosts; not yet: held"),
+        ("narrow", "2 of 3 hosts; not yet: held"),
+    ] {
+        let line = format!("certs --inventory inventory.toml --ssh-config ssh_config --output {output}");
+        let screen = Screen::start(&place, &line);
+        screen.until(early);
+        screen.until("2 of 3 hosts; not yet: held");
+        let before = screen.text();
+        assert!(!before.contains("nothing was changed") && !before.contains("\\u{"), "{output}: {before}");
+        assert_eq!(before.contains("kubeconfig"), output == "human", "{output}: {before}");
+        assert_eq!(before.contains("gone could not be reached"), output == "human", "{output}: {before}");
+        // Whoever waits for the pipe reads its end.
+        let whole = screen.ends(&gate);
+        assert!(whole.contains("held could not be reached") && whole.contains("exit 3"), "{whole}");
+        let then = &whole[before.len()..];
+        match output {
+            "human" => {
+                assert!(then.contains("CERTIFICATE") && then.contains("nothing was changed"), "{whole}");
+            }
+            "json" => assert!(then.contains("\"type\":\"certs\""), "{whole}"),
+            _ => assert!(then.contains("workstation  kubeconfig"), "{whole}"),
+        }
+    }
 }

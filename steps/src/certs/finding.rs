@@ -1,5 +1,7 @@
 //! Something that is to be said of a certificate, a host or the whole cluster.
 
+use certwright_engine::plan::WORKSTATION;
+
 /// How bad it is; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -86,5 +88,13 @@ impl Finding {
         debug_assert!(IDS.iter().any(|(known, _)| *known == id), "{id} is documented");
         let subject = Subject { host: host.to_owned(), certificate: certificate.map(str::to_owned) };
         Self { id, severity, subject, what: what.into(), remedy: remedy.into() }
+    }
+
+    /// Whether it says of this row of the workstation that another certificate is wanted there.
+    pub(super) fn renews(&self, name: &str) -> bool {
+        let ids = ["expired", "within", "missing", "unreadable", "key-mismatch"];
+        self.subject.host == WORKSTATION
+            && self.subject.certificate.as_deref() == Some(name)
+            && ids.contains(&self.id)
     }
 }

@@ -18,6 +18,8 @@ mod running;
 
 mod workstation;
 
+mod kubeconfigs;
+
 mod finding;
 
 mod judge;
@@ -30,6 +32,7 @@ mod recorded;
 
 pub use finding::{Finding, IDS, Severity, Subject};
 pub use judge::{Wanted, judge};
+pub use kubeconfigs::{Compared, compared};
 pub use node::{Ask, Error, Report, look, tree, tree_with};
 pub use row::{Key, Kind, Row, Running, Served, State, residual};
 pub use workstation::{Kubeconfigs, workstation};

@@ -15,6 +15,8 @@ use crate::pki::Digest;
 use crate::tools::collect::{Keys, Tree};
 use crate::tools::testing::{TestCa, tell};
 
+mod kubeconfigs;
+
 const NOW_MS: u64 = 1_795_555_800_000;
 const DAY: i64 = 86_400;
 

@@ -1,15 +1,18 @@
 //! The workstation's kubeconfig and the admin cluster's secret, as rows.
 //!
-//! Keys are read here, as they are needed to use these files, and leave nothing but whether they match.
+//! The file has a row for each of its users that logs in by a certificate, the one in use first. Keys are read here, as they
+//! are needed to use these files, and leave nothing but whether they match.
+
+use std::collections::BTreeMap;
 
 use certwright_engine::host::Host;
 use certwright_engine::plan::{Cluster, WORKSTATION};
-use certwright_engine::text::{Secret, escape};
+use certwright_engine::text::escape;
 
 use super::contents::lead;
 use super::node::Report;
 use super::row::{Key, Row};
-use crate::pki::kubeconfig::Source;
+use crate::pki::kubeconfig::{Named, Source, User};
 use crate::pki::{Certificate, Kubeconfig, public_key_digest};
 use crate::tools::kubectl::{self, Kubectl};
 use crate::tools::survey::FactsError;
@@ -31,7 +34,7 @@ pub enum Kubeconfigs {
 /// Looks at the kubeconfigs that an inventory names.
 pub async fn workstation(host: &dyn Host, cluster: &Cluster, which: Kubeconfigs) -> Report {
     let mut report = Report::new(WORKSTATION);
-    report.rows.push(file(host, &cluster.kubeconfig).await);
+    report.rows.extend(file(host, &cluster.kubeconfig).await);
     match (&cluster.admin_kubeconfig, which) {
         (Some(admin), Kubeconfigs::All) => report.rows.push(secret(host, cluster, admin).await),
         (Some(_) | None, Kubeconfigs::File) | (None, Kubeconfigs::All) => {}
@@ -39,17 +42,52 @@ pub async fn workstation(host: &dyn Host, cluster: &Cluster, which: Kubeconfigs)
     report
 }
 
-async fn file(host: &dyn Host, path: &str) -> Row {
+async fn file(host: &dyn Host, path: &str) -> Vec<Row> {
     let text = match host.read(path).await {
         Ok(Some(text)) => Ok(text),
         Ok(None) => Err(FactsError::Missing.to_string()),
         Err(error) => Err(format!("cannot be read: {error}")),
     };
-    let mut row = row(host, KUBECONFIG, path, text).await;
+    let conf = text.and_then(|text| Kubeconfig::parse_in_place(&text).map_err(|error| error.to_string()));
+    let mut rows = match conf {
+        Ok(conf) => of_file(host, &conf, path).await,
+        Err(why) => vec![Row::new(WORKSTATION, KUBECONFIG, path, Err(why))],
+    };
     if let Ok(Some(stat)) = host.stat(path).await {
-        row.written_ns = Some(stat.mtime_ns);
+        for row in &mut rows {
+            row.written_ns = Some(stat.mtime_ns);
+        }
     }
-    row
+    rows
+}
+
+/// The row of the user in use, then those of the others that embed or name a certificate.
+async fn of_file(host: &dyn Host, conf: &Kubeconfig, path: &str) -> Vec<Row> {
+    let mut files = BTreeMap::new();
+    let mut unread = BTreeMap::new();
+    for file in conf.files(path) {
+        match host.read(&file).await {
+            Ok(Some(bytes)) => drop(files.insert(file, bytes)),
+            Ok(None) => drop(unread.insert(file, "is missing".to_owned())),
+            Err(error) => drop(unread.insert(file, format!("cannot be read: {error}"))),
+        }
+    }
+    let conf = conf.clone().with_files(path, &files);
+    let current = current(&conf, KUBECONFIG, path, &unread);
+    let others = conf.users.iter().filter(|user| current.user.as_deref() != Some(&escape(&user.name)));
+    let others = others.filter(|user| user.entry.client_certificate.is_some()).map(|user| {
+        let mut row = of_user(user, KUBECONFIG, path, &unread);
+        if let Some(conf) = conf.as_user(&user.name) {
+            lead(&conf, &mut row);
+        }
+        sign(&mut row);
+        row
+    });
+    let mut rows: Vec<Row> = std::iter::once(current.clone()).chain(others).collect();
+    for (at, row) in rows.iter_mut().enumerate().skip(1) {
+        row.name = format!("{KUBECONFIG}[{}]", at + 1);
+    }
+    rows
 }
 
 async fn secret(host: &dyn Host, cluster: &Cluster, admin: &str) -> Row {
@@ -60,7 +98,12 @@ async fn secret(host: &dyn Host, cluster: &Cluster, admin: &str) -> Row {
     } else {
         Err("has a name that Kubernetes has not".to_owned())
     };
-    row(host, SECRET, &path, text).await
+    let conf = text.and_then(|text| Kubeconfig::parse(&text).map_err(|error| error.to_string()));
+    match conf {
+        // A file that it names would be one of whoever wrote it.
+        Ok(conf) => current(&conf, SECRET, &path, &BTreeMap::new()),
+        Err(why) => Row::new(WORKSTATION, SECRET, &path, Err(why)),
+    }
 }
 
 async fn read_secret(
@@ -81,56 +124,51 @@ async fn read_secret(
     }
 }
 
-/// The row of a kubeconfig's current user.
-async fn row(host: &dyn Host, name: &str, path: &str, text: Result<Vec<u8>, String>) -> Row {
-    let conf = text.and_then(|text| Kubeconfig::parse(&text).map_err(|error| error.to_string()));
-    let conf = match conf {
-        Ok(conf) => conf,
-        Err(why) => return Row::new(WORKSTATION, name, path, Err(why)),
-    };
-    let user = match conf.current() {
-        Ok((_, user)) => user,
+/// The row of a kubeconfig's current user; `unread` says why files that it names are not in it.
+fn current(conf: &Kubeconfig, name: &str, path: &str, unread: &BTreeMap<String, String>) -> Row {
+    let mut row = match conf.current() {
+        Ok((_, user)) => of_user(user, name, path, unread),
         Err(error) => return Row::new(WORKSTATION, name, path, Err(error.to_string())),
     };
+    lead(conf, &mut row);
+    sign(&mut row);
+    row
+}
+
+/// What a user logs in with.
+fn of_user(user: &Named<User>, name: &str, path: &str, unread: &BTreeMap<String, String>) -> Row {
     let pem = match &user.entry.client_certificate {
-        Some(Source::Data(pem)) => Ok(pem.clone()),
-        Some(Source::File(file)) => beside(host, path, file).await,
+        Some(Source::Data(pem)) => Ok(pem),
+        Some(Source::File(file)) => Err(match unread.get(file) {
+            Some(why) => format!("names `{}`, which {why}", escape(file)),
+            None => format!("keeps its client certificate in `{}`", escape(file)),
+        }),
         None => Err("has no client certificate".to_owned()),
     };
-    let first = |pem: Vec<u8>| match Certificate::each_from_pem(&pem).into_iter().next() {
+    let first = |pem: &Vec<u8>| match Certificate::each_from_pem(pem).into_iter().next() {
         Some(certificate) => certificate.map_err(|error| format!("has a client certificate that {error}")),
         None => Err("has a client certificate that holds no certificate".to_owned()),
     };
     let mut row = Row::new(WORKSTATION, name, path, pem.and_then(first));
     row.usages = vec!["clientAuth"];
     row.user = Some(escape(&user.name));
-    lead(&conf, &mut row);
-    let key = match &user.entry.client_key {
-        Some(Source::Data(key)) => Some(key.reveal().to_vec()),
-        Some(Source::File(file)) => beside(host, path, file).await.ok(),
-        None => None,
-    };
     if let Ok(certificate) = &row.certificate {
-        row.key = match key.map(|key| public_key_digest(&Secret::new(key))) {
-            None => Key::Missing,
-            Some(Err(_)) => Key::Unreadable,
-            Some(Ok(public)) if public == certificate.public_key => Key::Matches,
-            Some(Ok(_)) => Key::Differs,
+        row.key = match &user.entry.client_key {
+            None | Some(Source::File(_)) => Key::Missing,
+            Some(Source::Data(key)) => match public_key_digest(key) {
+                Err(_) => Key::Unreadable,
+                Ok(public) if public == certificate.public_key => Key::Matches,
+                Ok(_) => Key::Differs,
+            },
         };
-        let signer = row.trusts.iter().find(|ca| certificate.signed_by(ca));
-        row.signed_by = signer.map(|ca| ca.common_name.clone());
-        row.signer_ends = signer.map(|ca| ca.not_after);
     }
     row
 }
 
-/// A file that a kubeconfig names, relative to its own folder.
-async fn beside(host: &dyn Host, path: &str, file: &str) -> Result<Vec<u8>, String> {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let file = if file.starts_with('/') { file.to_owned() } else { format!("{folder}/{file}") };
-    match host.read(&file).await {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(format!("names `{}`, which is missing", escape(&file))),
-        Err(error) => Err(format!("names a file that cannot be read: {error}")),
-    }
+/// Says which of the CAs that it trusts signed it.
+fn sign(row: &mut Row) {
+    let Ok(certificate) = &row.certificate else { return };
+    let signer = row.trusts.iter().find(|ca| certificate.signed_by(ca));
+    row.signed_by = signer.map(|ca| ca.common_name.clone());
+    row.signer_ends = signer.map(|ca| ca.not_after);
 }

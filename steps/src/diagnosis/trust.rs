@@ -2,7 +2,7 @@
 
 use super::clue::{Side, instant};
 use super::signature::{Grade, Signature};
-use crate::kinds::span;
+use crate::span::span;
 
 /// How far a clock may be off before it is blamed, seconds: below it a line is only read late.
 const SKEW: i64 = 300;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use certwright_engine::step::StepError;
 use serde::Serialize;
 
-use super::candidate::span;
 use super::facts::{CertificateFacts, Warning};
 use super::finding::Finding;
 use super::node::Node;
 use crate::pki::layout::{CERT_DIR, Form, KUBERNETES, LEAVES, Presence};
 use crate::pki::{Authority, Certificate, Leaf};
+use crate::span::span;
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 
 /// For how long kubeadm issues a leaf unless it is configured otherwise.

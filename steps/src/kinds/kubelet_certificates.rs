@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
-use super::candidate::span;
 use super::facts::CertificateFacts;
 use super::fields::unchecked;
 use super::holdings::CertificatesFacts;
 use super::kubelet::{CONF, Client, first};
 use super::node::now;
+use crate::span::span;
 use crate::tools::output::plural;
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 

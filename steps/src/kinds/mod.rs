@@ -26,8 +26,6 @@ mod archives;
 
 mod static_pods;
 
-mod candidate;
-
 mod log_time;
 
 mod preflight;
@@ -58,7 +56,6 @@ mod command;
 
 use certwright_engine::step::Registry;
 
-pub(crate) use candidate::{normal as normal_server, span};
 pub use facts::{
     CertificateFacts, ComponentTrouble, Warning, certificate_facts, component_troubles, warnings,
 };

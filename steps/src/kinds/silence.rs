@@ -56,7 +56,7 @@ pub(super) async fn silence(
         Err(error) if error.class == ErrorClass::Unknown => return Err(error),
         Ok(None) | Err(_) => return Ok(None),
     };
-    let Some(at) = Kubeconfig::parse(&text).ok().and_then(|config| {
+    let Some(at) = Kubeconfig::parse_in_place(&text).ok().and_then(|config| {
         let (cluster, _) = config.current().ok()?;
         manifest::endpoint(&cluster.entry.server)
     }) else {

@@ -7,11 +7,13 @@ use certwright_engine::plan::WORKSTATION;
 use super::Wanted;
 use super::row::{authorities, lacks_names, title};
 use crate::certs::finding::{Finding, Severity};
+use crate::certs::kubeconfigs::{compared, present};
 use crate::certs::node::Report;
 use crate::certs::row::{Kind, Row};
 use crate::certs::workstation::{KUBECONFIG, SECRET};
-use crate::kinds::{normal_server, span};
+use crate::kubeconfigs::{Difference, Judged, Source, order};
 use crate::pki::{Authority, Certificate, Digest};
+use crate::span::span;
 
 /// How much earlier than another node's a certificate must end to look forgotten, seconds.
 const LONG_BEFORE: i64 = 60 * 86_400;
@@ -31,8 +33,8 @@ pub(super) fn findings(reports: &[Report], wanted: &Wanted<'_>) -> Vec<Finding> 
     }
     for workstation in &workstations {
         findings.extend(foreign(workstation, &nodes, wanted));
-        findings.extend(disagreement(workstation, wanted));
     }
+    findings.extend(disagreement(reports, wanted));
     findings
 }
 
@@ -152,6 +154,11 @@ fn foreign(workstation: &Report, nodes: &[&Report], wanted: &Wanted<'_>) -> Vec<
     let mut findings = Vec::new();
     for row in &workstation.rows {
         let Ok(certificate) = &row.certificate else { continue };
+        let trusted = row.trusts.iter().any(|ca| known.iter().any(|own| own.public_key == ca.public_key));
+        // The other users of a kubeconfig may be those of other clusters.
+        if !trusted && row.name != KUBECONFIG && row.name != SECRET {
+            continue;
+        }
         let finding = |id, what: String| {
             let remedy = format!(
                 "see that the inventory names this cluster; else fetch it again (`{}`)",
@@ -163,7 +170,6 @@ fn foreign(workstation: &Report, nodes: &[&Report], wanted: &Wanted<'_>) -> Vec<
             let what = format!("{} is not signed by the ca of any node", title(row));
             findings.push(finding("wrong-authority", what));
         }
-        let trusted = row.trusts.iter().any(|ca| known.iter().any(|own| own.public_key == ca.public_key));
         if !row.trusts.is_empty() && !trusted {
             findings.push(finding("wrong-trust", format!("{} trusts the ca of no node", title(row))));
         }
@@ -172,27 +178,34 @@ fn foreign(workstation: &Report, nodes: &[&Report], wanted: &Wanted<'_>) -> Vec<
 }
 
 /// Where the workstation's kubeconfig and the admin cluster's secret are not the same.
-fn disagreement(workstation: &Report, wanted: &Wanted<'_>) -> Option<Finding> {
-    let row = |name: &str| workstation.rows.iter().find(|row| row.name == name);
-    let (file, secret) = (row(KUBECONFIG)?, row(SECRET)?);
-    let (own, kept) = (file.certificate.as_ref().ok()?, secret.certificate.as_ref().ok()?);
-    let server = |row: &Row| row.server.as_deref().map(normal_server);
-    let trusts = |row: &Row| row.trusts.iter().map(|ca| ca.public_key).collect::<BTreeSet<_>>();
-    let why = if server(file) != server(secret) {
-        "lead to different servers".to_owned()
-    } else if trusts(file) != trusts(secret) {
-        "trust different authorities".to_owned()
-    } else if own.fingerprint != kept.fingerprint {
-        let apart = span(own.not_after - kept.not_after);
-        let later = if own.not_after > kept.not_after { "kubeconfig" } else { "secret" };
-        format!("hold different certificates; that of the {later} ends {apart} later")
-    } else {
-        return None;
+fn disagreement(reports: &[Report], wanted: &Wanted<'_>) -> Option<Finding> {
+    let file = present(reports)?;
+    let secret = compared(reports, wanted.now).into_iter().find(|other| other.name == SECRET)?;
+    let why = match secret.difference? {
+        Difference::Nothing => return None,
+        Difference::Server => "lead to different servers".to_owned(),
+        Difference::Authorities => "trust different authorities".to_owned(),
+        Difference::Certificate { later_s } => {
+            let later = if later_s >= 0 { "secret" } else { "kubeconfig" };
+            format!("hold different certificates; that of the {later} ends {} later", span(later_s))
+        }
     };
-    let what = format!("{}: {} and {} {why}", file.host, file.path, secret.path);
+    let what = format!("{}: {} and {} {why}", file.host, file.path, secret.judged.source);
     let remedy = format!(
         "the one that works and ends later belongs on the workstation: `{}` puts it there",
         wanted.renew
     );
     Some(Finding::new("kubeconfigs-disagree", Severity::Warn, &file.host, Some(&file.name), what, remedy))
+}
+
+/// What helps where the workstation's kubeconfig is of no use or soon will be: what may take its place now, in the order in
+/// which it is tried. None where nothing may: then the nodes come first.
+pub(super) fn replacement(reports: &[Report], wanted: &Wanted<'_>) -> Option<String> {
+    let all = compared(reports, wanted.now);
+    let tried = |judged: &&Judged| !matches!(judged.source, Source::SuperAdminConf { .. });
+    let sources: Vec<&Judged> = all.iter().map(|other| &other.judged).filter(tried).collect();
+    sources
+        .iter()
+        .any(|judged| judged.verdict.is_ok())
+        .then(|| format!("`{}` replaces it, trying in this order: {}", wanted.renew, order(sources)))
 }

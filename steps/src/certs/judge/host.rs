@@ -4,7 +4,7 @@ use super::Wanted;
 use crate::certs::finding::{Finding, Severity};
 use crate::certs::node::Report;
 use crate::certs::row::{Key, Row, Running};
-use crate::kinds::span;
+use crate::span::span;
 
 /// The findings of a host.
 pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {

@@ -14,6 +14,7 @@ mod tests;
 
 use super::finding::Finding;
 use super::node::Report;
+use super::workstation::KUBECONFIG;
 
 /// What is judged against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,11 @@ pub fn judge(reports: &[Report], wanted: &Wanted<'_>) -> Vec<Finding> {
         findings.extend(host::findings(report, wanted));
         for row in &report.rows {
             findings.extend(row::findings(row, report, wanted));
+        }
+    }
+    if let Some(order) = across::replacement(reports, wanted) {
+        for finding in findings.iter_mut().filter(|finding| finding.renews(KUBECONFIG)) {
+            finding.remedy.clone_from(&order);
         }
     }
     findings.extend(across::findings(reports, wanted));

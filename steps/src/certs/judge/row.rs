@@ -1,11 +1,13 @@
 //! What is to be said of one certificate.
 
+use certwright_engine::plan::WORKSTATION;
+
 use super::Wanted;
 use crate::certs::finding::{Finding, Severity};
 use crate::certs::node::Report;
 use crate::certs::row::{Key, Kind, Row};
-use crate::kinds::span;
 use crate::pki::Certificate;
+use crate::span::span;
 
 /// The findings of a row.
 pub(super) fn findings(row: &Row, report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
@@ -33,9 +35,12 @@ fn finding(
     Finding::new(id, severity, &row.host, Some(&row.name), what, remedy)
 }
 
-/// `cp-1: apiserver`.
+/// `cp-1: apiserver`; of a further user of a kubeconfig its name, too.
 pub(super) fn title(row: &Row) -> String {
-    format!("{}: {}", row.host, row.name)
+    match row.user.as_deref().filter(|_| row.name.ends_with(']')) {
+        Some(user) => format!("{}: {} of user {user}", row.host, row.name),
+        None => format!("{}: {}", row.host, row.name),
+    }
 }
 
 fn unreadable(row: &Row, why: &str) -> Finding {
@@ -79,6 +84,10 @@ fn remedy(row: &Row, wanted: &Wanted<'_>) -> String {
         (Kind::Authority, _) => "rotate the cluster's CA; a renewal cannot mend this".to_owned(),
         (Kind::Leaf, "kubelet-client" | "kubelet-client-current" | "kubelet-server" | "kubelet-serving") => {
             "see `certwright doctor`: the kubelet rotates it while it reaches the API server".to_owned()
+        }
+        (Kind::Leaf, name) if row.host == WORKSTATION && name.ends_with(']') => {
+            "ask whoever gave it out for a new one, or take the entry out of the file: a renewal leaves it alone"
+                .to_owned()
         }
         (Kind::Leaf, _) => wanted.renew.to_owned(),
     }

@@ -8,9 +8,9 @@ use certwright_engine::text::escape;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::kinds::candidate::span;
 use crate::pki::kubeconfig::Source;
 use crate::pki::{Certificate, Kubeconfig};
+use crate::span::span;
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts, KubeconfigText};
 
 /// The kubelet's kubeconfig.

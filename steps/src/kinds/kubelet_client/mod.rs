@@ -28,11 +28,11 @@ use certwright_engine::plan::{
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
-use super::candidate::span;
 use super::facts::{CertificateFacts, Warning, read_facts};
 use super::fields::{CERT_DIR, unchecked};
 use super::kubelet::{Client, NEW, NOT_ACTIVE, RUN, first};
 use super::node::{Node, kubelet_word, now};
+use crate::span::span;
 use crate::tools::survey::KeyFacts;
 use crate::tools::systemctl::UnitState;
 use needs::Need;

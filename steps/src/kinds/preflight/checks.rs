@@ -7,11 +7,11 @@ use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError, refused};
 
-use crate::kinds::candidate::span;
 use crate::kinds::fields::BACKUPS;
 use crate::kinds::finding::Finding;
 use crate::kinds::node::run;
 use crate::pki::layout::KUBERNETES;
+use crate::span::span;
 use crate::tools::{date, df, programs as on_path};
 
 /// What a look for programs told.

@@ -3,9 +3,12 @@
 //! Satisfied when the present file is valid, works, and the cluster's secret has no newer one. Otherwise the secret
 //! of the admin cluster is tried first (of the cluster itself where it is its own), then the admin.conf of each
 //! control-plane node. A candidate is taken only when it decodes, uses no field that runs code, is newer, leads to
-//! the same server through the same CAs, and works. The old file is kept beside the new one.
+//! the same server through the same CAs ([`crate::kubeconfigs`]), and works. Of a file with several users and contexts
+//! only the certificate and key of the entry in use are replaced; every other byte stays. The old file is kept beside the
+//! new one.
 //!
-//! Deliberately absent: secrets in facts, and a merge of several clusters in one file.
+//! Deliberately absent: secrets in facts, super-admin.conf as a source (it passes RBAC by and belongs to its node), and
+//! entries that log in otherwise than by a certificate: they are named and left alone.
 
 mod present;
 
@@ -15,22 +18,24 @@ mod swap;
 
 use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
-use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
+use certwright_engine::step::{Context, Done, Facts, Kind, Outlook, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
-use super::candidate::span;
 use super::facts::{CertificateFacts, read_facts};
 use super::node::now;
+use crate::kubeconfigs::{Judged, Reference, order};
 use crate::pki::Digest;
+use crate::span::span;
 use crate::tools::kubectl;
 use present::Present;
-use sources::{Candidate, Reference};
+use sources::{Candidate, Measure};
 
 /// What the plan language knows of it.
 pub(super) const KIND: Kind = Kind::new(
     KindSchema {
         name: "replace-kubeconfig",
-        doc: "Replaces the kubeconfig on the workstation where it has expired, does not work, or there is a newer one.",
+        doc: "Replaces certificate and key of the workstation's kubeconfig where they have expired, do not work, or there are newer \
+              ones: by those of the cluster's secret, else of a node's admin.conf. All else in the file stays.",
         fields: &[
             Field {
                 name: "fallback-group",
@@ -84,6 +89,9 @@ struct KubeconfigFacts {
     mode: u32,
     /// What apply does, where there is something to do.
     commands: Vec<String>,
+    /// Where there is nothing to do: what a change above would come to. Earlier versions did not journal it.
+    #[serde(default)]
+    outlook: Option<String>,
 }
 
 /// What a look found.
@@ -110,19 +118,21 @@ impl ReplaceKubeconfig {
     async fn look(&self, cx: &Context, present: &Present) -> Result<Seen, StepError> {
         let sources = self.sources(cx);
         let now = now(cx);
-        let trouble = match present.trouble(now) {
+        let trouble = match present.trouble(cx, now)? {
             None => present.try_out(cx).await?,
             Some(trouble) => Some(trouble),
         };
-        let reference = match present.examined() {
-            Some(examined) => Reference::Present(examined),
-            None => Reference::Authorities(sources.authorities().await?),
+        let reference = match (present.held(), present.leads()) {
+            (Some(held), _) => Reference::Present(held),
+            (None, (server, Some(authorities))) => Reference::Place { server, authorities },
+            (None, (server, None)) => Reference::Place { server, authorities: sources.authorities().await? },
         };
-        let secret = sources.secret_candidate(&reference, now).await?;
-        let left = present.examined().map_or(0, |present| present.certificate.residual(now));
+        let measure = Measure { reference: &reference, now };
+        let secret = sources.secret_candidate(measure).await?;
+        let left = present.held().map_or(0, |held| held.certificate.residual(now));
         let why = match trouble {
             Some(why) => why,
-            None if secret.is_much_newer() => format!("{} has a newer one", secret.name),
+            None if secret.judged.is_much_newer() => format!("{} has a newer one", secret.judged.source),
             None if left >= LASTS => {
                 return Ok(Seen::Good(format!("works, expires in {}", span(left))));
             }
@@ -130,8 +140,8 @@ impl ReplaceKubeconfig {
         };
         let sound = why.starts_with("expires in");
         let mut candidates = vec![secret];
-        candidates.extend(sources.node_candidates(&reference, now).await?);
-        if sound && !candidates.iter().any(Candidate::is_much_newer) {
+        candidates.extend(sources.node_candidates(measure).await?);
+        if sound && !candidates.iter().any(|candidate| candidate.judged.is_much_newer()) {
             return Ok(Seen::Good(format!("works, {why}, and nothing newer is to be had")));
         }
         Ok(Seen::Replace { why, candidates })
@@ -149,16 +159,28 @@ impl Step for ReplaceKubeconfig {
             digest: present.digest(),
             mode: present.mode,
             commands: Vec::new(),
+            outlook: None,
         };
         match seen {
-            Seen::Good(why) => Ok(Probe::satisfied(format!("{} {why}", present.path)).facts(&facts)),
+            Seen::Good(why) => {
+                let order =
+                    self.sources(cx).order().map(|source| source.to_string()).collect::<Vec<_>>().join("; ");
+                facts.outlook = Some(format!(
+                    "changes what it sees: the first of these that is newer by then and works takes its place: {order}; now: {} {why}",
+                    present.path
+                ));
+                Ok(Probe::satisfied(format!("{} {why}", present.path)).facts(&facts))
+            }
             Seen::Replace { why, candidates } => {
-                if !candidates.iter().any(Candidate::is_accepted) {
+                let Some(first) = candidates.iter().find_map(Candidate::accepted) else {
                     return Err(sources::none_accepted(cx, &present.path, &why, &candidates));
-                }
+                };
+                // That it can be put there is found out before anything is changed.
+                first.text(cx, &present)?;
                 facts.commands = self.sources(cx).commands(&present.path);
-                let order: Vec<String> = candidates.iter().map(Candidate::describe).collect();
-                let summary = format!("{} {why}; in this order: {}", present.path, order.join("; "));
+                let order = order(candidates.iter().map(|candidate| &candidate.judged));
+                let kept = present.kept();
+                let summary = format!("{} {why}; in this order: {order}{kept}", present.path);
                 Ok(Probe::drifted(summary).facts(&facts))
             }
         }
@@ -172,16 +194,17 @@ impl Step for ReplaceKubeconfig {
         };
         let mut failed = None;
         for candidate in &candidates {
-            let Some(examined) = candidate.accepted() else { continue };
-            cx.progress.tell(&format!("trying {}", candidate.name));
-            match swap::try_out(cx, &present.path, &examined.rendered).await? {
+            let Some(accepted) = candidate.accepted() else { continue };
+            let Judged { source, .. } = &candidate.judged;
+            cx.progress.tell(&format!("trying {source}"));
+            let text = accepted.text(cx, &present)?;
+            match swap::try_out(cx, &text).await? {
                 None => {
-                    swap::replace(cx, &present, &examined.rendered).await?;
-                    let until = span(examined.certificate.residual(now(cx)));
-                    let name = &candidate.name;
-                    return Ok(Done::new(format!("{} is now {name}, valid for {until}", present.path)));
+                    swap::replace(cx, &present, &text).await?;
+                    let until = span(accepted.ends.saturating_sub(now(cx)));
+                    return Ok(Done::new(format!("{} is now {source}, valid for {until}", present.path)));
                 }
-                Some(error) => failed = failed.or(Some((&candidate.name, error))),
+                Some(error) => failed = failed.or(Some((source.to_string(), error))),
             }
         }
         Err(match failed {
@@ -196,6 +219,11 @@ impl Step for ReplaceKubeconfig {
     async fn undo(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
         let before: KubeconfigFacts = read_facts(facts)?;
         swap::undo(cx, &before).await
+    }
+
+    fn outlook(&self, facts: &Facts) -> Option<Outlook> {
+        let summary = read_facts::<KubeconfigFacts>(facts).ok()?.outlook?;
+        Some(Outlook { summary, commands: Vec::new() })
     }
 
     fn commands(&self, facts: &Facts) -> Vec<String> {

@@ -1,13 +1,17 @@
-//! The kubeconfig that is there now.
+//! The kubeconfig that is there now, and what becomes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::host::{Command, StatKind};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError, refused};
+use certwright_engine::text::{Secret, escape};
 
-use crate::kinds::candidate::{Examined, Rejection};
 use crate::kinds::facts::CertificateFacts;
 use crate::kinds::silence::silence;
-use crate::pki::Digest;
+use crate::kubeconfigs::{Held, Unfit, normal_server};
+use crate::pki::kubeconfig::{Authorities, SpliceError, splice};
+use crate::pki::{Certificate, Digest, Kubeconfig, KubeconfigError};
 use crate::tools::kubectl::{self, Failure, Kubectl};
 
 /// The kubeconfig on the workstation.
@@ -20,47 +24,137 @@ pub(super) struct Present {
     pub(super) mode: u32,
     /// Owner and group; None when there is none.
     pub(super) owner: Option<(u32, u32)>,
-    examined: Option<Result<Examined, Rejection>>,
+    /// Where kubectl is sent to: files that it names are beside this path.
+    named: String,
+    state: State,
+}
+
+/// What is there, and with that what is replaced.
+enum State {
+    /// Nothing: a whole file is made.
+    Missing,
+    /// Nothing that kubectl could read or that is worth keeping: it is replaced as a whole.
+    Useless(Unfit),
+    /// An entry with a certificate: its credentials are replaced, and nothing else.
+    Entry(Box<Entry>),
+    /// What is not replaced: it logs in otherwise, or it is not known which entry is meant.
+    Foreign(Unfit),
+}
+
+/// The entry of current-context.
+struct Entry {
+    /// Its user, escaped.
+    user: String,
+    /// How many other users the file has.
+    others: usize,
+    /// Its server, in one spelling.
+    server: String,
+    /// The CAs that it trusts; None where they cannot be read.
+    authorities: Option<Vec<Certificate>>,
+    /// What it holds, or what is wrong with it.
+    held: Result<Held, Unfit>,
 }
 
 impl Present {
-    /// Reads the file that the inventory names.
+    /// Reads the file that the inventory names, and the files that this one names.
     pub(super) async fn read(cx: &Context) -> Result<Self, StepError> {
-        let mut path = cx.cluster.kubeconfig.clone();
+        let named = cx.cluster.kubeconfig.clone();
+        let mut path = named.clone();
         let mut stat = cx.host.stat(&path).await?;
         if stat.as_ref().is_some_and(|stat| stat.kind == StatKind::Symlink) {
             path = resolve(cx, &path).await?;
             stat = cx.host.stat(&path).await?;
         }
         let bytes = cx.host.read(&path).await?;
+        let state = match &bytes {
+            None => State::Missing,
+            Some(bytes) => state(cx, &named, bytes).await?,
+        };
         Ok(Self {
-            examined: bytes.as_deref().map(Examined::new),
             mode: stat.as_ref().map_or(0o600, |stat| stat.mode),
             owner: stat.map(|stat| (stat.uid, stat.gid)),
             path,
             bytes,
+            named,
+            state,
         })
     }
 
-    /// What it leads to, where it can be read.
-    pub(super) fn examined(&self) -> Option<&Examined> {
-        self.examined.as_ref()?.as_ref().ok()
+    fn entry(&self) -> Option<&Entry> {
+        match &self.state {
+            State::Entry(entry) => Some(entry),
+            State::Missing | State::Useless(_) | State::Foreign(_) => None,
+        }
     }
 
-    /// What is wrong with it without asking anyone.
-    pub(super) fn trouble(&self, now: i64) -> Option<String> {
-        match &self.examined {
-            None => Some("is missing".to_owned()),
-            Some(Err(rejection)) => Some(rejection.to_string()),
-            Some(Ok(examined)) => examined.valid(now).err().map(|rejection| rejection.to_string()),
+    /// What its entry holds, where that can be read.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.entry()?.held.as_ref().ok()
+    }
+
+    /// Where its entry leads, in one spelling, and the CAs that it trusts, as far as they are known.
+    pub(super) fn leads(&self) -> (Option<String>, Option<BTreeSet<Digest>>) {
+        let trusts = |all: &Vec<Certificate>| all.iter().map(|ca| ca.public_key).collect();
+        match self.entry() {
+            Some(entry) => (Some(entry.server.clone()), entry.authorities.as_ref().map(trusts)),
+            None => (None, None),
         }
+    }
+
+    /// What is wrong with it without asking anyone; an error where it is nothing that is replaced.
+    pub(super) fn trouble(&self, cx: &Context, now: i64) -> Result<Option<String>, StepError> {
+        match &self.state {
+            State::Missing => Ok(Some("is missing".to_owned())),
+            State::Useless(unfit) => Ok(Some(unfit.to_string())),
+            State::Entry(entry) => {
+                let unfit = entry
+                    .held
+                    .as_ref()
+                    .map_or_else(|unfit| Some(unfit.clone()), |held| held.valid(now).err());
+                Ok(unfit.map(|unfit| unfit.to_string()))
+            }
+            State::Foreign(unfit) => {
+                let message = format!(
+                    "{}: {} {unfit}: only an entry that logs in by a certificate is replaced",
+                    cx.host.name(),
+                    self.path
+                );
+                Err(StepError::new(ErrorClass::Invalid, message).remedy(
+                    "name the kubeconfig that was made with the cluster as `kubeconfig` in the inventory, or choose its \
+                     context with `kubectl config use-context`",
+                ))
+            }
+        }
+    }
+
+    /// What stays as it is, for people; nothing where the file holds nothing else.
+    pub(super) fn kept(&self) -> String {
+        match self.entry() {
+            Some(Entry { user, others: others @ 1.., .. }) => {
+                let users = others + 1;
+                format!("; of its {users} users only `{user}` gets another certificate")
+            }
+            Some(_) | None => String::new(),
+        }
+    }
+
+    /// The file with the certificate of `new` in the place of its own, all other bytes as they are.
+    pub(super) fn with(&self, new: &Kubeconfig) -> Result<Secret, SpliceError> {
+        let (Some(entry), Some(bytes)) = (self.entry(), &self.bytes) else {
+            return Ok(new.only_current()?.render());
+        };
+        let prints =
+            |all: &[Certificate]| -> BTreeSet<Digest> { all.iter().map(|ca| ca.fingerprint).collect() };
+        let own = entry.authorities.as_deref().map(prints);
+        let same = own == new.certificate_authorities().ok().as_deref().map(prints);
+        splice(bytes, new, if same { Authorities::Same } else { Authorities::Replaced })
     }
 
     /// What the API server says to it; None when it works.
     ///
     /// That no server answers is not the file's fault, and no other file would mend it: an error.
     pub(super) async fn try_out(&self, cx: &Context) -> Result<Option<String>, StepError> {
-        let kubectl = Kubectl::new(&self.path);
+        let kubectl = Kubectl::new(&self.named);
         if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
             return Err(silence.error(&format!("{}: {}", cx.host.name(), self.path)));
         }
@@ -87,13 +181,66 @@ impl Present {
 
     /// What is journaled of its certificate.
     pub(super) fn certificates(&self) -> Vec<CertificateFacts> {
-        self.examined().iter().map(|examined| examined.facts(&self.path)).collect()
+        let facts = |held: &Held| CertificateFacts::new("kubeconfig", &self.path, &held.certificate);
+        self.held().map(facts).into_iter().collect()
     }
 
     /// Its digest.
     pub(super) fn digest(&self) -> Option<Digest> {
         self.bytes.as_deref().map(Digest::of)
     }
+}
+
+async fn state(cx: &Context, named: &str, bytes: &[u8]) -> Result<State, StepError> {
+    let file = match Kubeconfig::parse_in_place(bytes) {
+        Ok(file) => file,
+        // kubectl reads it all the same, and nobody has looked at what it holds.
+        Err(error @ KubeconfigError::TooLarge) => return Ok(State::Foreign(error.into())),
+        Err(error) => return Ok(State::Useless(error.into())),
+    };
+    // Nothing that anybody could miss.
+    let is_alone = file.users.len().max(file.clusters.len()).max(file.contexts.len()) <= 1;
+    let current = match file.only_current() {
+        Ok(current) => current,
+        Err(error @ KubeconfigError::Forbidden { .. }) => return Ok(State::Foreign(error.into())),
+        Err(error) if is_alone => return Ok(State::Useless(error.into())),
+        Err(error) => return Ok(State::Foreign(error.into())),
+    };
+    let user = &current.users[0].entry;
+    let lacks = match (&user.client_certificate, &user.client_key) {
+        (None, _) => Some("client certificate"),
+        (Some(_), None) => Some("client key"),
+        (Some(_), Some(_)) => None,
+    };
+    if let Some(what) = lacks {
+        let unfit = Unfit::Kubeconfig(KubeconfigError::Absent(what));
+        let useless = is_alone && user.token.is_none();
+        return Ok(if useless { State::Useless(unfit) } else { State::Foreign(unfit) });
+    }
+    let mut files = BTreeMap::new();
+    let mut missing = Vec::new();
+    for path in current.files(named) {
+        match cx.host.read(&path).await.map_err(StepError::from) {
+            Ok(Some(content)) => drop(files.insert(path, content)),
+            Ok(None) => missing.push(format!("names `{}`, which is missing", escape(&path))),
+            Err(error) if error.class == ErrorClass::Refused => {
+                missing.push(format!("names `{}`, which cannot be read", escape(&path)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let current = current.with_files(named, &files);
+    let held = match missing.into_iter().next() {
+        Some(why) => Err(Unfit::Unreadable(why)),
+        None => Held::of(&current),
+    };
+    Ok(State::Entry(Box::new(Entry {
+        user: escape(&current.users[0].name),
+        others: file.users.len() - 1,
+        server: normal_server(&escape(&current.clusters[0].entry.server)),
+        authorities: current.certificate_authorities().ok(),
+        held,
+    })))
 }
 
 async fn resolve(cx: &Context, path: &str) -> Result<String, StepError> {

@@ -6,20 +6,17 @@ use std::sync::Arc;
 use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, Evidence, StepError, host_error};
+use certwright_engine::text::Secret;
 
+use super::present::Present;
 use super::swap;
-use crate::kinds::candidate::{Examined, Rejection};
 use crate::kinds::silence::{Silence, silence};
-use crate::pki::{Authority, Certificate, Digest, layout};
+use crate::kubeconfigs::{Held, Judged, Reference, Source, Unfit, order};
+use crate::pki::{Authority, Certificate, Digest, Kubeconfig, layout};
 use crate::tools::kubectl::{self, Kubectl};
 
 /// The kubeconfig of a node that kubeadm renews.
 const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
-
-/// How much later than the present one a certificate must end to be worth replacing one that works, s.
-///
-/// The secret's controller and kubeadm issue within minutes of each other; those two are as good as each other.
-const MUCH: i64 = 86_400;
 
 /// Where to look.
 pub(super) struct Sources<'a> {
@@ -31,104 +28,101 @@ pub(super) struct Sources<'a> {
     pub(super) group: &'a str,
 }
 
-/// What a candidate is measured against.
-pub(super) enum Reference<'a> {
-    /// The present file.
-    Present(&'a Examined),
-    /// Where there is none to compare with: the CAs of the control-plane nodes.
-    Authorities(BTreeSet<Digest>),
-}
-
 /// A kubeconfig that might be taken.
 pub(super) struct Candidate {
-    /// Where it is from, for people.
-    pub(super) name: String,
-    found: Result<Examined, Refusal>,
-    newer_by: i64,
+    /// What is said of it.
+    pub(super) judged: Judged,
+    found: Result<Accepted, Refusal>,
 }
 
-/// Why a candidate is not taken.
+/// What may be put in place.
+pub(super) struct Accepted {
+    kubeconfig: Kubeconfig,
+    /// NotAfter of its certificate, seconds since 1970.
+    pub(super) ends: i64,
+}
+
+impl Accepted {
+    /// The present file with it in.
+    pub(super) fn text(&self, cx: &Context, present: &Present) -> Result<Secret, StepError> {
+        present.with(&self.kubeconfig).map_err(|error| {
+            let message = format!("{}: {} {error}", cx.host.name(), present.path);
+            StepError::new(ErrorClass::Invalid, message).remedy(
+                "write the entry as `kubectl config view --raw` shows it, or put the new certificate and key in by hand",
+            )
+        })
+    }
+}
+
+/// What is known of a source that was of no use, beside what is said of it.
 struct Refusal {
+    class: ErrorClass,
+    evidence: Option<Evidence>,
+}
+
+/// Why the text of a source is not there.
+struct Unread {
     class: ErrorClass,
     why: String,
     evidence: Option<Evidence>,
 }
 
+/// What candidates are measured against, at one time.
+#[derive(Clone, Copy)]
+pub(super) struct Measure<'a> {
+    /// What the present file holds.
+    pub(super) reference: &'a Reference<'a>,
+    /// Seconds since 1970.
+    pub(super) now: i64,
+}
+
 impl Candidate {
-    fn judge(name: String, text: Result<Vec<u8>, Refusal>, reference: &Reference<'_>, now: i64) -> Self {
-        let judged = |text: Vec<u8>| {
-            let examined = Examined::new(&text)?;
-            match reference {
-                Reference::Present(present) => examined.replaces(present, now)?,
-                Reference::Authorities(authorities) => {
-                    examined.valid(now)?;
-                    examined.trusts(authorities)?;
-                }
+    fn judge(source: Source, text: Result<Vec<u8>, Unread>, measure: Measure<'_>) -> Self {
+        let (class, evidence, kubeconfig) = match text {
+            Ok(text) => (ErrorClass::Invalid, None, Kubeconfig::parse(&text).map_err(Unfit::from)),
+            Err(unread) => (unread.class, unread.evidence, Err(Unfit::Unreadable(unread.why))),
+        };
+        let (kubeconfig, held) = match kubeconfig {
+            Ok(kubeconfig) => {
+                let held = Held::of(&kubeconfig);
+                (Some(kubeconfig), held)
             }
-            Ok(examined)
+            Err(unfit) => (None, Err(unfit)),
         };
-        let refusal = |rejection: Rejection| Refusal {
-            class: ErrorClass::Invalid,
-            why: rejection.to_string(),
-            evidence: None,
-        };
-        let found = text.and_then(|text| judged(text).map_err(refusal));
-        let newer_by = match (&found, reference) {
-            (Ok(examined), Reference::Present(present)) => {
-                examined.certificate.not_after - present.certificate.not_after
+        let judged = Judged::new(source, held.as_ref().map_err(Clone::clone), measure.reference, measure.now);
+        let found = match (&judged.verdict, kubeconfig, held) {
+            (Ok(_), Some(kubeconfig), Ok(held)) => {
+                Ok(Accepted { kubeconfig, ends: held.certificate.not_after })
             }
-            (Ok(_), Reference::Authorities(_)) => i64::MAX,
-            (Err(_), _) => 0,
+            (Ok(_) | Err(_), _, _) => Err(Refusal { class, evidence }),
         };
-        Self { name, found, newer_by }
+        Self { judged, found }
     }
 
     /// What may be taken.
-    pub(super) fn accepted(&self) -> Option<&Examined> {
+    pub(super) fn accepted(&self) -> Option<&Accepted> {
         self.found.as_ref().ok()
-    }
-
-    /// True when it may be taken.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.found.is_ok()
-    }
-
-    /// True when it is worth replacing a file that works.
-    pub(super) fn is_much_newer(&self) -> bool {
-        self.newer_by > MUCH
-    }
-
-    /// One line for people.
-    pub(super) fn describe(&self) -> String {
-        match &self.found {
-            Ok(_) => format!("{} is newer", self.name),
-            Err(refusal) => format!("{} {}", self.name, refusal.why),
-        }
     }
 }
 
 impl Sources<'_> {
     /// The cluster's secret: in its admin cluster, or in itself where it is its own.
-    pub(super) async fn secret_candidate(
-        &self,
-        reference: &Reference<'_>,
-        now: i64,
-    ) -> Result<Candidate, StepError> {
-        let name = format!("the secret {}/{}", self.cx.cluster.namespace, self.secret);
+    pub(super) async fn secret_candidate(&self, measure: Measure<'_>) -> Result<Candidate, StepError> {
+        let source = self.secret();
         if !kubectl::is_name(&self.cx.cluster.namespace) || !kubectl::is_name(&self.secret) {
-            let message = format!("{name} is not a name of Kubernetes");
+            let message = format!("{source} is not a name of Kubernetes");
             return Err(StepError::new(ErrorClass::Invalid, message)
                 .remedy("correct `name` and `namespace` of [cluster] in the inventory"));
         }
         let text = match self.asked() {
             Some((host, kubectl)) => self.read_secret(host, &kubectl).await?,
-            None => Err(Refusal {
+            None => Err(Unread {
                 class: ErrorClass::Invalid,
                 why: format!("cannot be read: group {} has no host", self.group),
                 evidence: None,
             }),
         };
-        Ok(Candidate::judge(name, text, reference, now))
+        Ok(Candidate::judge(source, text, measure))
     }
 
     /// Who is asked for the secret.
@@ -144,9 +138,9 @@ impl Sources<'_> {
         &self,
         host: &Arc<dyn Host>,
         kubectl: &Kubectl,
-    ) -> Result<Result<Vec<u8>, Refusal>, StepError> {
+    ) -> Result<Result<Vec<u8>, Unread>, StepError> {
         if let Some(silence) = silence(self.cx, host.as_ref(), kubectl).await? {
-            return Ok(Err(Refusal {
+            return Ok(Err(Unread {
                 class: Silence::FAILURE.class(),
                 why: format!("cannot be read: {}", Silence::FAILURE.cause()),
                 evidence: Some(silence.evidence),
@@ -155,7 +149,7 @@ impl Sources<'_> {
         let command = kubectl.secret_value(&self.secret, &self.cx.cluster.namespace);
         let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
         if let Some(failure) = kubectl::classify(&output) {
-            return Ok(Err(Refusal {
+            return Ok(Err(Unread {
                 class: failure.class(),
                 why: format!("cannot be read: {}", failure.cause()),
                 evidence: Some(Evidence {
@@ -165,7 +159,7 @@ impl Sources<'_> {
                 }),
             }));
         }
-        let refusal = |why: &str| Refusal { class: ErrorClass::Invalid, why: why.to_owned(), evidence: None };
+        let refusal = |why: &str| Unread { class: ErrorClass::Invalid, why: why.to_owned(), evidence: None };
         Ok(match kubectl::parse_secret_value(&output) {
             Ok(Some(secret)) => Ok(secret.reveal().to_vec()),
             Ok(None) => Err(refusal("has no key `value`")),
@@ -174,27 +168,23 @@ impl Sources<'_> {
     }
 
     /// The admin.conf of every node of the group.
-    pub(super) async fn node_candidates(
-        &self,
-        reference: &Reference<'_>,
-        now: i64,
-    ) -> Result<Vec<Candidate>, StepError> {
+    pub(super) async fn node_candidates(&self, measure: Measure<'_>) -> Result<Vec<Candidate>, StepError> {
         let mut candidates = Vec::new();
         for host in self.cx.hosts.group(self.group) {
-            let name = format!("admin.conf of {}", host.name());
+            let source = Source::AdminConf { host: host.name().to_owned() };
             let text = match host.read(ADMIN_CONF).await {
                 Ok(Some(text)) => Ok(text),
                 Ok(None) => {
-                    Err(Refusal { class: ErrorClass::Invalid, why: "is missing".to_owned(), evidence: None })
+                    Err(Unread { class: ErrorClass::Invalid, why: "is missing".to_owned(), evidence: None })
                 }
                 // One node that is away must not keep the others from helping.
-                Err(error) => Err(Refusal {
+                Err(error) => Err(Unread {
                     class: error.class(),
                     why: format!("cannot be read: {error}"),
                     evidence: None,
                 }),
             };
-            candidates.push(Candidate::judge(name, text, reference, now));
+            candidates.push(Candidate::judge(source, text, measure));
         }
         Ok(candidates)
     }
@@ -213,6 +203,17 @@ impl Sources<'_> {
         Ok(digests)
     }
 
+    /// All of them, in the order in which they are tried.
+    pub(super) fn order(&self) -> impl Iterator<Item = Source> {
+        let nodes = self.cx.hosts.group(self.group);
+        std::iter::once(self.secret())
+            .chain(nodes.map(|host| Source::AdminConf { host: host.name().to_owned() }))
+    }
+
+    fn secret(&self) -> Source {
+        Source::Secret { namespace: self.cx.cluster.namespace.clone(), name: self.secret.clone() }
+    }
+
     /// What apply does, in its order.
     pub(super) fn commands(&self, path: &str) -> Vec<String> {
         let mut lines = Vec::new();
@@ -225,9 +226,9 @@ impl Sources<'_> {
             "cat {ADMIN_CONF}   # if that is of no use: of {}, the first that is",
             nodes.join(", ")
         ));
-        lines.push(Kubectl::new(swap::trial(self.cx, path)).nodes_text().display());
+        lines.push(Kubectl::new(swap::trial(self.cx)).nodes_text().display());
         lines.push(format!("cp {path} {}", swap::kept(self.cx, path)));
-        lines.push(format!("mv {} {path}   # mode 0600", swap::trial(self.cx, path)));
+        lines.push(format!("mv {} {path}   # mode 0600", swap::trial(self.cx)));
         lines
     }
 }
@@ -242,9 +243,8 @@ pub(super) fn none_accepted(cx: &Context, path: &str, why: &str, candidates: &[C
         ErrorClass::Unsatisfied | ErrorClass::Refused | ErrorClass::Invalid | ErrorClass::Denied => false,
     };
     let class = refusals().map(|refusal| refusal.class).find(|class| passing(*class));
-    let order: Vec<String> = candidates.iter().map(Candidate::describe).collect();
-    let message =
-        format!("{}: {path} {why}, and nothing may replace it: {}", cx.host.name(), order.join("; "));
+    let order = order(candidates.iter().map(|candidate| &candidate.judged));
+    let message = format!("{}: {path} {why}, and nothing may replace it: {order}", cx.host.name());
     let error = StepError::new(class.unwrap_or(ErrorClass::Invalid), message).remedy(
         "see that the control-plane nodes are renewed and that the inventory names this cluster, then resume",
     );

@@ -14,8 +14,10 @@ use crate::pki::Digest;
 use crate::tools::kubectl::{self, Kubectl};
 
 /// Where a candidate stands while it is tried out.
-pub(super) fn trial(cx: &Context, path: &str) -> String {
-    format!("{path}.certwright-{}.new", cx.run)
+///
+/// Beside the path that kubectl is handed, symlink or not: the files that it names are looked for from there.
+pub(super) fn trial(cx: &Context) -> String {
+    format!("{}.certwright-{}.new", cx.cluster.kubeconfig, cx.run)
 }
 
 /// Where the old file is kept.
@@ -24,8 +26,8 @@ pub(super) fn kept(cx: &Context, path: &str) -> String {
 }
 
 /// Why a candidate does not work; None when it does.
-pub(super) async fn try_out(cx: &Context, path: &str, text: &Secret) -> Result<Option<StepError>, StepError> {
-    let trial = trial(cx, path);
+pub(super) async fn try_out(cx: &Context, text: &Secret) -> Result<Option<StepError>, StepError> {
+    let trial = trial(cx);
     cx.host.write(&trial, text.reveal(), 0o600).await?;
     let command = Kubectl::new(&trial).nodes_text();
     let output = cx.run(&command).await;
@@ -78,7 +80,7 @@ async fn act(cx: &Context, command: Command) -> Result<(), StepError> {
 /// Puts back what the first probe saw.
 pub(super) async fn undo(cx: &Context, before: &KubeconfigFacts) -> Result<Done, StepError> {
     let path = &before.path;
-    let trial = trial(cx, path);
+    let trial = trial(cx);
     if cx.host.stat(&trial).await?.is_some() {
         remove(cx, &trial).await?;
     }

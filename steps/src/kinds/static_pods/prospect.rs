@@ -8,10 +8,10 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 use futures_util::future::join_all;
 
-use crate::kinds::candidate::span;
 use crate::kinds::node::{Node, now};
 use crate::kinds::peers::peers;
 use crate::pki::{Certificate, Component};
+use crate::span::span;
 use crate::tools::survey::{self, Depth};
 
 /// Refuses a restart of etcd while so many members have expired certificates that the others, `needed` of which must

@@ -3,6 +3,8 @@
 //! The order of checks is Go's: reach the port, do TLS, the certificate's dates, its names, its CA, then the server
 //! looks at the client.
 
+use std::collections::BTreeMap;
+
 use crate::lab::clockwork::rfc3339;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::mint::Seen;
@@ -106,12 +108,15 @@ fn access(shell: &Shell<'_>, path: &str) -> Result<Access, Answer> {
         Err(e) => return Err(Answer::fail(1, format!("error: error loading config file \"{path}\": {e}\n"))),
     };
     let fail = |why: String| Answer::fail(1, format!("error: error loading config file \"{path}\": {why}\n"));
-    let config = Kubeconfig::parse(&bytes).map_err(|e| fail(e.to_string()))?;
+    let config = Kubeconfig::parse_in_place(&bytes).map_err(|e| fail(e.to_string()))?;
+    let files = config.files(path).into_iter();
+    let files: BTreeMap<String, Vec<u8>> =
+        files.filter_map(|file| Some((file.clone(), shell.read(&file).ok()??))).collect();
+    let config = config.with_files(path, &files);
     let (cluster, user) = config.current().map_err(|e| fail(e.to_string()))?;
     let text = |source: &Option<Source<Vec<u8>>>| match source {
-        None => None,
         Some(Source::Data(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Some(Source::File(file)) => shell.text(file),
+        Some(Source::File(_)) | None => None,
     };
     Ok(Access {
         server: cluster.entry.server.clone(),

@@ -1,12 +1,18 @@
 //! A kubeconfig as data: a whitelist of its fields, nothing that runs code or loosens TLS.
 //!
 //! Invariant: what is rendered was parsed field by field, so nothing unknown passes through. Keys and tokens are
-//! [`Secret`]. Deliberately absent: `exec`, `auth-provider`, `proxy-url`, `insecure-skip-tls-verify` (refused),
-//! every other field (dropped), and reading the files a kubeconfig points at.
+//! [`Secret`]. `exec`, `auth-provider`, `proxy-url` and `insecure-skip-tls-verify` are refused, every other field is
+//! dropped. In a file that stays where it is ([`Kubeconfig::parse_in_place`]) an entry with one of them is refused by
+//! itself, and [`splice`] leaves all bytes but those of one entry's credentials. Deliberately absent: reading the files
+//! that a kubeconfig names.
 
 mod read;
 
+mod files;
+
 mod write;
+
+mod splice;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +20,7 @@ mod tests;
 use certwright_engine::text::{Secret, escape};
 
 use super::{Certificate, CertificateError, Digest, KeyError, public_key_digest};
+pub use splice::{Authorities, SpliceError, splice};
 
 /// A parsed kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +62,8 @@ pub struct Cluster {
     pub certificate_authority: Option<Source<Vec<u8>>>,
     /// The name to expect in its certificate where it is not the URL's.
     pub tls_server_name: Option<String>,
+    /// A field for which the entry is refused; only in a file that was parsed in place.
+    pub forbidden: Option<&'static str>,
 }
 
 /// Which user asks which cluster.
@@ -77,6 +86,8 @@ pub struct User {
     pub client_key: Option<Source<Secret>>,
     /// Bearer token.
     pub token: Option<Secret>,
+    /// A field for which the entry is refused; only in a file that was parsed in place.
+    pub forbidden: Option<&'static str>,
 }
 
 /// Why a kubeconfig is not used.
@@ -146,6 +157,12 @@ impl Kubeconfig {
         read::parse(text)
     }
 
+    /// The same of a file that stays where it is: an entry with a field that is refused is an error where it is asked for,
+    /// and in the way of no other.
+    pub fn parse_in_place(text: &[u8]) -> Result<Self, KubeconfigError> {
+        read::parse_in_place(text)
+    }
+
     /// The cluster and the user of current-context.
     pub fn current(&self) -> Result<(&Named<Cluster>, &Named<User>), KubeconfigError> {
         if self.current_context.is_empty() {
@@ -154,7 +171,15 @@ impl Kubeconfig {
         let context = find("context", &self.contexts, &self.current_context)?;
         let cluster = find("cluster", &self.clusters, &context.entry.cluster)?;
         let user = find("user", &self.users, &context.entry.user)?;
+        allowed_cluster(cluster)?;
+        allowed_user(user)?;
         Ok((cluster, user))
+    }
+
+    /// The same file with the first context that asks as this user in use; None where none does.
+    pub fn as_user(&self, user: &str) -> Option<Self> {
+        let context = self.contexts.iter().find(|context| context.entry.user == user)?;
+        Some(Self { current_context: context.name.clone(), ..self.clone() })
     }
 
     /// The embedded client certificate of the current user (the first, where a chain follows it).
@@ -183,6 +208,18 @@ impl Kubeconfig {
         Ok(&self.current()?.0.entry.server)
     }
 
+    /// Its current context, cluster and user, and nothing else.
+    pub fn only_current(&self) -> Result<Self, KubeconfigError> {
+        let (cluster, user) = self.current()?;
+        let context = find("context", &self.contexts, &self.current_context)?;
+        Ok(Self {
+            clusters: vec![cluster.clone()],
+            contexts: vec![context.clone()],
+            users: vec![user.clone()],
+            current_context: self.current_context.clone(),
+        })
+    }
+
     /// A new kubeconfig from the whitelisted fields, as YAML; parses back to an equal value.
     pub fn render(&self) -> Secret {
         Secret::new(write::render(self, write::Keys::Revealed).into_bytes())
@@ -191,6 +228,21 @@ impl Kubeconfig {
     /// The same with every key and token replaced by `REDACTED`.
     pub fn redacted(&self) -> String {
         write::render(self, write::Keys::Redacted)
+    }
+}
+
+fn allowed_cluster(cluster: &Named<Cluster>) -> Result<(), KubeconfigError> {
+    allowed("cluster", &cluster.name, cluster.entry.forbidden)
+}
+
+fn allowed_user(user: &Named<User>) -> Result<(), KubeconfigError> {
+    allowed("user", &user.name, user.entry.forbidden)
+}
+
+fn allowed(what: &str, name: &str, forbidden: Option<&'static str>) -> Result<(), KubeconfigError> {
+    match forbidden {
+        None => Ok(()),
+        Some(field) => Err(KubeconfigError::Forbidden { field, owner: format!("{what} `{}`", escape(name)) }),
     }
 }
 

@@ -73,7 +73,16 @@ struct UserFields {
     auth_provider: Option<IgnoredAny>,
 }
 
+/// Every entry of the file may be used.
 pub(super) fn parse(text: &[u8]) -> Result<Kubeconfig, KubeconfigError> {
+    let kubeconfig = parse_in_place(text)?;
+    kubeconfig.clusters.iter().try_for_each(super::allowed_cluster)?;
+    kubeconfig.users.iter().try_for_each(super::allowed_user)?;
+    Ok(kubeconfig)
+}
+
+/// An entry that may not be used is told when it is asked for.
+pub(super) fn parse_in_place(text: &[u8]) -> Result<Kubeconfig, KubeconfigError> {
     if text.len() > LIMIT {
         return Err(KubeconfigError::TooLarge);
     }
@@ -101,12 +110,10 @@ fn unique<T>(what: &str, list: &[Named<T>]) -> Result<(), KubeconfigError> {
 fn cluster(wire: ClusterIn) -> Result<Named<Cluster>, KubeconfigError> {
     let owner = || format!("cluster `{}`", escape(&wire.name));
     let fields = wire.cluster.unwrap_or_default();
-    if fields.insecure_skip_tls_verify == Some(true) {
-        return Err(KubeconfigError::Forbidden { field: "insecure-skip-tls-verify", owner: owner() });
-    }
-    if fields.proxy_url.is_some() {
-        return Err(KubeconfigError::Forbidden { field: "proxy-url", owner: owner() });
-    }
+    let forbidden = [
+        ("insecure-skip-tls-verify", fields.insecure_skip_tls_verify == Some(true)),
+        ("proxy-url", fields.proxy_url.is_some()),
+    ];
     let authority = source(
         "certificate-authority-data",
         owner,
@@ -117,6 +124,7 @@ fn cluster(wire: ClusterIn) -> Result<Named<Cluster>, KubeconfigError> {
         server: fields.server.unwrap_or_default(),
         certificate_authority: authority,
         tls_server_name: fields.tls_server_name,
+        forbidden: first(&forbidden),
     };
     Ok(Named { entry, name: wire.name })
 }
@@ -134,12 +142,7 @@ fn context(wire: ContextIn) -> Named<Context> {
 fn user(wire: UserIn) -> Result<Named<User>, KubeconfigError> {
     let owner = || format!("user `{}`", escape(&wire.name));
     let fields = wire.user.unwrap_or_default();
-    if fields.exec.is_some() {
-        return Err(KubeconfigError::Forbidden { field: "exec", owner: owner() });
-    }
-    if fields.auth_provider.is_some() {
-        return Err(KubeconfigError::Forbidden { field: "auth-provider", owner: owner() });
-    }
+    let forbidden = [("exec", fields.exec.is_some()), ("auth-provider", fields.auth_provider.is_some())];
     let certificate =
         source("client-certificate-data", owner, fields.client_certificate_data, fields.client_certificate)?;
     let key = match source("client-key-data", owner, fields.client_key_data, fields.client_key)? {
@@ -148,8 +151,14 @@ fn user(wire: UserIn) -> Result<Named<User>, KubeconfigError> {
         None => None,
     };
     let token = fields.token.map(|token| Secret::new(token.into_bytes()));
-    let entry = User { client_certificate: certificate, client_key: key, token };
+    let forbidden = first(&forbidden);
+    let entry = User { client_certificate: certificate, client_key: key, token, forbidden };
     Ok(Named { entry, name: wire.name })
+}
+
+/// The first field that is there.
+fn first(fields: &[(&'static str, bool)]) -> Option<&'static str> {
+    fields.iter().find(|(_, is_there)| *is_there).map(|(field, _)| *field)
 }
 
 /// Data goes before a file, as in kubectl; an empty field counts as absent.
