@@ -213,9 +213,20 @@ pub(crate) struct CertsArgs {
     /// Write the text for Prometheus to this file too, replaced at once
     #[arg(long, value_name = "FILE")]
     pub(crate) textfile: Option<PathBuf>,
-    /// Look again and again, every minute or every DURATION, until Ctrl-C
+    /// Look again and again, every minute or every DURATION (1s and more), until Ctrl-C
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "1m")]
+    #[arg(value_parser = period, conflicts_with = "lab")]
     pub(crate) watch: Option<humantime::Duration>,
+}
+
+/// Time between two looks.
+fn period(text: &str) -> Result<humantime::Duration, String> {
+    let period: humantime::Duration =
+        text.parse().map_err(|error| format!("{error}, for example 30s or 5m"))?;
+    if period.as_secs() == 0 {
+        return Err("it must be 1s or more".to_owned());
+    }
+    Ok(period)
 }
 
 /// Arguments of `run`.

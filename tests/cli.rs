@@ -27,6 +27,9 @@ mod ended;
 #[path = "cli/meant.rs"]
 mod meant;
 
+#[path = "cli/unread.rs"]
+mod unread;
+
 #[path = "cli/beside.rs"]
 mod beside;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::Host;
+use certwright_engine::host::{Host, by_hand};
 use certwright_engine::step::StepError;
 
 use super::chain::{Signature, Signer, signature};
@@ -75,7 +75,7 @@ pub enum Ask {
 pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Report {
     match try_look(host, clock, keys, ask).await {
         Ok(report) => report,
-        Err(error) => Report::failed(host.name(), error.message, error.remedy),
+        Err(error) => Report::failed(host.name(), error.message, error.remedy.or_else(|| by_hand(host))),
     }
 }
 

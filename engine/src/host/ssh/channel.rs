@@ -146,10 +146,7 @@ fn refusal(spec: &HostSpec, noise: &Untrusted, status: i32) -> String {
         );
     }
     let words = classify::gist(noise);
-    format!(
-        "the login shell of {} does not run /bin/sh (status {status}; {words})",
-        classify::Login::of(spec).shown
-    )
+    format!("the login shell of {} does not run /bin/sh (status {status}; {words})", classify::shown(spec))
 }
 
 #[cfg(test)]
