@@ -1,7 +1,5 @@
 //! The rows of one node, from what was collected of it.
 
-use std::collections::BTreeMap;
-
 use certwright_engine::clock::Clock;
 use certwright_engine::host::Host;
 use certwright_engine::step::StepError;
@@ -12,7 +10,7 @@ use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
 use crate::pki::{Certificate, Kubeconfig};
-use crate::tools::collect::{Collected, Keys, Tree, collect};
+use crate::tools::collect::{Collected, Keys, Request, Tree, collect};
 use crate::tools::survey::{self, FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
 
@@ -114,7 +112,7 @@ fn keys_depth(keys: Keys) -> survey::Depth {
 pub fn tree(host: &str, tree: &Tree, keys: Keys) -> (Report, Collected) {
     let mut collected = tree.collect(keys);
     let left = Node::new(&collected).left();
-    let more = tree.survey(keys, BTreeMap::new(), &left);
+    let more = tree.look(keys, &Request { files: left, ..Request::default() });
     collected.files.extend(more.files);
     collected.refused.extend(more.refused);
     (Node::new(&collected).report(host), collected)
