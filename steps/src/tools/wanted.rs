@@ -80,8 +80,7 @@ pub fn manifests(folder: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// Files that the configuration names, and kubeadm's kubeconfigs; `conf` is the kubelet's.
-pub fn files(texts: &BTreeMap<String, Vec<u8>>, conf: Option<&Kubeconfig>) -> BTreeSet<String> {
-    let configuration = Configuration::of(texts);
+pub fn files(configuration: &Configuration, conf: Option<&Kubeconfig>) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for pod in configuration.pods.values().flatten() {
         let named = pod.flags.iter().filter(|(flag, path)| is_certificate(flag, path));
@@ -118,8 +117,7 @@ fn client_certificate(conf: &Kubeconfig) -> impl Iterator<Item = String> + '_ {
 }
 
 /// The folders of the API server's and etcd's own certificates.
-pub fn folders(texts: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
-    let configuration = Configuration::of(texts);
+pub fn folders(configuration: &Configuration) -> BTreeSet<String> {
     let own = [
         configuration.file(Component::KubeApiserver, "tls-cert-file"),
         configuration.file(Component::Etcd, "cert-file"),

@@ -29,6 +29,7 @@ pub use request::Request;
 
 use super::script;
 use super::survey::{Depth, FileFacts, SCRIPT};
+use super::wanted::Configuration;
 use search::Search;
 
 /// Whether private keys are looked at, where they lie.
@@ -60,6 +61,8 @@ pub struct Collected {
     pub keys: Keys,
     /// The files of configuration by path.
     pub texts: BTreeMap<String, Vec<u8>>,
+    /// What these say.
+    pub configuration: Configuration,
     /// What was surveyed, by path.
     pub files: BTreeMap<String, FileFacts>,
     /// Why the content of a path is not known; only of a tree in a folder.
@@ -69,7 +72,8 @@ pub struct Collected {
 impl Collected {
     fn nothing(keys: Keys) -> Self {
         let (texts, files, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { clock_ns: None, keys, texts, files, refused }
+        let configuration = Configuration::of(&texts);
+        Self { clock_ns: None, keys, texts, configuration, files, refused }
     }
 }
 

@@ -40,7 +40,10 @@ impl Search {
                 .into_iter()
                 .filter(|path| !self.collected.files.contains_key(path))
                 .collect(),
-            folders: new(wanted::folders(&self.collected.texts).into_iter().collect(), &self.asked.folders),
+            folders: new(
+                wanted::folders(&self.collected.configuration).into_iter().collect(),
+                &self.asked.folders,
+            ),
         };
         (!next.is_empty()).then_some(next)
     }
@@ -52,7 +55,10 @@ impl Search {
         if look.no_openssl {
             collected.keys = Keys::NoOpenssl;
         }
-        collected.texts.extend(look.texts);
+        if !look.texts.is_empty() {
+            collected.texts.extend(look.texts);
+            collected.configuration = Configuration::of(&collected.texts);
+        }
         collected.files.extend(look.files);
         collected.refused.extend(look.refused);
         self.names.extend(look.names);
@@ -74,7 +80,7 @@ impl Search {
 
     /// Files of configuration beside the kubelet's units.
     fn texts(&self) -> Vec<String> {
-        let configuration = Configuration::of(&self.collected.texts);
+        let configuration = &self.collected.configuration;
         let mut texts = vec![configuration.flags.config().to_owned(), kubelet::INSTANCE.to_owned()];
         texts.extend(wanted::manifests(&configuration.manifests));
         texts
@@ -82,11 +88,11 @@ impl Search {
 
     /// Files that may hold certificates, sorted, as many as are looked at.
     fn files(&self) -> Vec<String> {
-        let configuration = Configuration::of(&self.collected.texts);
+        let configuration = &self.collected.configuration;
         let conf = self.collected.files.get(configuration.flags.kubeconfig());
         let conf = conf.and_then(|facts| facts.parsed_kubeconfig().ok());
-        let mut files = wanted::files(&self.collected.texts, conf.as_ref());
-        let folders = wanted::folders(&self.collected.texts);
+        let mut files = wanted::files(configuration, conf.as_ref());
+        let folders = wanted::folders(configuration);
         let is_in = |path: &String| folders.iter().any(|folder| is_below(folder, path));
         files.extend(self.names.iter().filter(|path| is_in(path)).cloned());
         files.into_iter().take(wanted::MOST).collect()

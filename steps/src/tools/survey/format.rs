@@ -255,7 +255,9 @@ impl Reader {
             };
             let link = self.links.remove(&number);
             let facts = FileFacts { path, link, ..partial.facts };
-            let key = facts.key_position().and_then(|at| partial.keys.get(at)).copied();
+            // Reading a kubeconfig takes its time, and few are asked for their keys.
+            let position = if partial.keys.is_empty() { None } else { facts.key_position() };
+            let key = position.and_then(|at| partial.keys.get(at)).copied();
             let facts = FileFacts { key: key.unwrap_or(KeyFacts::Absent), ..facts };
             records.push(Record { facts, text: partial.text, is_found });
         }
