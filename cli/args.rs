@@ -106,7 +106,7 @@ Where hosts are and how they are reached is said in an inventory; see examples/i
 const CERTS: &str = "\
 Ends with 0 when nothing is to be said, 3 when something is, 4 when a certificate has expired.
 
-Private keys stay where they are: whether one fits its certificate is told by the digest of its public half.";
+Private keys stay where they are: whether one fits its certificate is told by its public half.";
 
 const REHEARSE: &str = "\
 Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
