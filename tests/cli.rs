@@ -61,6 +61,9 @@ mod random;
 #[path = "cli/undone.rs"]
 mod undone;
 
+#[path = "cli/worse.rs"]
+mod worse;
+
 #[path = "cli/strace.rs"]
 mod strace;
 

@@ -41,6 +41,8 @@ pub use exec::Reach;
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
 pub use programs::API_SERVER_HOOKS;
+#[cfg(test)]
+pub(crate) use programs::jsonpath;
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 pub use world::requests::SigningAsk;
 
