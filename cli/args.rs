@@ -93,6 +93,8 @@ pub(crate) enum Verb {
     /// Tries a plan on simulated nodes with expired certificates; touches no real host
     #[command(after_help = REHEARSE)]
     Rehearse(RehearseArgs),
+    /// Prints the completions of a shell, to be sourced by it
+    Completions(CompletionsArgs),
 }
 
 const COMMON: &str = "Common options";
@@ -153,9 +155,19 @@ pub(crate) struct CheckArgs {
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("cluster").required(true).multiple(true).args(["inventory", "lab"])))]
 pub(crate) struct PlanArgs {
+    /// A shipped plan's name, or the path of a plan
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: String,
+    /// The inventory: the cluster and its hosts
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Look at the simulated nodes of a rehearsal that are kept in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lab: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) choices: ChoiceArgs,
 }
 
 /// Arguments of `doctor`.
@@ -312,6 +324,14 @@ pub(crate) enum ReportForm {
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {}
 
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// Arguments of `rehearse`.
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArgs {
@@ -328,6 +348,9 @@ pub(crate) struct RehearseArgs {
     /// [default for a new lab: one DeadlineExceeded]
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,
+    /// Only make the simulated nodes, their certificates expired: for a look by `plan`, `doctor` or `certs`
+    #[arg(long, requires = "lab")]
+    pub(crate) make_only: bool,
     #[command(flatten)]
     pub(crate) choices: ChoiceArgs,
 }

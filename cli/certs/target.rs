@@ -54,9 +54,9 @@ impl Target {
     }
 
     /// Whether a lab's time is wanted, where the command line names one; in ms since 1970.
-    pub(crate) fn lab(args: &CertsArgs) -> Result<Option<(Lab, u64)>, Failure> {
+    pub(crate) fn lab(app: &App, args: &CertsArgs) -> Result<Option<(Lab, u64)>, Failure> {
         let Some(folder) = &args.lab else { return Ok(None) };
-        let lab = Lab::open(folder)?;
+        let lab = session::open_lab(app, folder)?;
         let wall_ms = session::lab_wall_ms(&lab)?;
         Ok(Some((lab, wall_ms)))
     }

@@ -22,7 +22,7 @@ use crate::{human, json, runtime, signals, when};
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
     let mut stops = signals::listen()?;
-    let lab = Target::lab(args)?;
+    let lab = Target::lab(app, args)?;
     let runtime = Runtime::new(if lab.is_some() { Time::Virtual } else { Time::Real })?;
     runtime.block_on(async {
         let targets = Target::all(app, args, lab.as_ref().map(|(lab, now)| (lab, *now)))?;

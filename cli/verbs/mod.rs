@@ -26,6 +26,8 @@ mod runs;
 
 mod inventory;
 
+mod completions;
+
 mod rehearse;
 
 pub(crate) use app::App;
@@ -68,6 +70,7 @@ fn told(verb: &Verb, exit: Exit) -> Exit {
         | Verb::Show(_)
         | Verb::Report(_)
         | Verb::Runs(_)
+        | Verb::Completions(_)
         | Verb::Inventory(_) => {
             tell(&failure, Format::Human);
             failure.exit
@@ -94,6 +97,7 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Report(args) => report::report(app, args),
         Verb::Runs(args) => runs::runs(app, args),
         Verb::Inventory(args) => inventory::inventory(app, &args.source),
+        Verb::Completions(args) => Ok(completions::completions(args)),
         Verb::Rehearse(args) => rehearse::rehearse(app, args),
     }
 }

@@ -53,8 +53,8 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let left = left_over(&lab)?;
     let faults = match (faults, origin) {
         (Some(faults), _) => faults,
-        (None, Origin::New) => default_faults(&nodes),
-        (None, Origin::Kept) => Vec::new(),
+        (None, Origin::New) if !args.make_only => default_faults(&nodes),
+        (None, Origin::New | Origin::Kept) => Vec::new(),
     };
     // All of them are known before the first one waits in the lab.
     for fault in &faults {
@@ -67,6 +67,10 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     if app.format == Format::Human {
         out(&opening(&nodes, origin, (&faults, &left), args.lab.as_deref()));
         out(&human::left_out::warning(&plan, app.terminal));
+    }
+    if let (true, Some(lab)) = (args.make_only, &args.lab) {
+        tell_made(app, args, lab, &nodes);
+        return Ok(Exit::Done);
     }
     let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Ground::Lab(&place.lab))?;
@@ -85,6 +89,19 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     });
     tell(app, &view, next, &Closing { faults, left, fired, lasted, bundle, kept });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// What can be done with nodes that were only made.
+fn tell_made(app: &App, args: &RehearseArgs, lab: &Path, nodes: &[String]) {
+    let (options, folder) = (app.next().options, human::word(&lab.display().to_string()));
+    match app.format {
+        Format::Json => out(&json::document("lab", json!({ "lab": lab, "nodes": nodes }))),
+        Format::Human => out(&format!(
+            "\nNext\n  certwright{options} plan {} --lab {folder}\n  certwright{options} doctor --lab {folder}\n  {}\n",
+            human::word(&args.plan),
+            again(args, &options)
+        )),
+    }
 }
 
 /// The command that rehearses the same once more, without faults.

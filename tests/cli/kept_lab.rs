@@ -153,3 +153,35 @@ fn a_lab_keeps_the_groups_of_its_inventory_and_the_command_that_is_shown_the_who
     let again = place.run("rehearse plan.toml --lab lab").exits(0).stdout;
     assert!(again.contains("w-1") && !again.contains("cp-1  workers"), "{again}");
 }
+
+#[test]
+fn a_lab_that_is_only_made_is_looked_at_by_the_commands_that_are_shown() {
+    let place = Place::new();
+    place.run("doctor --lab lab").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: there is no lab in `lab`
+          `certwright rehearse --make-only --lab lab` makes one
+    "#]]);
+    place.run("rehearse --make-only --lab lab").is(&expect![[r#"
+        exit 0
+        --- stdout
+        Rehearsal on 3 new simulated nodes, certificates expired: cp-1, cp-2, cp-3; kept in lab
+        What will go wrong: nothing. Time is virtual; no real host is touched.
+
+        Next
+          certwright plan renew-control-plane --lab lab
+          certwright doctor --lab lab
+          certwright rehearse --lab lab
+    "#]]);
+    let planned = place.run("plan renew-control-plane --lab lab").exits(0).stdout;
+    assert!(
+        planned.contains("renew/renew") && planned.contains("would change something for sure"),
+        "{planned}"
+    );
+    assert_eq!(place.run("runs --output json").json()[0]["runs"], serde_json::json!([]));
+    drop(place.run("doctor --lab lab").exits(15));
+    drop(place.run("rehearse --lab lab").exits(0));
+    let made = place.run("rehearse --make-only --lab lab2 --fault slow@cp-1 --output json").exits(0).json();
+    assert_eq!((made[0]["type"].as_str(), made[0]["nodes"].as_array().map(Vec::len)), (Some("lab"), Some(3)));
+}
