@@ -129,6 +129,10 @@ fn kubeconfigs() {
     let mut corpus = files(&node.root.join("etc/kubernetes"), &[".conf"]);
     corpus.extend(files(&repository().join("tests/fixtures/real-node/healthy/kubeconfigs"), &[".stdout"]));
     corpus.push(MANY.as_bytes().to_vec());
+    // Aliases that multiply, within what is allowed.
+    corpus.push(
+        b"a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b]\nclusters: []\nusers: []\nd: *c\n".to_vec(),
+    );
     let check = |text: &[u8]| targets::check_kubeconfig(text, &fresh);
     let read = &mut targets::read_kubeconfig;
     fuzz(Target { check: &check, ..target("kubeconfig", corpus, targets::change_yaml, read) });
