@@ -16,13 +16,14 @@ use crate::targets::{change_pem, change_yaml};
 const NOW_MS: u64 = 1_795_555_800_000;
 
 /// Files that are changed; an input is the place of one in this list, and what is in it.
-const FILES: [(&str, Change); 6] = [
+const FILES: [(&str, Change); 7] = [
     ("etc/kubernetes/pki/apiserver.crt", change_pem),
     ("etc/kubernetes/pki/etcd/ca.crt", change_pem),
     ("etc/kubernetes/admin.conf", change_yaml),
     ("etc/kubernetes/scheduler.conf", change_yaml),
     ("etc/kubernetes/manifests/etcd.yaml", change_yaml),
     ("etc/kubernetes/manifests/kube-apiserver.yaml", change_yaml),
+    ("var/lib/kubelet/config.yaml", change_yaml),
 ];
 
 /// A node in a lab.
