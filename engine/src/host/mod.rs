@@ -73,6 +73,22 @@ pub trait Host: Send + Sync {
     /// fsync of the folder), creating missing parents with 0700.
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError>;
 
+    /// Puts a file in the place of one that holds `old` (None: there is none), as [`Host::write`] does; false where another
+    /// one is there, which stays. At one instant where the host can, else a look right before the write.
+    async fn replace(
+        &self,
+        path: &str,
+        old: Option<&[u8]>,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<bool, HostError> {
+        if self.read(path).await?.as_deref() != old {
+            return Ok(false);
+        }
+        self.write(path, bytes, mode).await?;
+        Ok(true)
+    }
+
     /// Facts about what is at `path`, symlinks not followed; None when nothing is there.
     async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError>;
 

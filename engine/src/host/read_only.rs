@@ -47,6 +47,16 @@ impl Host for ReadOnly {
         panic!("a look at {} writes {path}", self.name())
     }
 
+    async fn replace(
+        &self,
+        path: &str,
+        _old: Option<&[u8]>,
+        _bytes: &[u8],
+        _mode: u32,
+    ) -> Result<bool, HostError> {
+        panic!("a look at {} writes {path}", self.name())
+    }
+
     async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError> {
         self.0.stat(path).await
     }

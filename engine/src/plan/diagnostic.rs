@@ -170,7 +170,9 @@ fn cut(line: &str, mark: Span) -> (String, Span) {
     const WHOLE: usize = 10_000;
     const AROUND: usize = 200;
     if line.len() <= WHOLE {
-        return (line.trim_end_matches('\r').to_owned(), mark);
+        // The carriage returns at its end are not shown, so nothing there can be marked.
+        let line = line.trim_end_matches('\r');
+        return (line.to_owned(), mark.start.min(line.len())..mark.end.min(line.len()));
     }
     let from = floor(line, mark.start.saturating_sub(AROUND / 2));
     let to = floor(line, mark.start + AROUND);
@@ -209,6 +211,8 @@ mod tests {
             ("a\n", 2..2, 2, 1),
             ("a\r\nb\r\n", 3..6, 2, 1),
             ("a\r\nb\r\n", 1..3, 1, 2),
+            ("a\r\r\r\nb\r\n", 3..5, 1, 4),
+            ("\r\r\r\n", 1..2, 1, 2),
             ("x\n[t]\na = 1\n", 2..11, 2, 1),
             ("\tä = 1", 2..3, 1, 2),
         ] {

@@ -1,6 +1,6 @@
 //! What one surveyed file holds: certificates, and where a kubeconfig leads.
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 
 use super::place::host_of;
 use super::row::Row;
@@ -11,9 +11,9 @@ use crate::tools::survey::{FileFacts, FileKind, KubeconfigText};
 /// Sets where a kubeconfig leads and whom it trusts.
 pub(super) fn lead(conf: &Kubeconfig, row: &mut Row) {
     let Ok((cluster, _)) = conf.current() else { return };
-    row.server = Some(escape(&cluster.entry.server)).filter(|server| !server.is_empty());
+    row.server = Some(line(&cluster.entry.server)).filter(|server| !server.is_empty());
     let named = cluster.entry.tls_server_name.clone();
-    row.server_name = named.or_else(|| host_of(&cluster.entry.server)).map(|name| escape(&name));
+    row.server_name = named.or_else(|| host_of(&cluster.entry.server)).map(|name| line(&name));
     row.trusts = conf.certificate_authorities().unwrap_or_default();
 }
 
@@ -60,14 +60,14 @@ pub(super) fn certificates(
 fn of_kubeconfig(conf: &Kubeconfig) -> Vec<Found> {
     let current = conf.client_certificate().map_err(|error| error.to_string());
     let name = conf.current().ok().map(|(_, user)| user.name.clone());
-    let mut found = vec![Found { certificate: current, user: name.as_deref().map(escape) }];
+    let mut found = vec![Found { certificate: current, user: name.as_deref().map(line) }];
     for user in conf.users.iter().filter(|user| Some(&user.name) != name.as_ref()) {
         if let Some(Source::Data(pem)) = &user.entry.client_certificate {
             let certificate = Certificate::each_from_pem(pem).into_iter().next();
             let certificate = certificate.unwrap_or(Err(CertificateError::None));
             found.push(Found {
                 certificate: certificate.map_err(|error| error.to_string()),
-                user: Some(escape(&user.name)),
+                user: Some(line(&user.name)),
             });
         }
     }

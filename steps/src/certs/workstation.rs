@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use certwright_engine::host::Host;
 use certwright_engine::plan::{Cluster, WORKSTATION};
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 
 use super::contents::lead;
 use super::node::Report;
@@ -74,7 +74,7 @@ async fn of_file(host: &dyn Host, conf: &Kubeconfig, path: &str) -> Vec<Row> {
     }
     let conf = conf.clone().with_files(path, &files);
     let current = current(&conf, KUBECONFIG, path, &unread);
-    let others = conf.users.iter().filter(|user| current.user.as_deref() != Some(&escape(&user.name)));
+    let others = conf.users.iter().filter(|user| current.user.as_deref() != Some(&line(&user.name)));
     let others = others.filter(|user| user.entry.client_certificate.is_some()).map(|user| {
         let mut row = of_user(user, KUBECONFIG, path, &unread);
         if let Some(conf) = conf.as_user(&user.name) {
@@ -140,8 +140,8 @@ fn of_user(user: &Named<User>, name: &str, path: &str, unread: &BTreeMap<String,
     let pem = match &user.entry.client_certificate {
         Some(Source::Data(pem)) => Ok(pem),
         Some(Source::File(file)) => Err(match unread.get(file) {
-            Some(why) => format!("names `{}`, which {why}", escape(file)),
-            None => format!("keeps its client certificate in `{}`", escape(file)),
+            Some(why) => format!("names `{}`, which {why}", line(file)),
+            None => format!("keeps its client certificate in `{}`", line(file)),
         }),
         None => Err("has no client certificate".to_owned()),
     };
@@ -151,7 +151,7 @@ fn of_user(user: &Named<User>, name: &str, path: &str, unread: &BTreeMap<String,
     };
     let mut row = Row::new(WORKSTATION, name, path, pem.and_then(first));
     row.usages = vec!["clientAuth"];
-    row.user = Some(escape(&user.name));
+    row.user = Some(line(&user.name));
     if let Ok(certificate) = &row.certificate {
         row.key = match &user.entry.client_key {
             None | Some(Source::File(_)) => Key::Missing,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 
 use crate::pki::{Certificate, Digest, Kubeconfig, KubeconfigError};
 use crate::span::span;
@@ -87,7 +87,7 @@ impl Held {
             return Err(Unfit::Key);
         }
         let authorities = kubeconfig.certificate_authorities()?;
-        let server = normal(&escape(kubeconfig.server()?));
+        let server = normal(&line(kubeconfig.server()?));
         Ok(Self { server, authorities, certificate, key_fits: true })
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
@@ -83,7 +83,7 @@ impl Certificate {
     pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, CertificateError> {
         let mut all = Vec::new();
         for block in Pem::iter_from_buffer(pem) {
-            let block = block.map_err(|error| CertificateError::Pem(escape(&error.to_string())))?;
+            let block = block.map_err(|error| CertificateError::Pem(line(&error.to_string())))?;
             if block.label == "CERTIFICATE" {
                 all.push(Self::from_der(&block.contents)?);
             }
@@ -100,7 +100,7 @@ impl Certificate {
                 Ok(_) => {}
                 // Where a block ends is not known any more.
                 Err(error) => {
-                    all.push(Err(CertificateError::Pem(escape(&error.to_string()))));
+                    all.push(Err(CertificateError::Pem(line(&error.to_string()))));
                     break;
                 }
             }
@@ -113,13 +113,13 @@ impl Certificate {
         let parsed = parse(der)?;
         let subject = parsed.subject();
         let text = |value: &x509_parser::x509::AttributeTypeAndValue<'_>| {
-            escape(&value.as_str().map_or_else(|_| format!("{:02x?}", value.as_slice()), str::to_owned))
+            line(&value.as_str().map_or_else(|_| format!("{:02x?}", value.as_slice()), str::to_owned))
         };
         Ok(Self {
-            subject: escape(&subject.to_string()),
+            subject: line(&subject.to_string()),
             common_name: subject.iter_common_name().next().map(text).unwrap_or_default(),
             organizations: subject.iter_organization().map(text).collect(),
-            issuer: escape(&parsed.issuer().to_string()),
+            issuer: line(&parsed.issuer().to_string()),
             serial: serial(parsed.raw_serial()),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -169,7 +169,7 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     match X509Certificate::from_der(der) {
         Ok(([], parsed)) => Ok(parsed),
         Ok((rest, _)) => Err(CertificateError::Der(format!("{} bytes after its end", rest.len()))),
-        Err(error) => Err(CertificateError::Der(escape(&error.to_string()))),
+        Err(error) => Err(CertificateError::Der(line(&error.to_string()))),
     }
 }
 
@@ -210,15 +210,15 @@ fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
 
 fn san_text(name: &GeneralName<'_>) -> String {
     match name {
-        GeneralName::DNSName(name) => format!("DNS:{}", escape(name)),
+        GeneralName::DNSName(name) => format!("DNS:{}", line(name)),
         GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
             (Ok(v4), _) => format!("IP:{}", std::net::Ipv4Addr::from(v4)),
             (_, Ok(v6)) => format!("IP:{}", std::net::Ipv6Addr::from(v6)),
             (Err(_), Err(_)) => format!("IP:invalid ({} bytes)", bytes.len()),
         },
-        GeneralName::URI(uri) => format!("URI:{}", escape(uri)),
-        GeneralName::RFC822Name(mail) => format!("email:{}", escape(mail)),
-        other => escape(&other.to_string()),
+        GeneralName::URI(uri) => format!("URI:{}", line(uri)),
+        GeneralName::RFC822Name(mail) => format!("email:{}", line(mail)),
+        other => line(&other.to_string()),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -62,7 +62,7 @@ impl CertificateRequest {
 
 fn subject(request: &X509CertificationRequest<'_>) -> Result<(String, String), RequestError> {
     let subject = &request.certification_request_info.subject;
-    let odd = || RequestError::Subject(escape(&subject.to_string()));
+    let odd = || RequestError::Subject(line(&subject.to_string()));
     let texts = |found: Vec<&x509_parser::x509::AttributeTypeAndValue<'_>>| match found.as_slice() {
         [one] => one.as_str().map(str::to_owned).map_err(|_| odd()),
         _none_or_several => Err(odd()),
@@ -75,7 +75,7 @@ fn subject(request: &X509CertificationRequest<'_>) -> Result<(String, String), R
 }
 
 fn names(request: &X509CertificationRequest<'_>) -> Result<(Vec<String>, Vec<IpAddr>), RequestError> {
-    let more = |what: String| RequestError::More(escape(&what));
+    let more = |what: String| RequestError::More(line(&what));
     let (mut dns_names, mut addresses) = (Vec::new(), Vec::new());
     let attributes = request.certification_request_info.attributes();
     if attributes.len() > 1 {

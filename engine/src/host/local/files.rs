@@ -44,14 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 
 /// Puts a file in place; a symlink's target is replaced, not the symlink; an owner that was there stays.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let path = resolved(path)?;
-    let Some(name) = path.file_name() else { return Err(FileError::Unfit("is a folder")) };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    make_folders(folder)?;
-    let new = folder.join(format!(".{}.certwright-{}", name.to_string_lossy(), Nonce::random().as_str()));
+    let (path, folder, new) = beside(path)?;
     let done = fill(&new, &path, bytes, mode).and_then(|()| Ok(std::fs::rename(&new, &path)?));
     if done.is_err() {
         // The first error is the one to tell.
@@ -61,7 +54,21 @@ pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     Ok(File::open(folder)?.sync_all()?)
 }
 
-fn fill(new: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+/// The file itself, its folder, which is made where it is missing, and a name in it that nobody has.
+pub(super) fn beside(path: &Path) -> Result<(PathBuf, PathBuf, PathBuf), FileError> {
+    let path = resolved(path)?;
+    let Some(name) = path.file_name() else { return Err(FileError::Unfit("is a folder")) };
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    make_folders(&folder)?;
+    let new = folder.join(format!(".{}.certwright-{}", name.to_string_lossy(), Nonce::random().as_str()));
+    Ok((path, folder, new))
+}
+
+/// Writes the new file, with the mode it will have and the owner of the one at `path`.
+pub(super) fn fill(new: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
     file.write_all(bytes)?;
     if let Some(old) = present(std::fs::metadata(path))? {

@@ -9,6 +9,8 @@
 
 mod files;
 
+mod exchange;
+
 mod line;
 
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -99,6 +101,20 @@ impl Host for LocalHost {
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError> {
         let bytes = bytes.to_vec();
         self.blocking("write", path, move |path| files::write(path, &bytes, mode)).await
+    }
+
+    async fn replace(
+        &self,
+        path: &str,
+        old: Option<&[u8]>,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<bool, HostError> {
+        let (old, bytes) = (old.map(<[u8]>::to_vec), bytes.to_vec());
+        let done = self
+            .blocking("write", path, move |path| exchange::replace(path, old.as_deref(), &bytes, mode))
+            .await?;
+        Ok(done == exchange::Exchanged::Done)
     }
 
     async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError> {

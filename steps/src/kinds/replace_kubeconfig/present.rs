@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use certwright_engine::host::{Command, StatKind};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError, refused};
-use certwright_engine::text::{Secret, escape};
+use certwright_engine::text::{Secret, line};
 
 use crate::kinds::facts::CertificateFacts;
 use crate::kinds::silence::silence;
@@ -222,9 +222,9 @@ async fn state(cx: &Context, named: &str, bytes: &[u8]) -> Result<State, StepErr
     for path in current.files(named) {
         match cx.host.read(&path).await.map_err(StepError::from) {
             Ok(Some(content)) => drop(files.insert(path, content)),
-            Ok(None) => missing.push(format!("names `{}`, which is missing", escape(&path))),
+            Ok(None) => missing.push(format!("names `{}`, which is missing", line(&path))),
             Err(error) if error.class == ErrorClass::Refused => {
-                missing.push(format!("names `{}`, which cannot be read", escape(&path)));
+                missing.push(format!("names `{}`, which cannot be read", line(&path)));
             }
             Err(error) => return Err(error),
         }
@@ -235,9 +235,9 @@ async fn state(cx: &Context, named: &str, bytes: &[u8]) -> Result<State, StepErr
         None => Held::of(&current),
     };
     Ok(State::Entry(Box::new(Entry {
-        user: escape(&current.users[0].name),
+        user: line(&current.users[0].name),
         others: file.users.len() - 1,
-        server: normal_server(&escape(&current.clusters[0].entry.server)),
+        server: normal_server(&line(&current.clusters[0].entry.server)),
         authorities: current.certificate_authorities().ok(),
         held,
     })))

@@ -1,7 +1,7 @@
 //! Trying a new kubeconfig out, putting it in place of the old one, and putting the old one back.
 //!
-//! Invariant: the old file is kept (0600, beside it, named after the run) before it is replaced, and never kept
-//! twice; the new one has worked before it takes its place.
+//! Invariant: the old file is kept (0600, its owner's, beside it, named after the run) before it is replaced, and never
+//! kept twice; the new one has worked before it takes its place, and takes only that of the file that was looked at.
 
 use certwright_engine::host::Command;
 use certwright_engine::plan::ErrorClass;
@@ -44,13 +44,19 @@ pub(super) async fn replace(cx: &Context, present: &Present, text: &Secret) -> R
         if cx.host.stat(&kept).await?.is_none() {
             cx.host.write(&kept, old, 0o600).await?;
         }
+        // Whoever owns the file may put it back.
+        give_back(cx, &kept, present.owner).await?;
     }
-    if cx.host.read(path).await? != present.bytes {
-        let message = format!("{}: {path} was changed by someone else just now", cx.host.name());
-        return Err(StepError::new(ErrorClass::Unavailable, message));
+    if !cx.host.replace(path, present.bytes.as_deref(), text.reveal(), 0o600).await? {
+        return Err(changed(cx, path));
     }
-    cx.host.write(path, text.reveal(), 0o600).await?;
     give_back(cx, path, present.owner).await
+}
+
+/// The error of a file that is another than it was when it was looked at: the next attempt looks at it anew.
+fn changed(cx: &Context, path: &str) -> StepError {
+    let message = format!("{}: {path} was changed by someone else just now", cx.host.name());
+    StepError::new(ErrorClass::Unavailable, message)
 }
 
 /// Restores the owner where the file changed hands (certwright run as root for someone else's file).
@@ -84,8 +90,8 @@ pub(super) async fn undo(cx: &Context, before: &KubeconfigFacts) -> Result<Done,
     if cx.host.stat(&trial).await?.is_some() {
         remove(cx, &trial).await?;
     }
-    let now = cx.host.read(path).await?.as_deref().map(Digest::of);
-    if now == before.digest {
+    let now = cx.host.read(path).await?;
+    if now.as_deref().map(Digest::of) == before.digest {
         return Ok(Done::new(format!("{path} is as it was")));
     }
     let Some(digest) = before.digest else {
@@ -99,7 +105,9 @@ pub(super) async fn undo(cx: &Context, before: &KubeconfigFacts) -> Result<Done,
             .remedy(format!("restore {path} from a backup of your own"))
     })?;
     let owner = cx.host.stat(path).await?.map(|stat| (stat.uid, stat.gid));
-    cx.host.write(path, &old, before.mode).await?;
+    if !cx.host.replace(path, now.as_deref(), &old, before.mode).await? {
+        return Err(changed(cx, path));
+    }
     give_back(cx, path, owner).await?;
     Ok(Done::new(format!("{path} is the old one again")))
 }

@@ -180,3 +180,11 @@ fn a_certificate_covers_names_and_addresses_as_its_clients_see_it() {
         assert_eq!(certificate.covers(name), expected, "{san} {name}");
     }
 }
+
+#[test]
+fn a_name_with_a_line_end_in_it_is_one_line() {
+    let ca = TestCa::new("kubernetes\nEXPIRED  cp-1: apiserver");
+    let own = Certificate::from_pem(ca.pem.as_bytes()).unwrap();
+    assert_eq!(own.subject, r"CN=kubernetes\nEXPIRED  cp-1: apiserver");
+    assert_eq!(own.common_name, r"kubernetes\nEXPIRED  cp-1: apiserver");
+}

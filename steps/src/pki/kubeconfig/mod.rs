@@ -17,7 +17,7 @@ mod splice;
 #[cfg(test)]
 mod tests;
 
-use certwright_engine::text::{Secret, escape};
+use certwright_engine::text::{Secret, line};
 
 use super::{Certificate, CertificateError, Digest, KeyError, public_key_digest};
 pub use splice::{Authorities, SpliceError, splice};
@@ -242,19 +242,19 @@ fn allowed_user(user: &Named<User>) -> Result<(), KubeconfigError> {
 fn allowed(what: &str, name: &str, forbidden: Option<&'static str>) -> Result<(), KubeconfigError> {
     match forbidden {
         None => Ok(()),
-        Some(field) => Err(KubeconfigError::Forbidden { field, owner: format!("{what} `{}`", escape(name)) }),
+        Some(field) => Err(KubeconfigError::Forbidden { field, owner: format!("{what} `{}`", line(name)) }),
     }
 }
 
 fn find<'a, T>(what: &str, list: &'a [Named<T>], name: &str) -> Result<&'a Named<T>, KubeconfigError> {
-    let dangling = || KubeconfigError::Dangling(format!("{what} `{}`", escape(name)));
+    let dangling = || KubeconfigError::Dangling(format!("{what} `{}`", line(name)));
     list.iter().find(|named| named.name == name).ok_or_else(dangling)
 }
 
 fn data<'a, T>(what: &'static str, source: Option<&'a Source<T>>) -> Result<&'a T, KubeconfigError> {
     match source {
         Some(Source::Data(data)) => Ok(data),
-        Some(Source::File(path)) => Err(KubeconfigError::InFile { what, path: escape(path) }),
+        Some(Source::File(path)) => Err(KubeconfigError::InFile { what, path: line(path) }),
         None => Err(KubeconfigError::Absent(what)),
     }
 }
