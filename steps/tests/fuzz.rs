@@ -166,7 +166,8 @@ fn plans_and_inventories() {
     corpus.extend(files(&folder.join("tests/plans"), &[".toml"]));
     assert!(corpus.len() > 50, "{} files", corpus.len());
     let inventory = fs::read_to_string(folder.join("tests/plans/inventory.toml")).expect("an inventory");
-    fuzz(target("toml", corpus, targets::change_toml, &mut |text| targets::read_toml(text, &inventory)));
+    let read = &mut |text: &[u8]| targets::read_plan(text, &inventory);
+    fuzz(Target { check: &targets::check_inventory, ..target("toml", corpus, targets::change_toml, read) });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use certwright_engine::host::Output;
 use certwright_engine::journal::{Entry, Scan};
-use certwright_engine::plan::{Base, Choices, Color, Source, inventory_at, resolve};
+use certwright_engine::plan::{Base, Choices, Color, Diagnostics, Source, inventory_at, resolve};
 use certwright_engine::text::{Untrusted, harmless};
 use certwright_steps::pki::kubeconfig::{Authorities, splice};
 use certwright_steps::pki::{Certificate, CertificateRequest, Kubeconfig};
@@ -152,23 +152,29 @@ pub(crate) fn check_kubeconfig(text: &[u8], fresh: &Kubeconfig) {
 /// The file that a mistake is looked for in.
 const FILE: &str = "hostile.toml";
 
-/// Reads a plan and an inventory; each mistake names the file.
-pub(crate) fn read_toml(text: &[u8], good: &str) -> String {
-    // What is no UTF-8 is refused before.
+/// The first line of the mistakes of a file; each names it.
+fn mistakes(mistakes: &Diagnostics) -> String {
+    let text = mistakes.render(Color::Plain);
+    assert!(text.contains(FILE), "it does not name the file: {text}");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Reads a plan, for the hosts of a good inventory. What is no UTF-8 is refused before.
+pub(crate) fn read_plan(text: &[u8], good: &str) -> String {
     let text = String::from_utf8_lossy(text);
     let (registry, choices) = (certwright_steps::registry(), Choices::default());
-    let hostile = Source { name: FILE, text: &text };
-    let plan = resolve(hostile, Source { name: "inventory", text: good }, &choices, &registry);
+    let inventory = Source { name: "inventory", text: good };
+    match resolve(Source { name: FILE, text: &text }, inventory, &choices, &registry) {
+        Ok(_) => "a plan".to_owned(),
+        Err(error) => mistakes(&error),
+    }
+}
+
+/// The same as an inventory.
+pub(crate) fn check_inventory(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
     let base = Base { folder: "/work".to_owned(), home: Some("/home/ops".to_owned()) };
-    let inventory = inventory_at(&base, hostile);
-    let word = |mistakes: String| {
-        assert!(mistakes.contains(FILE), "it does not name the file: {mistakes}");
-        mistakes.lines().next().unwrap_or_default().to_owned()
-    };
-    let plan = plan.map_or_else(|error| word(error.render(Color::Plain)), |_| "a plan".to_owned());
-    let inventory =
-        inventory.map_or_else(|error| word(error.render(Color::Plain)), |_| "an inventory".to_owned());
-    format!("{plan}; {inventory}")
+    let _named = inventory_at(&base, Source { name: FILE, text: &text }).map_err(|error| mistakes(&error));
 }
 
 /// Reads what the collect script prints; what is read is printed and read again.
