@@ -35,6 +35,42 @@ pub(crate) fn document(kind: &str, body: impl Serialize) -> String {
     harmless_json(format!("{}\n", Value::Object(object)))
 }
 
+/// The same with one field whose items are many: they are written as they come, and only the text of all is held.
+pub(crate) fn document_of_many(
+    kind: &str,
+    body: Value,
+    name: &str,
+    items: impl Iterator<Item = Value>,
+) -> String {
+    let mut fields = std::collections::BTreeMap::from([
+        ("schema".to_owned(), json!(SCHEMA).to_string()),
+        ("type".to_owned(), json!(kind).to_string()),
+    ]);
+    if let Value::Object(body) = body {
+        fields.extend(body.into_iter().map(|(name, value)| (name, value.to_string())));
+    }
+    let mut list = String::from("[");
+    for item in items {
+        if list.len() > 1 {
+            list.push(',');
+        }
+        list.push_str(&item.to_string());
+    }
+    list.push(']');
+    fields.insert(name.to_owned(), list);
+    let mut out = String::from("{");
+    while let Some((name, value)) = fields.pop_first() {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&json!(name).to_string());
+        out.push(':');
+        out.push_str(&value);
+    }
+    out.push_str("}\n");
+    harmless_json(out)
+}
+
 /// A durable record of a run.
 pub(crate) fn record_line(record: &Record) -> String {
     document("record", json!({ "record": record }))

@@ -50,6 +50,8 @@ impl Login {
 /// The nodes.
 pub(crate) struct Nodes {
     folder: Folder,
+    /// What a login session has in memory, and a benchmark that is started by cron has not.
+    runtime: tempfile::TempDir,
     _sshd: Sshd,
 }
 
@@ -81,7 +83,8 @@ impl Nodes {
                 )
             }));
         }
-        let nodes = Self { folder, _sshd: sshd };
+        let runtime = tempfile::tempdir_in("/dev/shm").expect("a folder in memory");
+        let nodes = Self { folder, runtime, _sshd: sshd };
         nodes.write("ssh_config", &config);
         nodes
     }
@@ -117,6 +120,7 @@ impl Nodes {
             .arg("--ssh-config")
             .arg(self.path("ssh_config"));
         certwright.args(["certs", "--output", "json", "--no-keys", "--at-once", &AT_ONCE.to_string()]);
+        certwright.env("XDG_RUNTIME_DIR", self.runtime.path());
         certwright.args(more).args((1..=many).map(|number| login.node(number)));
         certwright
     }

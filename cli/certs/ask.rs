@@ -25,6 +25,17 @@ pub(crate) struct Asked {
     pub(crate) ask: Ask,
     /// Hosts at a time.
     pub(crate) at_once: usize,
+    /// What becomes of the connections.
+    pub(crate) connections: Connections,
+}
+
+/// What becomes of a connection once its host was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// It is there for the next look.
+    Kept,
+    /// It is closed, so that no more are open than are asked at a time.
+    Closed,
 }
 
 /// Asks all; the reports are in the order of the targets.
@@ -69,7 +80,14 @@ pub(crate) async fn ask(
 
 async fn one(target: &Target, asked: Asked, clock: &Clock) -> Report {
     match target {
-        Target::Node(host) => look(host.as_ref(), clock, asked.keys, asked.ask).await,
+        Target::Node(host) => {
+            let report = look(host.as_ref(), clock, asked.keys, asked.ask).await;
+            match asked.connections {
+                Connections::Kept => {}
+                Connections::Closed => host.close().await,
+            }
+            report
+        }
         Target::Workstation(host, cluster) => workstation(host.as_ref(), cluster, Kubeconfigs::All).await,
         Target::Tree(name, folder, here) => match Tree::open(folder) {
             Ok(tree) => tree_with(name, &tree, asked.keys, here.as_deref(), asked.ask).await,

@@ -5,9 +5,15 @@ use certwright_steps::kubeconfigs::Difference;
 use serde_json::{Value, json};
 
 use super::Survey;
+use crate::json::document_of_many;
 
-/// The fields of the object.
-pub(crate) fn body(survey: &Survey) -> Value {
+/// The object, as a line.
+pub(crate) fn document(survey: &Survey) -> String {
+    document_of_many("certs", head(survey), "hosts", survey.reports.iter().map(|report| host(report, survey)))
+}
+
+/// Its fields but for the hosts.
+fn head(survey: &Survey) -> Value {
     let findings: Vec<Value> = survey
         .findings
         .iter()
@@ -26,7 +32,6 @@ pub(crate) fn body(survey: &Survey) -> Value {
         "looked_ms": survey.now.saturating_mul(1000),
         "within_s": survey.within_s,
         "exit": survey.exit().code(),
-        "hosts": survey.reports.iter().map(|report| host(report, survey)).collect::<Vec<_>>(),
         "findings": findings,
         "kubeconfigs": compared(&survey.reports, survey.now).iter().map(kubeconfig).collect::<Vec<_>>(),
     })

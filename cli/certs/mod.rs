@@ -23,7 +23,7 @@ mod tests;
 
 use certwright_steps::certs::{Finding, Report, Row, Severity, Wanted, judge};
 
-pub(crate) use ask::{Asked, ask};
+pub(crate) use ask::{Asked, Connections, ask};
 pub(crate) use live::{Audience, Live};
 pub(crate) use target::Target;
 

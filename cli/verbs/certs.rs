@@ -9,7 +9,7 @@ use certwright_steps::tools::collect::Keys;
 use super::App;
 use crate::args::{CertsArgs, Output};
 use crate::certs::{
-    Asked, Audience, Live, Survey, Target, ask, csv, json as certs_json, markdown, prometheus,
+    Asked, Audience, Connections, Live, Survey, Target, ask, csv, json as certs_json, markdown, prometheus,
 };
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ use crate::file::{self, Readers};
 use crate::human::certs::{Width, answer, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
 use crate::terminal::{Terminal, clear_screen, lost, out, out_crlf};
-use crate::{human, json, runtime, signals, when};
+use crate::{human, runtime, signals, when};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
@@ -72,6 +72,7 @@ async fn once(
         keys: if args.no_keys { Keys::NotAsked } else { Keys::Asked },
         ask: if args.served { Ask::Running } else { Ask::Files },
         at_once: usize::from(args.at_once),
+        connections: if args.watch.is_some() { Connections::Kept } else { Connections::Closed },
     };
     let now = i64::try_from(clock.wall_ms() / 1000).expect("the clock is in this millennium");
     if again {
@@ -101,7 +102,7 @@ async fn once(
             out(&format!("{table}\n{}", findings(&survey, app.terminal)));
         }
         Output::Narrow | Output::Wide => out(&format!("\n{}", findings(&survey, app.terminal))),
-        Output::Json => out(&json::document("certs", certs_json::body(&survey))),
+        Output::Json => out(&certs_json::document(&survey)),
         Output::Markdown => out(&markdown::text(&survey)),
         Output::Csv => out_crlf(&csv::text(&survey)),
         Output::Prometheus => out(&prometheus::text(&survey)),

@@ -41,7 +41,7 @@ use std::fs;
 use std::path::Path;
 
 use certwright_steps::pki::{Certificate, Kubeconfig};
-use certwright_steps::tools::collect::{self, Keys, Tree};
+use certwright_steps::tools::collect::{self, Keys, Request, Tree};
 
 use node::Node;
 use run::{Change, Plan, Target, run};
@@ -173,13 +173,15 @@ fn plans_and_inventories() {
 #[test]
 fn what_the_collect_script_prints() {
     let node = Node::new();
-    let collected = Tree::open(&node.root).expect("a folder").collect(Keys::Asked);
-    let whole = collect::render(&collected).into_bytes();
+    let tree = Tree::open(&node.root).expect("a folder");
     // A small one, too: of the large one most changes hit base64.
-    let few = collected.files.into_iter().take(3).collect();
-    let small = collect::Collected { files: few, texts: std::collections::BTreeMap::new(), ..collected };
-    let corpus = vec![whole, collect::render(&small).into_bytes()];
-    fuzz(target("frame", corpus, targets::change_frame, &mut targets::read_frame));
+    let usual = Request::usual();
+    let small = Request { files: usual.files[..3].to_vec(), ..Request::default() };
+    let requests = [usual, small];
+    let corpus =
+        requests.iter().map(|asked| collect::render(asked, &tree.look(Keys::Asked, asked))).collect();
+    let read = &mut |text: &[u8]| targets::read_frame(&requests, text);
+    fuzz(target("frame", corpus, targets::change_frame, read));
 }
 
 #[test]

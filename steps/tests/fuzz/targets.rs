@@ -6,7 +6,7 @@ use certwright_engine::plan::{Base, Choices, Color, Diagnostics, Source, invento
 use certwright_engine::text::{Untrusted, harmless};
 use certwright_steps::pki::kubeconfig::{Authorities, splice};
 use certwright_steps::pki::{Certificate, CertificateRequest, Kubeconfig};
-use certwright_steps::tools::collect;
+use certwright_steps::tools::collect::{self, Request};
 
 use crate::numbers::Numbers;
 use crate::{bytes, der, lines, pem};
@@ -177,10 +177,12 @@ pub(crate) fn check_inventory(text: &[u8]) {
     let _named = inventory_at(&base, Source { name: FILE, text: &text }).map_err(|error| mistakes(&error));
 }
 
-/// Reads what the collect script prints; what is read is printed and read again.
-pub(crate) fn read_frame(text: &[u8]) -> String {
-    let output = |bytes: Vec<u8>| Output { stdout: Untrusted::new(bytes), ..Output::default() };
-    match collect::parse(&output(text.to_vec())) {
+/// Reads what the collect script prints, as the answer to the request that it answers, or else to the last one.
+pub(crate) fn read_frame(requests: &[Request], text: &[u8]) -> String {
+    let output = Output { stdout: Untrusted::new(text.to_vec()), ..Output::default() };
+    let mut answers = requests.iter().map(|request| collect::parse(request, &output));
+    let last = answers.next_back().expect("a request");
+    match answers.find(Result::is_ok).unwrap_or(last) {
         Ok(collected) => {
             for facts in collected.files.values() {
                 let _certificate = facts.certificate();

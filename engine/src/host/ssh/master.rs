@@ -16,8 +16,9 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::arrival::Arrival;
 use super::forward::Forwards;
 use super::{SshOptions, classify, config};
 use crate::host::HostError;
@@ -31,9 +32,6 @@ const SOCKET_PATH_MAX: usize = 90;
 
 /// How much of what ssh prints is kept: its last words tell why it ended.
 const WORDS_KEPT: usize = 64 << 10;
-
-/// How often the control socket is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A connection that stands (or stood: a dead one is found out when it is used).
 pub(super) struct Master {
@@ -54,6 +52,8 @@ struct Process {
     _lifeline: Option<ChildStdin>,
     /// What ssh printed; closed once the last process of the group that holds it has ended.
     words: watch::Receiver<Vec<u8>>,
+    /// The control socket, which ssh makes once it is logged in; None once it was there.
+    arrival: Option<Arrival>,
     folder: TempDir,
 }
 
@@ -69,7 +69,7 @@ impl Master {
         let mut process = Process::start(spec, options)
             .map_err(|error| not_reached(format!("cannot start ssh on this machine: {error}")))?;
         let socket = process.socket();
-        match timeout_at(until, process.listening(&socket)).await {
+        match timeout_at(until, process.listening()).await {
             Ok(true) => {
                 let session = Arc::new(Session::resume_mux(socket.into_boxed_path(), None));
                 let forwards = Forwards::new(process.folder.path());
@@ -138,6 +138,7 @@ impl Process {
         let mut open = std::fs::OpenOptions::new();
         let mut opened = open.write(true).create_new(true).mode(0o600).open(&file)?;
         std::io::Write::write_all(&mut opened, config::generate(options).as_bytes())?;
+        let arrival = Arrival::of(socket_in(folder.path()));
         #[expect(clippy::disallowed_methods, reason = "the host floor starts ssh")]
         let mut command = tokio::process::Command::new("/bin/sh");
         command
@@ -165,23 +166,19 @@ impl Process {
                 });
             }
         });
-        Ok(Self { keeper, group, _lifeline: lifeline, words, folder })
+        Ok(Self { keeper, group, _lifeline: lifeline, words, arrival: Some(arrival), folder })
     }
 
     fn socket(&self) -> PathBuf {
         socket_in(self.folder.path())
     }
 
-    /// Waits for the control socket, which ssh makes once it is logged in; false when ssh ended instead.
-    async fn listening(&mut self, socket: &Path) -> bool {
-        loop {
-            if socket.exists() {
-                return true;
-            }
-            tokio::select! {
-                () = sleep(LOOK_EVERY) => {}
-                () = closed(&mut self.words) => return socket.exists(),
-            }
+    /// Waits for the control socket; false when ssh ended instead.
+    async fn listening(&mut self) -> bool {
+        let Some(arrival) = self.arrival.take() else { return true };
+        tokio::select! {
+            () = arrival.wait() => true,
+            () = closed(&mut self.words) => self.socket().exists(),
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: passwords (ssh's and sudo's).
 
+mod arrival;
 mod channel;
 mod classify;
 mod config;

@@ -30,7 +30,6 @@ pub struct Worker {
     phase: Phase,
     /// The whole of the last request was handed over: its command may have started.
     sent: AtomicBool,
-    chunks: [Vec<u8>; 2],
 }
 
 /// Where a worker stands.
@@ -69,11 +68,11 @@ impl Worker {
     ///
     /// The error says how the line ended instead, and what was on its standard error.
     pub async fn start(pipes: Pipes, start: &Nonce) -> Result<Self, (Ended, Untrusted)> {
-        let chunks = [vec![0; CHUNK], vec![0; CHUNK]];
         let mut worker =
-            Self { pipes, boot: String::new(), phase: Phase::Busy, sent: AtomicBool::new(false), chunks };
+            Self { pipes, boot: String::new(), phase: Phase::Busy, sent: AtomicBool::new(false) };
         let (mut stdout, mut stderr) = (Stream::new(start), Stream::new(start));
-        let [one, two] = &mut worker.chunks;
+        // Not kept: workers of many hosts are idle most of the time.
+        let [one, two] = &mut [vec![0; CHUNK], vec![0; CHUNK]];
         let (_seen, _seen_too) = tokio::join!(
             pump(&mut worker.pipes.stdout, &mut stdout, one),
             pump(&mut worker.pipes.stderr, &mut stderr, two)
@@ -119,7 +118,8 @@ impl Worker {
         stdout: &mut Stream,
         stderr: &mut Stream,
     ) {
-        let Self { pipes, sent, chunks: [one, two], .. } = self;
+        let Self { pipes, sent, .. } = self;
+        let [one, two] = &mut [vec![0; CHUNK], vec![0; CHUNK]];
         let stdin = &mut pipes.stdin;
         let feed = async {
             stdin.write_all(frame).await?;
@@ -153,10 +153,10 @@ impl Worker {
 
     /// True unless the line was closed while nothing was asked; noise is thrown away.
     fn is_quiet(&mut self) -> bool {
-        let [one, two] = &mut self.chunks;
-        for (pipe, chunk) in [(&mut self.pipes.stdout, one), (&mut self.pipes.stderr, two)] {
+        let mut chunk = [0; 512];
+        for pipe in [&mut self.pipes.stdout, &mut self.pipes.stderr] {
             loop {
-                match pipe.read(chunk).now_or_never() {
+                match pipe.read(&mut chunk).now_or_never() {
                     None => break,
                     Some(Ok(1..)) => {}
                     Some(Ok(0) | Err(_)) => return false,
