@@ -166,31 +166,42 @@ async fn an_api_server_that_says_it_is_ready_and_answers_no_read_is_waited_for()
     good("an answer", stage.bench().attempt_doctored(&[("kubectl ", forbidden)]).await);
 }
 
-/// A lease is handed over while the node's API server still answers; where it does not, it comes first.
+/// Before an API server that answers, after one that does not; a scheduler that leads, just before its API server goes.
 #[tokio::test(start_paused = true)]
-async fn the_holders_of_leases_go_before_an_api_server_that_answers_and_after_one_that_does_not() {
-    for (down, first, last) in
-        [(None, "kube-scheduler", "etcd"), (Some("kube-apiserver"), "etcd", "kube-controller-manager")]
-    {
-        let scenario = restart();
+async fn controllers_find_an_api_server_when_they_start_and_a_scheduler_that_leads_hands_its_lease_to_a_peer()
+{
+    let (etcd, api, manager, scheduler) =
+        ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler");
+    let cases = [
+        // The lab's first scheduler leads.
+        ("cp-1", None, vec![manager, scheduler, api, etcd]),
+        ("cp-2", None, vec![scheduler, manager, api, etcd]),
+        ("cp-1", Some(api), vec![etcd, scheduler, manager]),
+    ];
+    for (host, down, expected) in cases {
+        let mut scenario = restart();
+        scenario.host = host;
+        scenario.before[0].2 = host;
         let stage = Stage::new(&scenario).await;
         let (bench, counted) = (stage.bench(), crate::crashing::Crash::never());
         if let Some(component) = down {
-            bench.down("cp-1", component).await;
-            bench.typed("cp-1", &["systemctl", "restart", "kubelet"]).await;
+            bench.down(host, component).await;
+            bench.typed(host, &["systemctl", "restart", "kubelet"]).await;
         }
-        let ids = bench.running("cp-1").await;
+        let ids = bench.running(host).await;
         good("restart", bench.with(&counted).attempt().await);
-        let stops: Vec<String> = counted
-            .texts()
+        let calls = counted.texts();
+        let stops: Vec<&str> = calls
             .iter()
             .filter(|call| call.contains(" stop --timeout "))
-            .map(|call| {
-                ids.iter().find(|(_, id)| call.contains(*id)).map_or("?", |(name, _)| name).to_owned()
-            })
+            .map(|call| ids.iter().find(|(_, id)| call.contains(*id)).map_or("?", |(name, _)| name.as_str()))
             .collect();
-        assert_eq!(stops.first().map(String::as_str), Some(first), "{stops:?}");
-        assert_eq!(stops.last().map(String::as_str), Some(last), "{stops:?}");
+        assert_eq!(stops, expected, "{host}");
+        // What the node's own API server is asked is asked of no other one.
+        let reads = calls.iter().filter(|call| call.contains("get --raw"));
+        let own = format!("--server=https://10.200.0.{}:6443", if host == "cp-1" { 2 } else { 3 });
+        assert!(reads.clone().all(|call| call.contains(&own)), "{calls:#?}");
+        assert_eq!(reads.count() > 0, down.is_none(), "{calls:#?}");
     }
 }
 

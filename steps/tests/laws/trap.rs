@@ -203,7 +203,7 @@ async fn no_container_is_stopped_under_a_kubelet_whose_certificate_has_expired()
     assert!(remedy.contains("kubeadm init phase kubeconfig kubelet"), "{remedy}");
     // It may have expired between probe and apply.
     let error = bench.apply(&seen.facts).await.expect_err("the trap");
-    assert_says(&error, ErrorClass::Refused, &words.replace("etcd", "kube-scheduler"));
+    assert_says(&error, ErrorClass::Refused, &words.replace("etcd", "kube-controller-manager"));
     bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
 }
 

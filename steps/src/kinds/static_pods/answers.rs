@@ -6,10 +6,7 @@ use super::restart::{Proof, Restart};
 use crate::kinds::node::{own_server, run};
 use crate::pki::Component;
 use crate::tools::crictl::Container;
-use crate::tools::kubectl::{self, Failure, Kubectl};
-
-/// With what a node asks its own API server.
-const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
+use crate::tools::kubectl::{self, ADMIN_CONF, Failure, Kubectl};
 
 impl Restart<'_> {
     /// Why an API server that was stopped and says that it is ready is not yet: some builds' readiness knows nothing of

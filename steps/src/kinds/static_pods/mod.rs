@@ -13,6 +13,8 @@ mod files;
 
 mod restart;
 
+mod wait;
+
 mod answers;
 
 mod rungs;
@@ -26,6 +28,8 @@ mod quorum;
 mod prospect;
 
 mod leader;
+
+mod holder;
 
 pub(crate) use files::ports;
 pub(super) use gate::Gate;

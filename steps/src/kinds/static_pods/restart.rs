@@ -5,33 +5,26 @@
 
 use std::time::Duration;
 
+use certwright_engine::clock::Mono;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
+use futures_util::future::join;
 
 use super::gate::Gate;
 use super::look::{Known, Look, Restarts, State, Written, known, look_at};
 use super::quorum::Peers;
-use super::rungs::{RUNG, Rung, with_rungs};
+use super::rungs::with_rungs;
 use super::{leader, quorum};
 use crate::kinds::kubelet;
-use crate::kinds::node::{Node, kubelet_word, now, run};
+use crate::kinds::node::{Node, now, run};
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container, ContainerState, Failure};
-use crate::tools::systemctl::UnitState;
-
-/// How long the runtime may take, beyond the grace, to end a container it said it stopped.
-const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
-
-/// How long after a look in vain the next one comes; later a tenth of the time that was waited: what comes back is seen at
-/// most that much late. Most components are back within a second or two, an API server within five, and a look costs the
-/// node tens of milliseconds.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How long a server that reads new files by itself may take to serve them: 3 s were measured (Kubernetes 1.36).
 const READS_BY_ITSELF: Duration = Duration::from_secs(10);
 
-/// Looks are never further apart.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How old what was seen of the peers may be at a stop.
+const GATE_LASTS: Duration = Duration::from_secs(2);
 
 /// What is waited for after a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,29 +59,42 @@ impl Restart<'_> {
     /// Restarts those of `components` that need it; returns the names of those it stopped, each with what more it took.
     ///
     /// A node's API server and its etcd go together, the API server first: its requests would hang on an etcd that
-    /// ends, and what etcd takes to come back hides in what the API server takes. The controller-manager and the scheduler
-    /// go together too: before those two where their API server answers, so that a lease is handed over to a node whose
-    /// API server stays up (measured: 2 s without a holder, against 8 s), and after them where it does not, or does not
-    /// serve its new file: they are ready only with it.
+    /// ends, and what etcd takes to come back hides in what the API server takes. Where the API server answers, the
+    /// controller-manager and the scheduler go together before those two, so that they find one when they start; where it
+    /// does not, or does not serve its new file, after them: they are ready only with it. A scheduler that holds the lease goes
+    /// just before its API server: its successor would else take the lease that it gives back before a peer does, which asks
+    /// every 2 s, and then have no API server to renew it with (measured: 6.3 to 6.6 s, against 2 to 4 s).
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<String>, StepError> {
         let mut front = known(self.node, components, self.restarts, self.since).await?;
         if self.since.is_some() && self.is_held_up(&front).await? {
             front = known(self.node, components, Restarts::Needed, self.since).await?;
         }
         let behind = front.split_off(front.iter().filter(|known| known.component.is_front()).count());
-        let parts = if self.api_answers(&front).await? {
+        let [first, second] = if self.api_answers(&front).await? {
             // Nothing is stopped for a restart that would then wait for the peers.
             if !self.taken.is_some_and(|taken| taken.is_open(self.host())) {
                 self.gate(&look_at(self.node, &front).await?).await?;
             }
+            let leads =
+                self.taken.is_none_or(|taken| !taken.is_empty()) && self.holds_schedulers_lease().await?;
+            let goes_with_it = |known: &Known| leads && known.component == Component::KubeScheduler;
+            let (with_it, behind) = behind.into_iter().partition(goes_with_it);
+            front.extend::<Vec<Known>>(with_it);
             [behind, front]
         } else {
             [front, behind]
         };
-        let mut stopped = Vec::new();
-        for part in &parts {
-            stopped.extend(self.together(part).await?);
-        }
+        let before = self.prepare(&first).await?;
+        self.stop_stale(&before).await?;
+        // Looking at the others takes as long as those take to come back.
+        let (stopped, prepared) = join(self.wait_for_all(&first, &before), self.prepared(&second)).await;
+        let mut stopped = stopped?;
+        let before = match prepared? {
+            (looks, at) if self.cx.clock.mono().since(at) <= milliseconds(GATE_LASTS) => looks,
+            _too_old => self.prepare(&second).await?,
+        };
+        self.stop_stale(&before).await?;
+        stopped.extend(self.wait_for_all(&second, &before).await?);
         if let Some(taken) = self.taken.filter(|_| !stopped.is_empty()) {
             taken.restored(self.cx, self.within).await?;
         }
@@ -113,8 +119,8 @@ impl Restart<'_> {
         }
     }
 
-    /// Stops those that need it, the last one first, and waits for all, the first one first.
-    async fn together(&self, known: &[Known]) -> Result<Vec<String>, StepError> {
+    /// What they are like, once those that need it may be stopped; a leadership has been moved away.
+    async fn prepare(&self, known: &[Known]) -> Result<Vec<Look>, StepError> {
         if known.is_empty() {
             return Ok(Vec::new());
         }
@@ -122,6 +128,17 @@ impl Restart<'_> {
         if let Some(members) = self.gate(&before).await? {
             leader::move_away(self.cx, self.node, &members).await?;
         }
+        Ok(before)
+    }
+
+    /// The same, and since when it is known.
+    async fn prepared(&self, known: &[Known]) -> Result<(Vec<Look>, Mono), StepError> {
+        let looks = self.prepare(known).await?;
+        Ok((looks, self.cx.clock.mono()))
+    }
+
+    /// Stops those that need it, the last one first.
+    async fn stop_stale(&self, before: &[Look]) -> Result<(), StepError> {
         let stale = before.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
         for (nth, (component, (reason, container))) in stale.enumerate() {
             // With a dead kubelet the stop would succeed, and nothing would come back.
@@ -132,8 +149,13 @@ impl Restart<'_> {
             self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
             self.stop(component, container).await?;
         }
+        Ok(())
+    }
+
+    /// Waits for all, the first one first; the names of those that were stopped, each with what more it took.
+    async fn wait_for_all(&self, known: &[Known], before: &[Look]) -> Result<Vec<String>, StepError> {
         let mut done = Vec::new();
-        for (known, look) in known.iter().zip(&before) {
+        for (known, look) in known.iter().zip(before) {
             let old = to_stop(look).map(|(_, container)| container);
             let rungs = self.wait(known, old).await?;
             if old.is_some() || !rungs.is_empty() {
@@ -145,9 +167,9 @@ impl Restart<'_> {
 
     /// Waits until those that need it may be stopped; what was seen of etcd's members, where one is to be.
     async fn gate(&self, looks: &[Look]) -> Result<Option<Peers>, StepError> {
-        let stale: Vec<Component> =
-            looks.iter().filter(|look| to_stop(look).is_some()).map(|look| look.component).collect();
-        if self.proof == Proof::Ready && stale.iter().any(|component| component.is_front()) {
+        let stale = looks.iter().filter(|look| to_stop(look).is_some()).map(|look| look.component);
+        let stale: Vec<Component> = stale.filter(|component| component.is_front()).collect();
+        if self.proof == Proof::Ready && !stale.is_empty() {
             let none = Gate::default();
             return quorum::may_stop(self.cx, &stale, self.taken.unwrap_or(&none), self.within).await;
         }
@@ -168,11 +190,6 @@ impl Restart<'_> {
             self.cx.progress.tell(&format!("waiting: whether {name} reads its new files by itself"));
             self.cx.clock.sleep(Duration::from_secs(1)).await;
         }
-    }
-
-    async fn look(&self, known: &Known) -> Result<Look, StepError> {
-        let looks = look_at(self.node, [known]).await?;
-        Ok(looks.into_iter().next().expect("one look at one component"))
     }
 
     async fn stop(&self, component: Component, container: &Container) -> Result<(), StepError> {
@@ -216,115 +233,6 @@ impl Restart<'_> {
         Ok(inspection.state == ContainerState::Exited)
     }
 
-    /// Waits until the component is as good as the proof asks; the kubelet backs off after repeated stops, so
-    /// this may take minutes. Where nothing comes back for longer than its longest back-off, what may help is done, one
-    /// rung after the other; returns those that were.
-    async fn wait(&self, known: &Known, stopped: Option<&Container>) -> Result<Vec<Rung>, StepError> {
-        let component = known.component;
-        let start = self.cx.clock.mono();
-        let mut deadline = start.plus(milliseconds(self.within));
-        let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let mut rungs = Vec::new();
-        loop {
-            let (look, reason) = match self.look(known).await {
-                Ok(look) => {
-                    let old = stopped.filter(|old| look.container.as_ref().is_some_and(|c| c.id == old.id));
-                    if old.is_some() && self.cx.clock.mono() >= end_of_old {
-                        return Err(self.without_effect(component));
-                    }
-                    match self.missing(component, &look, old)? {
-                        None => match self.unanswered(component, stopped).await? {
-                            None => return Ok(rungs),
-                            Some(reason) => (Some(look), reason),
-                        },
-                        Some(reason) => (Some(look), reason),
-                    }
-                }
-                // The runtime is busy; a lost line ends the attempt.
-                Err(error) if error.class == ErrorClass::DeadlineExceeded => (None, error.message),
-                Err(error) => return Err(error),
-            };
-            let left = deadline.since(self.cx.clock.mono());
-            if left == 0 {
-                let Some(rung) = self.climb(component, look.as_ref(), stopped, rungs.len()).await? else {
-                    return Err(self.gave_up(component, &reason, look.as_ref(), stopped, &rungs).await);
-                };
-                rungs.push(rung);
-                deadline = self.cx.clock.mono().plus(milliseconds(RUNG));
-                continue;
-            }
-            if look.as_ref().is_none_or(|look| look.container.is_none()) {
-                self.kubelet_lives(component).await?;
-            }
-            let shown = humantime::format_duration(Duration::from_secs(left / 1000));
-            self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
-            let waited = Duration::from_millis(self.cx.clock.mono().since(start));
-            let pause = (waited / 10).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-            self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
-        }
-    }
-
-    fn without_effect(&self, component: Component) -> StepError {
-        let (host, name) = (self.host(), component.name());
-        let message = format!("{host}: crictl stop of {name} exited with 0, yet its container still runs");
-        StepError::new(ErrorClass::Unavailable, message).remedy(
-            "if it happens again: `crictl stopp` of its sandbox, and see the log of the container runtime",
-        )
-    }
-
-    /// What is still missing; None when nothing is. `stopped` is the old container while it still runs.
-    fn missing(
-        &self,
-        component: Component,
-        look: &Look,
-        stopped: Option<&Container>,
-    ) -> Result<Option<String>, StepError> {
-        if stopped.is_some() {
-            return Ok(Some(format!("{}: its stopped container still runs", component.name())));
-        }
-        match (&look.state, self.proof) {
-            (State::Fresh, _) => Ok(None),
-            (State::Coming(_), Proof::Started) if look.has_restarted() => Ok(None),
-            (State::Coming(reason), _) => Ok(Some(reason.clone())),
-            // Not the container that was stopped, and yet older than what it reads.
-            (State::Stale(reason), _) => Err(self.stale_again(component, look, reason)),
-        }
-    }
-
-    fn stale_again(&self, component: Component, look: &Look, reason: &str) -> StepError {
-        let (host, name) = (self.host(), component.name());
-        let ahead = match (&look.container, &look.newest) {
-            (Some(container), Some(newest)) if container.created_ns <= newest.ns => Some(&newest.path),
-            (Some(_) | None, _) => None,
-        };
-        match ahead {
-            Some(path) => StepError::new(
-                ErrorClass::Unavailable,
-                format!("{host}: the new container of {name} is older than {path}"),
-            )
-            .remedy(format!(
-                "if {path} was not written just now, its time is wrong: check the node's clock, touch it"
-            )),
-            None => {
-                StepError::new(ErrorClass::Unavailable, format!("{host}: {reason}, even after a restart"))
-            }
-        }
-    }
-
-    /// While nothing runs only a living kubelet can bring it back; one that is being restarted may.
-    async fn kubelet_lives(&self, component: Component) -> Result<(), StepError> {
-        let state = self.node.kubelet().await?;
-        match state {
-            UnitState::Active | UnitState::Activating | UnitState::Other(_) => Ok(()),
-            UnitState::Inactive | UnitState::Failed => {
-                let (host, name, word) = (self.host(), component.name(), kubelet_word(&state));
-                let message =
-                    format!("{host}: {name} is stopped and the kubelet is {word}: nothing brings it back");
-                Err(StepError::new(ErrorClass::Refused, message).remedy(kubelet::NOT_ACTIVE))
-            }
-        }
-    }
-
     pub(super) fn host(&self) -> &str {
         self.node.host.name()
     }
@@ -338,6 +246,6 @@ fn to_stop(look: &Look) -> Option<(&str, &Container)> {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -30,6 +30,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
         ["get"] if flags.get("--raw") == Some(objects::KUBEADM_CONFIG) => Command::KubeadmConfig,
+        ["get"] if flags.get("--raw") == Some(objects::LEASE) => Command::Lease,
         ["version"] => Command::Version,
         ["get", "node" | "nodes" | "no"] => Command::Nodes,
         ["get", "pod" | "pods" | "po"] => Command::Pods,
@@ -53,6 +54,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
 enum Command<'a> {
     Version,
     KubeadmConfig,
+    Lease,
     Nodes,
     Pods,
     Secret(&'a str),
@@ -91,6 +93,7 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         )),
         (Command::Secret(name), asked) => objects::secret(shell, asked, name, namespace, output),
         (Command::KubeadmConfig, Asked::Cluster) => objects::kubeadm_config(shell),
+        (Command::Lease, Asked::Cluster) => objects::lease(shell),
         (Command::Nodes, Asked::Cluster) => objects::nodes(shell, output),
         (Command::Pods, Asked::Cluster) => {
             let all = flags.has("--all-namespaces");
@@ -114,6 +117,7 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         }
         (
             Command::KubeadmConfig
+            | Command::Lease
             | Command::Pods
             | Command::DaemonSet(_)
             | Command::Requests

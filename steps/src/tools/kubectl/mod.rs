@@ -18,6 +18,8 @@ mod signing;
 
 mod kubeadm_config;
 
+mod lease;
+
 use std::time::Duration;
 
 use certwright_engine::host::Command;
@@ -25,11 +27,15 @@ use certwright_engine::host::Command;
 pub use daemonset::{DaemonSet, parse_daemonset};
 pub use failure::{Failure, classify, step_error};
 pub use kubeadm_config::{ClusterConfiguration, parse_kubeadm_config};
+pub use lease::parse_lease_holder;
 pub use nodes::{Node, Readiness, parse_nodes};
 pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
 pub use secret::parse_secret_value;
 pub use signing::{Asker, KUBELET_SERVING, SigningRequest, SigningState, parse_signing_requests};
+
+/// With what a node asks its own API server.
+pub(crate) const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
 
 /// kubectl with a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +115,20 @@ impl Kubectl {
     /// `kubectl get --raw .../configmaps/kubeadm-config --request-timeout=5s`: what kubeadm itself asks for first, in one
     /// request.
     pub fn kubeadm_config(&self) -> Command {
-        let kubeconfig = format!("--kubeconfig={}", self.kubeconfig);
-        let path = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
-        Command::reads(["kubectl", &kubeconfig, "get", "--raw", path, "--request-timeout=5s"])
-            .deadline(Duration::from_secs(15))
+        self.raw("/api/v1/namespaces/kube-system/configmaps/kubeadm-config")
+    }
+
+    /// `kubectl get --raw .../leases/NAME --request-timeout=5s`: who leads the schedulers or the controller-managers.
+    pub fn lease(&self, name: &str) -> Command {
+        self.raw(&format!("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{}", checked(name)))
+    }
+
+    fn raw(&self, path: &str) -> Command {
+        let mut argv = vec!["kubectl".to_owned(), format!("--kubeconfig={}", self.kubeconfig)];
+        argv.extend(["get", "--raw", path].map(str::to_owned));
+        argv.extend(self.server.iter().map(|url| format!("--server={url}")));
+        argv.push("--request-timeout=5s".to_owned());
+        Command::reads(argv).deadline(Duration::from_secs(15))
     }
 
     /// `kubectl rollout restart KIND NAME -n NAMESPACE`. Not idempotent: each call is another restart.

@@ -15,7 +15,7 @@ use certwright_steps::lab::Validity;
 use serde_json::Value;
 
 use crate::proof::{Renewed, prove_renewed};
-use crate::support::{RUN, certwright, start, until_kubectl_answers};
+use crate::support::{RUN, certwright, number, start, until_kubectl_answers};
 
 /// What happens to the run, to the way to a node, or to the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,10 +76,6 @@ fn a_run_that_is_struck_under_each_step_is_resumed_to_the_end() {
     }
     let all = STRIKES.len() * STEPS.len();
     assert!(met.tried() + met.missed == all && met.missed <= 4, "{met}");
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// What was met.

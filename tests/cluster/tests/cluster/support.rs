@@ -56,6 +56,11 @@ pub(crate) fn container(cluster: &Cluster, node: &str, name: &str) -> Option<Str
     said.ok().lines().next().map(str::to_owned)
 }
 
+/// A number that the environment gives.
+pub(crate) fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
 /// What an operator types to renew.
 pub(crate) const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab";
 
