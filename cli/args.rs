@@ -93,6 +93,8 @@ pub(crate) enum Verb {
     /// Tries a plan on simulated nodes with expired certificates; touches no real host
     #[command(after_help = REHEARSE)]
     Rehearse(RehearseArgs),
+    /// Prints the completions of a shell, to be sourced by it
+    Completions(CompletionsArgs),
 }
 
 const COMMON: &str = "Common options";
@@ -106,7 +108,7 @@ Where hosts are and how they are reached is said in an inventory; see examples/i
 const CERTS: &str = "\
 Ends with 0 when nothing is to be said, 3 when something is, 4 when a certificate has expired.
 
-Private keys stay where they are: whether one fits its certificate is told by the digest of its public half.";
+Private keys stay where they are: whether one fits its certificate is told by its public half.";
 
 const REHEARSE: &str = "\
 Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
@@ -153,9 +155,19 @@ pub(crate) struct CheckArgs {
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("cluster").required(true).multiple(true).args(["inventory", "lab"])))]
 pub(crate) struct PlanArgs {
+    /// A shipped plan's name, or the path of a plan
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: String,
+    /// The inventory: the cluster and its hosts
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Look at the simulated nodes of a rehearsal that are kept in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lab: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) choices: ChoiceArgs,
 }
 
 /// Arguments of `doctor`.
@@ -213,9 +225,20 @@ pub(crate) struct CertsArgs {
     /// Write the text for Prometheus to this file too, replaced at once
     #[arg(long, value_name = "FILE")]
     pub(crate) textfile: Option<PathBuf>,
-    /// Look again and again, every minute or every DURATION, until Ctrl-C
+    /// Look again and again, every minute or every DURATION (1s and more), until Ctrl-C
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "1m")]
+    #[arg(value_parser = period, conflicts_with = "lab")]
     pub(crate) watch: Option<humantime::Duration>,
+}
+
+/// Time between two looks.
+fn period(text: &str) -> Result<humantime::Duration, String> {
+    let period: humantime::Duration =
+        text.parse().map_err(|error| format!("{error}, for example 30s or 5m"))?;
+    if period.as_secs() == 0 {
+        return Err("it must be 1s or more".to_owned());
+    }
+    Ok(period)
 }
 
 /// Arguments of `run`.
@@ -231,7 +254,8 @@ pub(crate) struct RunArgs {
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
-    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
 }
@@ -239,7 +263,8 @@ pub(crate) struct ResumeArgs {
 /// Arguments of `undo`.
 #[derive(Debug, Args)]
 pub(crate) struct UndoArgs {
-    /// The run, or a part of its name that no other has [default: the last one]
+    /// The run, or a part of its name that no other has [default: the last one that changed real hosts;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// The cluster's name, given here instead of typed when asked
@@ -250,7 +275,8 @@ pub(crate) struct UndoArgs {
 /// Arguments of `abandon`.
 #[derive(Debug, Args)]
 pub(crate) struct AbandonArgs {
-    /// The run, or a part of its name that no other has [default: the last one that is not finished]
+    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
+    /// where there is none, the last such rehearsal]
     #[arg(value_name = "RUN")]
     pub(crate) run: Option<String>,
     /// Give up a run whose journal is on no workstation any more: frees the hosts of this inventory from it
@@ -298,11 +324,19 @@ pub(crate) enum ReportForm {
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {}
 
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
 /// Arguments of `rehearse`.
 #[derive(Debug, Args)]
 pub(crate) struct RehearseArgs {
     /// A shipped plan's name, or the path of a plan
-    #[arg(value_name = "PLAN", default_value = "renew-control-plane")]
+    #[arg(value_name = "PLAN", default_value = RehearseArgs::PLAN)]
     pub(crate) plan: String,
     /// Make the lab after this inventory (names and addresses only) [default: three nodes]
     #[arg(long, short, value_name = "FILE")]
@@ -314,6 +348,14 @@ pub(crate) struct RehearseArgs {
     /// [default for a new lab: one DeadlineExceeded]
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,
+    /// Only make the simulated nodes, their certificates expired: for a look by `plan`, `doctor` or `certs`
+    #[arg(long, requires = "lab")]
+    pub(crate) make_only: bool,
     #[command(flatten)]
     pub(crate) choices: ChoiceArgs,
+}
+
+impl RehearseArgs {
+    /// The plan that is rehearsed when none is named.
+    pub(crate) const PLAN: &str = "renew-control-plane";
 }

@@ -180,7 +180,10 @@ impl From<PickError> for Failure {
             PickError::None { .. } | PickError::Several { .. } => {
                 Self::new(Exit::Invalid, "no-such-run", message).hint("`certwright runs` lists them")
             }
-            PickError::AllFinished => {
+            PickError::SeveralUnfinished { .. } => Self::new(Exit::Invalid, "no-such-run", message)
+                .hint("name the one that is meant")
+                .hint("`certwright show RUN` tells how one stands; `certwright abandon RUN` gives one up for good"),
+            PickError::AllFinished | PickError::NoneChanged => {
                 Self::new(Exit::Refused, "nothing-to-do", message).hint("`certwright runs` lists them")
             }
             PickError::NoRuns => Self::new(Exit::Refused, "nothing-to-do", message)

@@ -41,7 +41,13 @@ fn exchange(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
     let real = path.canonicalize().or_else(|_| std::path::absolute(path))?;
     let folder = real.parent().unwrap_or(Path::new("/"));
     // Its name, `.tmp` and more, is none that a collector of such files takes for its own.
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut file = NamedTempFile::new_in(folder).map_err(|error| {
+        // Its own words name a file that nobody knows.
+        io::Error::new(
+            error.kind(),
+            format!("no file can be made in `{}` ({})", folder.display(), error.kind()),
+        )
+    })?;
     file.write_all(text.as_bytes())?;
     match (readers, fs::metadata(&real)) {
         (Readers::Everybody, _) => file.as_file().set_permissions(Permissions::from_mode(0o644))?,
@@ -59,6 +65,15 @@ fn exchange(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_takes_no_file_is_named() {
+        let failure =
+            replace(Path::new("/nonexistent/x.prom"), "", Readers::Everybody).expect_err("no such folder");
+        let expected =
+            "write `/nonexistent/x.prom`: no file can be made in `/nonexistent` (entity not found)";
+        assert_eq!(failure.message, expected);
+    }
 
     #[test]
     fn a_new_document_is_its_owners_alone_harmless_and_never_over_another() {

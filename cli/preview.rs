@@ -11,8 +11,6 @@ mod look;
 
 mod above;
 
-mod by_hand;
-
 #[cfg(test)]
 mod tests;
 

@@ -256,6 +256,17 @@ impl Session {
     }
 }
 
+/// Opens the lab of a folder that the operator names, to look at it.
+pub(crate) fn open_lab(app: &App, folder: &Path) -> Result<Lab, Failure> {
+    if is_lab(folder) {
+        return Ok(Lab::open(folder)?);
+    }
+    let message = format!("there is no lab in `{}`", folder.display());
+    let (options, folder) = (app.next().options, crate::human::word(&folder.display().to_string()));
+    Err(Failure::new(Exit::Refused, "lab", message)
+        .hint(format!("`certwright{options} rehearse --make-only --lab {folder}` makes one")))
+}
+
 /// Whether a folder holds a lab.
 pub(crate) fn is_lab(folder: &Path) -> bool {
     folder.join(".lab").is_dir()

@@ -1,12 +1,13 @@
 //! What is known of the place the output goes to, and how it is written there.
 //!
-//! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run, so every
-//! write error is dropped here and nowhere else. Deliberately absent: what is written.
+//! Invariant: output that cannot be written (a closed pipe, a vanished terminal) never stops a run: a write error is kept
+//! here, and only what does nothing but tell ends by it. Deliberately absent: what is written.
 
 mod drawn;
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use certwright_engine::text::harmless;
 pub(crate) use drawn::Drawn;
@@ -78,17 +79,35 @@ impl Paint {
     }
 }
 
-/// Writes to standard output; an error is dropped.
+/// Writes to standard output; an error is kept for [`lost`].
 pub(crate) fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _dropped = stdout.write_all(obeyable(text).as_bytes()).and_then(|()| stdout.flush());
+    write_out(obeyable(text).as_bytes());
 }
 
-/// Empties the terminal on standard output; an error is dropped.
-pub(crate) fn clear_screen() {
-    let mut stdout = std::io::stdout().lock();
-    let _dropped = stdout.write_all(b"\x1b[H\x1b[2J").and_then(|()| stdout.flush());
+/// The same with lines that end as RFC 4180 wants.
+pub(crate) fn out_crlf(text: &str) {
+    write_out(obeyable(text).replace('\n', "\r\n").as_bytes());
 }
+
+/// Empties the terminal on standard output; an error is kept for [`lost`].
+pub(crate) fn clear_screen() {
+    write_out(b"\x1b[H\x1b[2J");
+}
+
+fn write_out(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        // The first one says why.
+        let _known = LOST.set(error);
+    }
+}
+
+/// Why something did not get to standard output, if so.
+pub(crate) fn lost() -> Option<&'static std::io::Error> {
+    LOST.get()
+}
+
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
 /// Writes to standard error; an error is dropped.
 pub(crate) fn err(text: &str) {

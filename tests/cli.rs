@@ -24,6 +24,12 @@ mod local;
 #[path = "cli/ended.rs"]
 mod ended;
 
+#[path = "cli/meant.rs"]
+mod meant;
+
+#[path = "cli/unread.rs"]
+mod unread;
+
 #[path = "cli/beside.rs"]
 mod beside;
 
@@ -54,6 +60,9 @@ mod random;
 
 #[path = "cli/undone.rs"]
 mod undone;
+
+#[path = "cli/worse.rs"]
+mod worse;
 
 #[path = "cli/strace.rs"]
 mod strace;

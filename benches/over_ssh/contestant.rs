@@ -15,6 +15,8 @@ pub(crate) enum Contestant {
     Certwright,
     /// `renew.sh`.
     Bash,
+    /// `connect.sh`: renews nothing.
+    Connections,
     /// `renew.yml`, as ansible-core is unless somebody configures it.
     Ansible,
     /// The same with pipelining, and no facts gathered.
@@ -28,7 +30,7 @@ impl Contestant {
             std::env::var_os("PATH")
                 .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).exists()))
         };
-        let mut all = vec![Self::Certwright, Self::Bash];
+        let mut all = vec![Self::Certwright, Self::Bash, Self::Connections];
         if installed("ansible-playbook") {
             all.extend([Self::Ansible, Self::AnsibleTuned]);
         }
@@ -40,6 +42,7 @@ impl Contestant {
         match self {
             Self::Certwright => "certwright",
             Self::Bash => "bash, ControlMaster",
+            Self::Connections => "three connections and nothing else",
             Self::Ansible => "ansible-core, its defaults",
             Self::AnsibleTuned => "ansible-core, pipelining, no facts",
         }
@@ -55,6 +58,11 @@ impl Contestant {
             Self::Bash => {
                 let mut bash = cluster.program(Path::new("bash"));
                 bash.arg(source("renew.sh")).arg(cluster.path("rivals_config")).arg(kubeconfig);
+                bash
+            }
+            Self::Connections => {
+                let mut bash = cluster.program(Path::new("bash"));
+                bash.arg(source("connect.sh")).arg(cluster.path("rivals_config"));
                 bash
             }
             Self::Ansible | Self::AnsibleTuned => {

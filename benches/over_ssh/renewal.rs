@@ -63,7 +63,7 @@ pub(crate) fn renewal(rounds: usize, pace: u32) {
         "\n`by certwright`: its figure divided by that row's, round by round. Aims: wall 0.87 of bash and 0.28 of"
     );
     println!("ansible-core, CPU 0.6 of bash, peak 8 MiB.");
-    if rows.len() == 2 {
+    if rows.len() == 3 {
         println!("ansible-core did not take part: `apt-get install ansible-core`");
     }
 }
@@ -75,7 +75,9 @@ impl Row {
         let usage = watch(&self.who.command(cluster), &log);
         let said = || fs::read_to_string(&log).unwrap_or_default();
         assert!(usage.success, "{} failed:\n{}", self.who.name(), said());
-        check(cluster, self.who);
+        if self.who != Contestant::Connections {
+            check(cluster, self.who);
+        }
         self.wall.push(usage.wall_ms / 1e3);
         self.client.push(usage.client_ms / 1e3);
         self.machine.push(usage.machine_ms / 1e3);

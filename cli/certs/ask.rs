@@ -45,7 +45,7 @@ pub(crate) async fn ask(
                 Err(_elapsed) => {
                     let within = humantime::format_duration(WITHIN);
                     let message = format!("{}: no answer within {within}", target.name());
-                    Report::failed(target.name(), message, None)
+                    Report::failed(target.name(), message, target.by_hand())
                 }
             };
             (at, report)
@@ -73,7 +73,9 @@ async fn one(target: &Target, asked: Asked, clock: &Clock) -> Report {
         Target::Workstation(host, cluster) => workstation(host.as_ref(), cluster, Kubeconfigs::All).await,
         Target::Tree(name, folder, here) => match Tree::open(folder) {
             Ok(tree) => tree_with(name, &tree, asked.keys, here.as_deref(), asked.ask).await,
-            Err(error) => Report::failed(name, error.to_string(), None),
+            Err(error) => {
+                Report::failed(name, error.to_string(), Some("see whether you may read it".to_owned()))
+            }
         },
     }
 }

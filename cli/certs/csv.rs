@@ -22,7 +22,7 @@ const HEADING: [&str; 15] = [
     "served",
 ];
 
-/// All of it, a header first; lines end as the RFC wants.
+/// All of it, a header first; whoever writes it ends its lines as the RFC wants.
 pub(crate) fn text(survey: &Survey) -> String {
     let mut out = line(&HEADING.map(str::to_owned));
     for report in &survey.reports {
@@ -62,7 +62,7 @@ pub(crate) fn text(survey: &Survey) -> String {
 }
 
 fn line(cells: &[String; HEADING.len()]) -> String {
-    cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\r\n"
+    cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n"
 }
 
 /// A cell; in quotes where it holds what would end it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{Host, LocalHost};
+use certwright_engine::host::{Host, LocalHost, by_hand};
 use certwright_engine::plan::{Cluster, HostSpec, SshSettings, WORKSTATION};
 use certwright_steps::lab::Lab;
 
@@ -45,10 +45,18 @@ impl Target {
         }
     }
 
+    /// What can be tried where it does not answer.
+    pub(crate) fn by_hand(&self) -> Option<String> {
+        match self {
+            Self::Node(host) => by_hand(host.as_ref()),
+            Self::Workstation(..) | Self::Tree(..) => None,
+        }
+    }
+
     /// Whether a lab's time is wanted, where the command line names one; in ms since 1970.
-    pub(crate) fn lab(args: &CertsArgs) -> Result<Option<(Lab, u64)>, Failure> {
+    pub(crate) fn lab(app: &App, args: &CertsArgs) -> Result<Option<(Lab, u64)>, Failure> {
         let Some(folder) = &args.lab else { return Ok(None) };
-        let lab = Lab::open(folder)?;
+        let lab = session::open_lab(app, folder)?;
         let wall_ms = session::lab_wall_ms(&lab)?;
         Ok(Some((lab, wall_ms)))
     }
@@ -78,6 +86,11 @@ impl Target {
             .filter_map(|spec| hosts.get(&spec.name))
             .map(|host| Target::Node(Arc::clone(host)))
             .collect();
+        if let Some(folder) = args.root.iter().find(|folder| !folder.is_dir()) {
+            let message = format!("there is no folder `{}`", folder.display());
+            return Err(Failure::new(Exit::Invalid, "usage", message)
+                .hint("--root wants a folder that holds a node's `etc`: a backup, a mounted image"));
+        }
         all.extend(args.root.iter().map(|folder| Self::Tree(folder_name(folder), folder.clone(), None)));
         if args.local {
             let name = rustix::system::uname().nodename().to_string_lossy().into_owned();

@@ -4,11 +4,11 @@ use certwright_engine::machine::{Evidence, StepError, Verdict};
 use certwright_engine::plan::{Plan, TaskId, WORKSTATION};
 use certwright_steps::checkup::{About, Checkup, recent};
 use certwright_steps::diagnosis::{self, Grade, Source, Text};
-use certwright_steps::kinds::{CertificateFacts, certificate_facts, component_troubles};
+use certwright_steps::kinds::{CertificateFacts, certificate_facts, component_troubles, is_no_node};
 
 use super::quorum::quorum;
 use super::{Examination, Finding, cause_of};
-use crate::preview::Seen;
+use crate::preview::{Looked, Seen};
 use crate::when;
 
 /// Everything that is wrong, in no order.
@@ -19,7 +19,12 @@ pub(super) fn judge(seen: &Examination, plan: &Plan, now: i64, run: &str) -> Vec
         let host = &plan.hosts[index.0 as usize].name;
         findings.push(Finding { id: "unreachable", ..judge.of_error(host, "unreachable", &dark.error) });
     }
+    let elsewhere = elsewhere(seen, plan);
     for (task, looked) in &seen.looked {
+        let is_preflight = plan.step(*task).kind == "preflight";
+        if elsewhere.contains(&plan.host(*task).name.as_str()) && !is_preflight {
+            continue;
+        }
         match looked {
             Ok(looked) if looked.verdict == Verdict::Satisfied || judge.is_told(*task, seen) => {}
             Ok(seen) => findings.extend(judge.drifted(*task, seen)),
@@ -29,10 +34,19 @@ pub(super) fn judge(seen: &Examination, plan: &Plan, now: i64, run: &str) -> Vec
     let nodes = seen.dark.keys().map(|index| plan.hosts[index.0 as usize].name.as_str());
     let dark: Vec<&str> = nodes.filter(|name| *name != WORKSTATION).collect();
     findings.extend(quorum(&seen.checkups, &dark, run));
-    for checkup in &seen.checkups {
+    for checkup in seen.checkups.iter().filter(|checkup| !elsewhere.contains(&checkup.host.as_str())) {
         findings.extend(judge.texts(checkup));
     }
     findings
+}
+
+/// Hosts that are no control-plane nodes: the cures of all else would make such of them.
+fn elsewhere<'a>(seen: &Examination, plan: &'a Plan) -> Vec<&'a str> {
+    let is = |(task, looked): (&TaskId, &Looked)| {
+        let name = plan.host(*task).name.as_str();
+        looked.as_ref().err().filter(|error| is_no_node(error)).map(|_| name)
+    };
+    seen.looked.iter().filter_map(is).collect()
 }
 
 struct Judge<'a> {

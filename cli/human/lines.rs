@@ -183,8 +183,10 @@ fn retry_text(
     let of = record
         .body
         .task()
-        .map(|id| format!(" of {}", view.plan().step(id).retry.attempts.max(attempt + 1)))
-        .unwrap_or_default();
+        .map(|id| view.plan().step(id).retry.attempts)
+        // A resume grants as many again; they are counted on.
+        .filter(|attempts| attempt < *attempts)
+        .map_or_else(String::new, |attempts| format!(" of {attempts}"));
     format!(
         "{}: {error}; attempt {}{of} in {}, at {}",
         attempt_words(attempt, op, error),

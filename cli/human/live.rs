@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use certwright_engine::machine::Op;
 use certwright_engine::plan::TaskId;
 
 use super::words::op_name;
@@ -26,8 +27,9 @@ pub(crate) fn lines(
             Phase::Running(op) => {
                 let lasted = when::lasted(Duration::from_millis(now_ms.saturating_sub(task.since_ms)));
                 let news = news(id).map(|line| format!(": {line}")).unwrap_or_default();
-                let attempt =
-                    if task.attempt > 1 { format!(", attempt {}", task.attempt) } else { String::new() };
+                // Attempts of the run, not of its undo.
+                let counts = task.attempt > 1 && op != Op::Undo;
+                let attempt = if counts { format!(", attempt {}", task.attempt) } else { String::new() };
                 (Tone::Strong, format!("{name}  {}{attempt}, {lasted}{news}", op_name(op)))
             }
             Phase::Retrying { due_ms } => {

@@ -24,6 +24,8 @@ pub(crate) struct Next {
     pub(crate) kept: bool,
     /// More lines below the outcome.
     pub(crate) notes: Vec<String>,
+    /// More commands where there is something left to do, each with what it does.
+    pub(crate) more: Vec<(String, String)>,
 }
 
 /// Columns before the lines below a heading word.
@@ -45,11 +47,25 @@ pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String 
     let certificates = view.changes();
     if !certificates.is_empty() {
         out.push_str(&certificate_table(&certificates, view.latest_ms, terminal.paint));
+        if certificates.iter().any(|change| change.unsure) {
+            out.push_str(&look_again(view, next));
+        }
         out.push('\n');
     }
     out.push_str(&totals(view, &next.notes, terminal));
     out.push_str(&next_commands(view, next, terminal.paint));
     out
+}
+
+/// The command that tells of certificates what a run that was stopped cannot.
+fn look_again(view: &RunView, next: &Next) -> String {
+    let whose = match &view.header.lab {
+        // Without one that is kept there is nothing to look at.
+        Some(_) if !next.kept => return String::new(),
+        Some(lab) => format!("--lab {}", super::word(lab)),
+        None => "--inventory FILE".to_owned(),
+    };
+    format!("`certwright{} certs {whose}` looks at how they stand now.\n", next.options)
 }
 
 fn has_trouble(view: &RunView) -> bool {
@@ -297,6 +313,7 @@ fn next_commands(view: &RunView, next: &Next, paint: Paint) -> String {
     let commands: Vec<(String, String)> = commands
         .into_iter()
         .map(|(verb, does)| (format!("certwright{options} {verb} {run}"), does))
+        .chain(next.more.iter().cloned())
         .collect();
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let mut out = format!("\n{}\n", paint.tone(Tone::Strong, "Next"));

@@ -123,6 +123,7 @@ fn a_failure_names_cause_host_step_attempt_command_remedy_and_the_next_two_comma
             HOST  CERTIFICATE  ENDED BEFORE      ENDS NOW (UTC)
             cp-1  apiserver    2026-11-23 22:45  2027-11-24 22:45
             cp-2  apiserver    2026-11-23 22:45  not known (change unfinished)
+            `certwright certs --inventory FILE` looks at how they stand now.
 
             FAILED  nothing more was started; it can be resumed
               at renew/renew@cp-2: kubeadm certs renew all did not end within its deadline

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{HostError, Hosts};
+use certwright_engine::host::{HostError, Hosts, by_hand};
 use certwright_engine::machine::{Facts, StepError, Verdict};
 use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
 use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
 use certwright_steps::kinds::{Warning, warnings};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-
-use super::by_hand;
 
 /// Hosts that are asked at a time.
 const AT_ONCE: usize = 64;
@@ -69,11 +67,16 @@ impl Looker<'_> {
         let mut side_by_side = JoinSet::new();
         for (index, first) in hosts {
             let spec = &self.plan.hosts[index.0 as usize];
-            let (host, by_hand) = (self.context(&spec.name).host, by_hand::by_hand(spec));
+            let host = self.context(&spec.name).host;
             side_by_side.spawn(async move {
                 match host.stat("/").await {
                     Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
-                        Some((index, Dark { first, error: host_error(&error, None).remedy(by_hand) }))
+                        let error = host_error(&error, None);
+                        let error = match by_hand(host.as_ref()) {
+                            Some(by_hand) => error.remedy(by_hand),
+                            None => error,
+                        };
+                        Some((index, Dark { first, error }))
                     }
                     // It says itself what to do about the key.
                     Err(error @ HostError::Identity { .. }) => {

@@ -27,7 +27,7 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     if let (Some(inventory), Some(run)) = (&args.inventory, &args.run) {
         return unknown(app, &state, run, &source::file(inventory)?, args.yes.as_deref());
     }
-    let run = pick(&state, args.run.as_deref(), Default::LastUnfinished)?;
+    let run = pick(&state, args.run.as_deref(), Default::Unfinished)?;
     let mut session = Session::take_up(&state, &run)?;
     let is_open = session.state().can_abandon();
     let has_hosts = session.view().header.lab.is_none() && session.view().tasks.iter().any(|task| task.acted);

@@ -88,7 +88,7 @@ impl App {
                 let _infallible = write!(options, " {option} {path}");
             }
         }
-        Next { options, kept: true, notes: Vec::new() }
+        Next { options, kept: true, notes: Vec::new(), more: Vec::new() }
     }
 
     /// A plan resolved for real machines; files of this one are absolute in it, so that a resume from another

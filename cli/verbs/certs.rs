@@ -16,13 +16,13 @@ use crate::failure::Failure;
 use crate::file::{self, Readers};
 use crate::human::certs::{Width, answer, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
-use crate::terminal::{Terminal, clear_screen, out};
+use crate::terminal::{Terminal, clear_screen, lost, out, out_crlf};
 use crate::{human, json, runtime, signals, when};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
     let mut stops = signals::listen()?;
-    let lab = Target::lab(args)?;
+    let lab = Target::lab(app, args)?;
     let runtime = Runtime::new(if lab.is_some() { Time::Virtual } else { Time::Real })?;
     runtime.block_on(async {
         let targets = Target::all(app, args, lab.as_ref().map(|(lab, now)| (lab, *now)))?;
@@ -49,10 +49,10 @@ async fn watch(
             (Err(_), Some(exit)) => return Ok(exit),
             (Err(stopped), None) => return Err(stopped),
         };
-        let Some(period) = args.watch else { return Ok(exit) };
-        let period: Duration = period.into();
+        // Whose reader is gone watches for nobody.
+        let Some(period) = args.watch.filter(|_| lost().is_none()) else { return Ok(exit) };
         last = Some(exit);
-        let pause = tokio::time::sleep(period.max(Duration::from_secs(1)));
+        let pause = tokio::time::sleep(period.into());
         if signals::unless_stopped(stops, "while waiting", pause).await.is_err() {
             return Ok(exit);
         }
@@ -103,7 +103,7 @@ async fn once(
         Output::Narrow | Output::Wide => out(&format!("\n{}", findings(&survey, app.terminal))),
         Output::Json => out(&json::document("certs", certs_json::body(&survey))),
         Output::Markdown => out(&markdown::text(&survey)),
-        Output::Csv => out(&csv::text(&survey)),
+        Output::Csv => out_crlf(&csv::text(&survey)),
         Output::Prometheus => out(&prometheus::text(&survey)),
     }
     Ok(survey.exit())

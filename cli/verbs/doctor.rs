@@ -6,7 +6,6 @@ use certwright_engine::clock::Clock;
 use certwright_engine::plan::Plan;
 use certwright_engine::text::Untrusted;
 use certwright_steps::diagnosis::Grade;
-use certwright_steps::lab::Lab;
 
 use super::App;
 use crate::args::{ChoiceArgs, DoctorArgs, Format};
@@ -14,7 +13,7 @@ use crate::doctor::{Examination, Finding, LOOKS, examine};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::runtime::{Runtime, Time};
-use crate::session::lab_wall_ms;
+use crate::session::{lab_wall_ms, open_lab};
 use crate::source::{self, Text};
 use crate::terminal::out;
 use crate::{bundle, file, hosts, human, json, runtime, signals};
@@ -25,7 +24,7 @@ pub(crate) fn doctor(app: &App, args: &DoctorArgs) -> Result<Exit, Failure> {
     let choices = ChoiceArgs { set: Vec::new(), limit: args.limit.clone() };
     let mut stops = signals::listen()?;
     let (plan, seen, now_ms) = if let Some(folder) = &args.lab {
-        let lab = Lab::open(folder)?;
+        let lab = open_lab(app, folder)?;
         let inventory = Text { name: "the lab's inventory".to_owned(), text: lab.inventory()? };
         let plan = app.resolve_texts(&looks, &inventory, &choices)?;
         let wall_ms = lab_wall_ms(&lab)?;

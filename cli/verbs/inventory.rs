@@ -106,12 +106,12 @@ fn there(path: &Path) -> Result<String, Failure> {
 fn complete(text: &str, name: &str, from: &SourceArgs) -> Result<(), Failure> {
     let document: toml_edit::DocumentMut = text.parse().expect("it was just written");
     let missing: Vec<&str> =
-        [("name", "--cluster"), ("namespace", "--namespace"), ("kubeconfig", "--kubeconfig")]
+        [("name", "--cluster NAME"), ("namespace", "--namespace NAME"), ("kubeconfig", "--kubeconfig FILE")]
             .into_iter()
             .filter(|(key, _)| document.get("cluster").and_then(|cluster| cluster.get(key)).is_none())
             .map(|(_, option)| option)
             // The namespace follows from the name.
-            .filter(|option| *option != "--namespace" || document["cluster"].get("name").is_some())
+            .filter(|option| *option != "--namespace NAME" || document["cluster"].get("name").is_some())
             .collect();
     if missing.is_empty() {
         return Ok(());
@@ -121,9 +121,12 @@ fn complete(text: &str, name: &str, from: &SourceArgs) -> Result<(), Failure> {
         SourceArgs::Nodes { .. } => "nodes do",
         SourceArgs::Ansible { .. } => "an Ansible inventory does",
     };
-    let name = escape(name);
-    let message = format!("{what} not tell all of a cluster, and `{name}` does not either");
-    Err(Failure::new(Exit::Invalid, "incomplete", message).hint(format!("give it {}", missing.join(" and "))))
+    let neither =
+        if name == NEW { String::new() } else { format!(", and `{}` does not either", escape(name)) };
+    let message = format!("{what} not tell all of a cluster{neither}");
+    let missing: Vec<String> = missing.iter().map(|option| format!("`{option}`")).collect();
+    Err(Failure::new(Exit::Invalid, "incomplete", message)
+        .hint(format!("give the same command {}, too", missing.join(" and "))))
 }
 
 /// The control plane's nodes, asked of the cluster itself.

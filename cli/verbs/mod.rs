@@ -26,6 +26,8 @@ mod runs;
 
 mod inventory;
 
+mod completions;
+
 mod rehearse;
 
 pub(crate) use app::App;
@@ -36,7 +38,7 @@ use clap::error::ErrorKind;
 use crate::args::{Cli, Format, Verb};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::{err, out};
+use crate::terminal::{err, lost, out};
 use crate::{human, json};
 
 /// Reads the command line, does what it says, and tells how that ended.
@@ -47,10 +49,38 @@ pub(crate) fn run() -> Exit {
     };
     let app = App::new(&cli);
     let result = app.check_options(&cli.verb).and_then(|()| act(&app, &cli.verb));
-    result.unwrap_or_else(|failure| {
+    let exit = result.unwrap_or_else(|failure| {
         tell(&failure, app.format);
         failure.exit
-    })
+    });
+    told(&cli.verb, exit)
+}
+
+/// How a verb ends of whose words some did not get to standard output; a reader that has had enough is no error.
+fn told(verb: &Verb, exit: Exit) -> Exit {
+    let Some(error) = lost().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) else {
+        return exit;
+    };
+    let failure = Failure::system("write to standard output", error);
+    match verb {
+        Verb::Check(_)
+        | Verb::Plan(_)
+        | Verb::Doctor(_)
+        | Verb::Certs(_)
+        | Verb::Show(_)
+        | Verb::Report(_)
+        | Verb::Runs(_)
+        | Verb::Completions(_)
+        | Verb::Inventory(_) => {
+            tell(&failure, Format::Human);
+            failure.exit
+        }
+        // What they did is done, and the journal tells it.
+        Verb::Run(_) | Verb::Resume(_) | Verb::Undo(_) | Verb::Abandon(_) | Verb::Rehearse(_) => {
+            tell(&failure.hint("`certwright show` tells what was not written"), Format::Human);
+            exit
+        }
+    }
 }
 
 fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
@@ -67,6 +97,7 @@ fn act(app: &App, verb: &Verb) -> Result<Exit, Failure> {
         Verb::Report(args) => report::report(app, args),
         Verb::Runs(args) => runs::runs(app, args),
         Verb::Inventory(args) => inventory::inventory(app, &args.source),
+        Verb::Completions(args) => Ok(completions::completions(args)),
         Verb::Rehearse(args) => rehearse::rehearse(app, args),
     }
 }

@@ -47,11 +47,14 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
     fits(&lab, &plan)?;
     let nodes: Vec<String> = lab.spec()?.nodes.into_iter().map(|node| node.name).collect();
+    if args.fault.iter().any(|fault| fault == "none") {
+        lab.disarm()?;
+    }
     let left = left_over(&lab)?;
     let faults = match (faults, origin) {
         (Some(faults), _) => faults,
-        (None, Origin::New) => default_faults(&nodes),
-        (None, Origin::Kept) => Vec::new(),
+        (None, Origin::New) if !args.make_only => default_faults(&nodes),
+        (None, Origin::New | Origin::Kept) => Vec::new(),
     };
     // All of them are known before the first one waits in the lab.
     for fault in &faults {
@@ -65,6 +68,10 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         out(&opening(&nodes, origin, (&faults, &left), args.lab.as_deref()));
         out(&human::left_out::warning(&plan, app.terminal));
     }
+    if let (true, Some(lab)) = (args.make_only, &args.lab) {
+        tell_made(app, args, lab, &nodes);
+        return Ok(Exit::Done);
+    }
     let stops = signals::listen()?;
     let begin = Begin::new(&place.state, plan, Ground::Lab(&place.lab))?;
     let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_lab(app, Input::Tick, stops, &lab)?;
@@ -73,9 +80,53 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     let next = Next { kept: args.lab.is_some(), ..app.next() };
     // Without a lab it vanishes with the rest.
     let bundle = args.lab.as_ref().and_then(|_| bundle_of(&place.state, &view.header.run));
-    let lab = args.lab.as_deref().zip(nodes.first());
-    tell(app, &view, next, &Closing { faults, left, fired, lasted, bundle, lab });
+    let goes_wrong = !left_over(&lab)?.is_empty();
+    let kept = args.lab.as_deref().zip(nodes.first()).map(|(lab, node)| Kept {
+        lab: human::word(&lab.display().to_string()),
+        node: node.clone(),
+        again: again(args, &next.options),
+        goes_wrong,
+    });
+    tell(app, &view, next, &Closing { faults, left, fired, lasted, bundle, kept });
     Ok(view.outcome.map_or(Exit::Failed, Exit::from))
+}
+
+/// What can be done with nodes that were only made.
+fn tell_made(app: &App, args: &RehearseArgs, lab: &Path, nodes: &[String]) {
+    let (options, folder) = (app.next().options, human::word(&lab.display().to_string()));
+    match app.format {
+        Format::Json => out(&json::document("lab", json!({ "lab": lab, "nodes": nodes }))),
+        Format::Human => out(&format!(
+            "\nNext\n  certwright{options} plan {} --lab {folder}\n  certwright{options} doctor --lab {folder}\n  {}\n",
+            human::word(&args.plan),
+            again(args, &options)
+        )),
+    }
+}
+
+/// The command that rehearses the same once more, without faults.
+fn again(args: &RehearseArgs, options: &str) -> String {
+    let mut command = format!("certwright{options} rehearse");
+    let mut add = |option: &str, value: &str| {
+        command.push_str(option);
+        command.push_str(&human::word(value));
+    };
+    if args.plan != RehearseArgs::PLAN {
+        add(" ", &args.plan);
+    }
+    if let Some(path) = &args.inventory {
+        add(" -i ", &path.display().to_string());
+    }
+    for set in &args.choices.set {
+        add(" --set ", set);
+    }
+    for host in &args.choices.limit {
+        add(" --limit ", host);
+    }
+    if let Some(lab) = &args.lab {
+        add(" --lab ", &lab.display().to_string());
+    }
+    command
 }
 
 /// What can go wrong, for people.
@@ -88,7 +139,7 @@ fn fault_help(terminal: Terminal) -> String {
     let rows: Vec<_> = FaultKind::ALL.into_iter().map(row).collect();
     let table = table(&["FAULT", "WHAT GOES WRONG"], &rows, 2, terminal.paint);
     format!(
-        "--fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong.\n\n{table}\n\
+        "--fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong\nand takes back what an earlier rehearsal of the lab left over.\n\n{table}\n\
          A fault waits for the first command it is for and happens once, with *TIMES that often. HOST is a node's \
          name\nor `workstation`.\n"
     )
@@ -186,8 +237,7 @@ fn faults(given: &[String]) -> Result<Option<Vec<Fault>>, Failure> {
 /// What earlier rehearsals of a kept lab left behind: faults whose moment has not come, and nodes that stay slow.
 fn left_over(lab: &Lab) -> Result<Vec<Fault>, Failure> {
     let mut left = lab.faults_waiting()?;
-    let slow = lab.faults_fired()?.into_iter().map(|fired| fired.fault);
-    left.extend(slow.filter(|fault| fault.kind == FaultKind::Slow));
+    left.extend(lab.faults_lasting()?);
     Ok(left)
 }
 
@@ -218,7 +268,7 @@ fn opening(
 }
 
 /// What is said at the end of a rehearsal, beside the run's own report.
-struct Closing<'a> {
+struct Closing {
     faults: Vec<Fault>,
     /// Faults that an earlier rehearsal left in the lab.
     left: Vec<Fault>,
@@ -226,11 +276,23 @@ struct Closing<'a> {
     lasted: Duration,
     /// Where the bundle of a rehearsal that failed is.
     bundle: Option<PathBuf>,
-    /// The kept lab and its first node.
-    lab: Option<(&'a Path, &'a String)>,
+    /// The lab, when it stays.
+    kept: Option<Kept>,
 }
 
-impl Closing<'_> {
+/// A lab that stays, for commands that are shown.
+struct Kept {
+    /// Its folder, as a word of a shell.
+    lab: String,
+    /// Its first node.
+    node: String,
+    /// The command that rehearses the same once more.
+    again: String,
+    /// Whether something in it still goes wrong.
+    goes_wrong: bool,
+}
+
+impl Closing {
     fn met(&self, fault: &Fault) -> Option<&Fired> {
         self.fired.iter().find(|fired| fired.fault == *fault)
     }
@@ -265,24 +327,32 @@ impl Closing<'_> {
     }
 
     /// What can be done with a kept lab after a run that came to its end.
-    fn next(&self, view: &RunView, options: &str) -> String {
-        let Some((lab, node)) = self.lab.filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done)) else {
+    fn next(&self, view: &RunView) -> String {
+        let Some(Kept { lab, node, again, .. }) =
+            self.kept.as_ref().filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done))
+        else {
             return String::new();
         };
-        let lab = human::word(&lab.display().to_string());
         format!(
             "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
-             certwright{options} rehearse --lab {lab}  # again: everything should be unchanged\n"
+             {again}  # again: everything should be unchanged\n"
         )
+    }
+
+    /// What an operator mends on a real host is a fault here, and only a rehearsal takes it back.
+    fn mend(&self) -> Vec<(String, String)> {
+        let does = || "takes back what still goes wrong here, and tries again".to_owned();
+        let waits = self.kept.iter().filter(|kept| kept.goes_wrong);
+        waits.map(|kept| (format!("{} --fault none", kept.again), does())).collect()
     }
 }
 
-fn tell(app: &App, view: &RunView, next: Next, closing: &Closing<'_>) {
+fn tell(app: &App, view: &RunView, next: Next, closing: &Closing) {
     match app.format {
         Format::Human => {
-            let next = Next { notes: closing.notes(view), ..next };
+            let next = Next { notes: closing.notes(view), more: closing.mend(), ..next };
             let report = report::report(view, &next, app.terminal);
-            out(&format!("\n{report}{}", closing.next(view, &next.options)));
+            out(&format!("\n{report}{}", closing.next(view)));
         }
         Format::Json => {
             let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");

@@ -24,7 +24,7 @@ use crate::warning::Warning;
 pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let mut stops = signals::listen()?;
-    let run = pick(&state, args.run.as_deref(), Default::Last)?;
+    let run = pick(&state, args.run.as_deref(), Default::Changed)?;
     let session = Session::take_up(&state, &run)?;
     if !session.state().can_undo() {
         return Err(Failure::nothing_to(&run, "undo", session.view().outcome));

@@ -122,8 +122,9 @@ fn hosts_that_do_not_answer_are_rows_and_the_others_are_told() {
         kubeconfig   364d
 
         WARN     cp-1 could not be reached: ssh: connect to host 127.0.0.1 port 1: Connection refused
+           help  try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
         WARN     cp-2 could not be reached: ssh: connect to host 127.0.0.2 port 1: Connection refused
-           help  try `ssh HOST true` by hand
+           help  try `ssh -p 1 ops@HOST true` by hand; user, port and key are in [ssh] of the inventory or in your ssh_config, known host keys in known_hosts
 
         WARN  2 things to be looked at
           1 certificate on 3 hosts, 2 of which could not be looked at; the next to end is kubeconfig of workstation, DATE UTC; nothing was changed
@@ -171,7 +172,8 @@ fn what_is_wrong_with_a_command_line_is_said() {
     assert!(option.stderr.contains("is not a host"), "{}", option.stderr);
     let other = place.run("runs --output csv").exits(2);
     assert!(other.stderr.contains("only `certs` knows this --output"), "{}", other.stderr);
-    drop(place.run("certs --root lab/nowhere --output csv").exits(3));
+    let nowhere = place.run("certs --root lab/nowhere --output csv").exits(2);
+    assert!(nowhere.stderr.contains("there is no folder `lab/nowhere`"), "{}", nowhere.stderr);
 }
 
 #[test]

@@ -202,3 +202,23 @@ fn the_last_words_of_a_failed_run_name_the_most_likely_cause() {
     let causes: Vec<&str> = tasks.iter().filter_map(|task| task["cause"]["id"].as_str()).collect();
     assert_eq!(causes, ["runtime-deadline"]);
 }
+
+#[test]
+fn a_machine_that_is_no_control_plane_node_is_told_to_be_that_and_nothing_else() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+    for folder in ["etc/kubernetes/manifests", "etc/kubernetes/pki", "var/lib/kubelet"] {
+        fs::remove_dir_all(place.path("lab/cp-3").join(folder)).expect("it was there");
+        fs::create_dir(place.path("lab/cp-3").join(folder)).expect("made again");
+    }
+    fs::remove_file(place.path("lab/cp-3/etc/kubernetes/kubelet.conf")).expect("it was there");
+    let json = place.run("doctor --lab lab --output json").exits(15).json();
+    let of_it: Vec<&serde_json::Value> =
+        json[0]["findings"].as_array().expect("findings").iter().filter(|f| f["host"] == "cp-3").collect();
+    assert_eq!(of_it.len(), 1, "{of_it:?}");
+    assert_eq!(
+        of_it[0]["cause"],
+        "cp-3: it is no control-plane node: no manifest in /etc/kubernetes/manifests, nothing in /etc/kubernetes/pki"
+    );
+    assert!(of_it[0]["cure"][0].as_str().expect("a line").contains("inventory"), "{of_it:?}");
+}

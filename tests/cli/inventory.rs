@@ -286,8 +286,8 @@ fn an_ansible_inventory_needs_the_clusters_facts_from_the_operator() {
     place.run("inventory from-ansible hosts.ini").is(&expect![[r#"
         exit 2
         --- stderr
-        error: an Ansible inventory does not tell all of a cluster, and `the new inventory` does not either
-          give it --cluster and --kubeconfig
+        error: an Ansible inventory does not tell all of a cluster
+          give the same command `--cluster NAME` and `--kubeconfig FILE`, too
     "#]]);
     place.run("inventory from-ansible hosts.ini --cluster prod-1 --kubeconfig ~/.kube/config").is(&expect![
         [r#"

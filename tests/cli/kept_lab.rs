@@ -29,7 +29,7 @@ fn a_lab_made_after_another_inventory_is_refused_and_leaves_no_run() {
 fn faults_that_are_left_over_are_announced_and_reported() {
     let place = Place::new();
     let _ended = place.run("rehearse --lab lab --fault deadline-exceeded@cp-2*9 --limit cp-1").code;
-    let second = place.run("rehearse --lab lab --fault none").stdout;
+    let second = place.run("rehearse --lab lab").stdout;
     assert!(second.contains("What will go wrong: deadline-exceeded@cp-2*9 (left over)."), "{second}");
     assert!(
         second.contains("fault deadline-exceeded@cp-2*9, left over from an earlier rehearsal: met"),
@@ -116,4 +116,72 @@ fn the_time_of_an_abandoned_rehearsal_does_not_go_back() {
     let times: Vec<u64> =
         shown[0]["records"].as_array().unwrap().iter().map(|r| r["wall_ms"].as_u64().unwrap()).collect();
     assert!(times.len() > 10 && times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn what_still_goes_wrong_in_a_kept_lab_is_taken_back_by_the_command_that_is_shown() {
+    let place = Place::new();
+    let failed = place.run("rehearse --lab lab --fault disk-full@cp-3*9").exits(10).stdout;
+    let shown = failed.lines().find(|line| line.contains("# takes back")).expect(&failed);
+    let command =
+        shown.trim().strip_prefix("certwright ").and_then(|rest| rest.split(" #").next()).unwrap().trim();
+    assert_eq!(command, "rehearse --lab lab --fault none");
+    let again = place.run(command).exits(0).stdout;
+    assert!(again.contains("What will go wrong: nothing."), "{again}");
+}
+
+#[test]
+fn a_lab_keeps_the_groups_of_its_inventory_and_the_command_that_is_shown_the_whole_rehearsal() {
+    let place = Place::new();
+    place.write(
+        "inventory.toml",
+        "[cluster]\nname = \"prod-1\"\nnamespace = \"n\"\nkubeconfig = \"k\"\n\n\
+         [[host]]\nname = \"cp-1\"\naddress = \"10.0.0.1\"\ngroups = [\"control-plane\"]\n\n\
+         [[host]]\nname = \"w-1\"\naddress = \"10.0.0.2\"\ngroups = [\"workers\"]\n",
+    );
+    place.write(
+        "plan.toml",
+        "version = 1\nname = \"looks\"\n\n[[stage]]\nid = \"workers\"\non = \"workers\"\n\n\
+         [[stage.step]]\nid = \"clock\"\nkind = \"command\"\nwith.argv = [\"date\", \"+%s\"]\nwith.creates = \"/etc/kubernetes/pki\"\n",
+    );
+    let first = place.run("rehearse plan.toml -i inventory.toml --lab lab --fault none").exits(0).stdout;
+    assert!(
+        first.contains("  certwright rehearse plan.toml -i inventory.toml --lab lab  # again"),
+        "{first}"
+    );
+    // Without the inventory, too: a worker does not become part of the control plane.
+    let again = place.run("rehearse plan.toml --lab lab").exits(0).stdout;
+    assert!(again.contains("w-1") && !again.contains("cp-1  workers"), "{again}");
+}
+
+#[test]
+fn a_lab_that_is_only_made_is_looked_at_by_the_commands_that_are_shown() {
+    let place = Place::new();
+    place.run("doctor --lab lab").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: there is no lab in `lab`
+          `certwright rehearse --make-only --lab lab` makes one
+    "#]]);
+    place.run("rehearse --make-only --lab lab").is(&expect![[r#"
+        exit 0
+        --- stdout
+        Rehearsal on 3 new simulated nodes, certificates expired: cp-1, cp-2, cp-3; kept in lab
+        What will go wrong: nothing. Time is virtual; no real host is touched.
+
+        Next
+          certwright plan renew-control-plane --lab lab
+          certwright doctor --lab lab
+          certwright rehearse --lab lab
+    "#]]);
+    let planned = place.run("plan renew-control-plane --lab lab").exits(0).stdout;
+    assert!(
+        planned.contains("renew/renew") && planned.contains("would change something for sure"),
+        "{planned}"
+    );
+    assert_eq!(place.run("runs --output json").json()[0]["runs"], serde_json::json!([]));
+    drop(place.run("doctor --lab lab").exits(15));
+    drop(place.run("rehearse --lab lab").exits(0));
+    let made = place.run("rehearse --make-only --lab lab2 --fault slow@cp-1 --output json").exits(0).json();
+    assert_eq!((made[0]["type"].as_str(), made[0]["nodes"].as_array().map(Vec::len)), (Some("lab"), Some(3)));
 }

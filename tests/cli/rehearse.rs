@@ -171,7 +171,8 @@ fn what_can_go_wrong_is_listed_for_people_and_for_programs() {
     place.run("rehearse --fault help").is(&expect![[r#"
         exit 0
         --- stdout
-        --fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong.
+        --fault NAME[=ARG]@HOST[*TIMES], may be repeated; `--fault none` lets nothing go wrong
+        and takes back what an earlier rehearsal of the lab left over.
 
           FAULT                                      WHAT GOES WRONG
           deadline-exceeded[=stop|renew]@HOST        crictl stop (or kubeadm renew) reports DeadlineExceeded and does nothing

@@ -15,20 +15,22 @@ fn help_lists_the_verbs_and_the_exit_codes() {
         Usage: certwright [OPTIONS] <COMMAND>
 
         Commands:
-          check      Reads a plan (and an inventory) and reports every mistake in it; touches no host
-          plan       Looks at every host and shows what a run would change; changes nothing
-          doctor     Says what is wrong with a cluster now and what mends it; changes nothing
-          certs      Shows every certificate of every host, and what is to be said of them; changes nothing
-          run        Runs a plan against real hosts
-          resume     Goes on with a run that failed, was interrupted or was cut off
-          undo       Restores what a run changed
-          abandon    Gives up a run for good and frees its hosts; its changes stay
-          show       Shows a run: every host, every certificate, what failed
-          report     Writes a run down for a change ticket: a page (HTML), Markdown or JSON
-          runs       Lists the runs, the newest first
-          inventory  Writes an inventory from bmctl, kubectl or Ansible
-          rehearse   Tries a plan on simulated nodes with expired certificates; touches no real host
-          help       Print this message or the help of the given subcommand(s)
+          check        Reads a plan (and an inventory) and reports every mistake in it; touches no host
+          plan         Looks at every host and shows what a run would change; changes nothing
+          doctor       Says what is wrong with a cluster now and what mends it; changes nothing
+          certs        Shows every certificate of every host, and what is to be said of them; changes
+                       nothing
+          run          Runs a plan against real hosts
+          resume       Goes on with a run that failed, was interrupted or was cut off
+          undo         Restores what a run changed
+          abandon      Gives up a run for good and frees its hosts; its changes stay
+          show         Shows a run: every host, every certificate, what failed
+          report       Writes a run down for a change ticket: a page (HTML), Markdown or JSON
+          runs         Lists the runs, the newest first
+          inventory    Writes an inventory from bmctl, kubectl or Ansible
+          rehearse     Tries a plan on simulated nodes with expired certificates; touches no real host
+          completions  Prints the completions of a shell, to be sourced by it
+          help         Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help     Print help
@@ -118,6 +120,8 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
               --lab <DIR>         Keep the simulated nodes in this folder; use those that are already there
               --fault <FAULT>     What goes wrong, as FAULT@HOST, or `none` (may be repeated); `--fault
                                   help` lists what can [default for a new lab: one DeadlineExceeded]
+              --make-only         Only make the simulated nodes, their certificates expired: for a look by
+                                  `plan`, `doctor` or `certs`
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
               --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated). Nodes left
                                   out keep their old certificates; without a quorum of etcd such a run
@@ -243,4 +247,17 @@ fn a_plan_or_file_that_is_not_there_comes_with_what_may_be_meant() {
         error: read `./renew.toml`: no such file or directory
           paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
     "#]]);
+}
+
+#[test]
+fn completions_are_taken_by_their_shells() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&format!("completions {shell}")).exits(0).stdout;
+        assert!(script.contains("rehearse") && script.contains("make-only"), "{shell}: {script}");
+        assert!(!script.contains("\\u{"), "{shell}: nothing of it was escaped");
+    }
+    place.write("script", place.run("completions bash").stdout);
+    let bash = place.under("bash", "-c").arg(". ./script && complete -p certwright").output().unwrap();
+    assert!(String::from_utf8_lossy(&bash.stdout).contains("_certwright"), "{bash:?}");
 }

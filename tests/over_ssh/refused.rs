@@ -9,11 +9,12 @@ use crate::sshd::User;
 const RUN: &str = "run renew-control-plane --inventory inventory.toml --yes=lab";
 const UNKNOWN: &str = "cp-1: its host key is unknown: known_hosts has no ED25519 key for [127.0.0.1]:PORT; \
      compare its fingerprint on its console (`ssh-keygen -lf \
-     /etc/ssh/ssh_host_ed25519_key.pub`), then run `ssh -p PORT cwops@127.0.0.1` once by hand";
+     /etc/ssh/ssh_host_ed25519_key.pub`), then run `ssh -F ROOT/ssh_config -p PORT -i \
+     ROOT/sshd/cp-1/login_key cwops@127.0.0.1` once by hand";
 const CHANGED: &str = "cp-1: its host key has changed: the ED25519 key in ROOT/known_hosts line 1 is another \
      one, now SHA256:KEY; if the machine was reinstalled, compare the fingerprint on its \
-     console, then run `ssh-keygen -f 'ROOT/known_hosts' -R '[127.0.0.1]:PORT'` and `ssh -p \
-     PORT cwops@127.0.0.1` once by hand; if not, somebody else answers";
+     console, then run `ssh-keygen -f 'ROOT/known_hosts' -R '[127.0.0.1]:PORT'` and `ssh -F \
+     ROOT/ssh_config -p PORT -i ROOT/sshd/cp-1/login_key cwops@127.0.0.1` once by hand; if not, somebody else answers";
 const PASSWORD: &str = "cp-1: sudo refused (sudo: a password is required); certwright needs `cwpass ALL=(root) \
      NOPASSWD: /bin/sh` without requiretty in the sudoers of this node, or root as login";
 const TERMINAL: &str = "cp-1: sudo refused (sudo: sorry, you must have a tty to run sudo); certwright needs \

@@ -20,23 +20,25 @@ use crate::{ROUNDS, batches, start};
 
 /// 100,000 tasks and 10,000, and what one of each costs.
 pub(crate) fn tasks(folder: &Path) {
-    growth("driven no-op tasks", &run(folder, 100), &run(folder, 10));
+    for hosts in HOSTS {
+        growth("driven no-op tasks", &run(folder, hosts, 100_000), &run(folder, hosts, 10_000));
+    }
 }
 
-fn run(folder: &Path, steps: u32) -> Costs {
-    let plan = plan(steps);
-    let shape = Arc::new(Shape::from_plan(&plan, 1, HOSTS as usize).unwrap());
+fn run(folder: &Path, hosts: u32, tasks: u32) -> (Costs, Costs) {
+    let plan = plan(hosts, tasks);
+    let shape = Arc::new(Shape::from_plan(&plan, 1, hosts as usize).unwrap());
     let (mut ours, mut theirs, mut bytes, mut syncs) = (Costs::default(), Costs::default(), 0, 0);
     for round in 0..ROUNDS {
-        let state = StateDir::new(folder.join(format!("driven-{steps}-{round}")));
+        let state = StateDir::new(folder.join(format!("driven-{tasks}-{round}")));
         ours.push(drive_once(&state, &plan, &shape));
         let batches = batches(&state);
         (bytes, syncs) = (batches.iter().map(Vec::len).sum(), batches.len());
-        theirs.push(bare(&folder.join(format!("bare-driven-{steps}-{round}")), &batches));
+        theirs.push(bare(&folder.join(format!("bare-driven-{tasks}-{round}")), &batches));
         std::fs::remove_dir_all(state.root()).unwrap();
     }
-    report(&format!("{} driven no-op tasks, {syncs} syncs", plan.tasks.len()), bytes, &ours, &theirs);
-    ours
+    report(&format!("{tasks} driven no-op tasks, {hosts} at a time, {syncs} syncs"), bytes, &ours, &theirs);
+    (ours, theirs)
 }
 
 fn drive_once(state: &StateDir, plan: &Plan, shape: &Arc<Shape>) -> Cost {

@@ -1,5 +1,6 @@
 //! A command for a host, what comes back, and what is known when nothing does.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::plan::ErrorClass;
@@ -205,6 +206,8 @@ pub enum HostError {
         host: String,
         /// That run and its operator, escaped.
         by: String,
+        /// That run's name, escaped.
+        run: String,
     },
     /// The host answered that a file operation cannot be done, or the command not be started.
     #[error("{host}: {why}")]
@@ -229,22 +232,23 @@ impl HostError {
     }
 
     /// What the operator can do about it; None where nothing is better than the error's own words.
-    pub fn remedy(&self) -> Option<&'static str> {
+    pub fn remedy(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Deadline { .. } => Some(
+            Self::Deadline { .. } => Some(Cow::Borrowed(
                 "see whether the host is overloaded or its disk hangs (uptime, df, dmesg); the command may still be \
                  running there, and a resume looks before it acts",
-            ),
+            )),
             Self::Refused { why, .. } if why.contains("No space left on device") => {
-                Some("free space on that host's file system (see `df -h`), then resume")
+                Some(Cow::Borrowed("free space on that host's file system (see `df -h`), then resume"))
             }
-            Self::Refused { why, .. } if is_of_worker_files(why) => Some(
+            Self::Refused { why, .. } if is_of_worker_files(why) => Some(Cow::Borrowed(
                 "see whether its file system is full or read-only (`df -h`, `df -i`, `mount`), then resume",
-            ),
-            Self::Owned { .. } => Some(
-                "on that operator's workstation, `certwright resume RUN` goes on with that run, and `certwright \
-                 abandon RUN` gives it up and frees its hosts",
-            ),
+            )),
+            Self::Owned { run, .. } => Some(Cow::Owned(format!(
+                "on that operator's workstation, `certwright resume {run}` goes on with that run, and `certwright \
+                 abandon {run}` gives it up and frees its hosts; where that workstation is gone, `certwright abandon \
+                 --inventory FILE {run}` frees them from here"
+            ))),
             Self::NotReached { .. }
             | Self::Identity { .. }
             | Self::Auth { .. }

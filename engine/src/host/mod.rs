@@ -3,6 +3,8 @@
 //! A non-zero exit is an [`Output`], not an error. [`HostError`] says what is known when there is no output.
 //! Values reach commands as argv elements; only the one `quote()` of the worker's client ever makes shell text.
 
+mod by_hand;
+
 mod command;
 
 pub mod worker;
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use by_hand::by_hand;
 pub use command::{Command, Effect, HostError, Output, Settled, Stat, StatKind};
 pub use local::{LocalConnect, LocalHost, WhenAbandoned};
 pub use ssh::{SshHost, SshOptions};
@@ -34,6 +37,11 @@ use dial::{Dial, Dialled};
 pub trait Host: Send + Sync {
     /// Its name in the plan.
     fn name(&self) -> &str;
+
+    /// What a person types to log in to it as we do, in one line for a shell; None where nobody can.
+    fn login(&self) -> Option<String> {
+        None
+    }
 
     /// Runs a command to its end, or to its deadline.
     ///

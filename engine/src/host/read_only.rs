@@ -17,6 +17,10 @@ impl Host for ReadOnly {
         self.0.name()
     }
 
+    fn login(&self) -> Option<String> {
+        self.0.login()
+    }
+
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
         let program = &command.argv[0];
         assert!(

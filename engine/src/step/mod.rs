@@ -161,7 +161,7 @@ impl Context {
 pub fn host_error(error: &HostError, command: Option<&Command>) -> StepError {
     let mut step = StepError::new(error.class(), error.to_string());
     if let Some(remedy) = error.remedy() {
-        step = step.remedy(remedy);
+        step = step.remedy(remedy.into_owned());
     }
     if let Some(command) = command {
         step = step.evidence(Evidence { command: command.display(), status: None, last_lines: Vec::new() });

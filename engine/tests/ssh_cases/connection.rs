@@ -23,13 +23,14 @@ async fn an_unknown_host_key_stops_with_the_remedy() {
     let options = SshOptions { known_hosts: Some(known_hosts.clone().into()), ..node.options() };
     let error = error_of(&SshHost::new(&node.spec(User::Ops.name()), options)).await;
     assert!(matches!(error, HostError::Identity { .. }), "{error}");
-    let port = node.sshd.port();
+    let (port, key) = (node.sshd.port(), node.sshd.login_key());
     assert_eq!(
         error.to_string(),
         format!(
             "cp-1: its host key is unknown: known_hosts has no ED25519 key for [127.0.0.1]:{port}; compare its \
              fingerprint on its console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), then run \
-             `ssh -p {port} cwops@127.0.0.1` once by hand"
+             `ssh -p {port} -i {} cwops@127.0.0.1` once by hand",
+            key.display()
         )
     );
     assert_eq!(std::fs::read_to_string(known_hosts).expect("there"), "", "nothing was added");

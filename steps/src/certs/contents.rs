@@ -26,7 +26,13 @@ pub(super) struct Found {
 }
 
 /// What a file holds, at least one: of a kubeconfig the current user's first, then the other users'.
-pub(super) fn certificates(facts: &FileFacts, refused: Option<&String>) -> Vec<Found> {
+///
+/// `conf` is the file's kubeconfig, where it is one that can be read.
+pub(super) fn certificates(
+    facts: &FileFacts,
+    conf: Option<&Result<Kubeconfig, String>>,
+    refused: Option<&String>,
+) -> Vec<Found> {
     let one = |certificate| vec![Found { certificate, user: None }];
     if let Some(why) = refused {
         return one(Err(format!("cannot be read: {why}")));
@@ -34,10 +40,10 @@ pub(super) fn certificates(facts: &FileFacts, refused: Option<&String>) -> Vec<F
     if facts.kind != FileKind::File || matches!(facts.kubeconfig, Some(KubeconfigText::Opaque)) {
         return one(facts.certificate().map_err(|error| error.to_string()));
     }
-    if facts.kubeconfig.is_some() {
-        return match facts.parsed_kubeconfig() {
-            Ok(conf) => of_kubeconfig(&conf),
-            Err(error) => one(Err(error.to_string())),
+    if let Some(conf) = conf {
+        return match conf {
+            Ok(conf) => of_kubeconfig(conf),
+            Err(why) => one(Err(why.clone())),
         };
     }
     if facts.certificates.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::Host;
+use certwright_engine::host::{Host, by_hand};
 use certwright_engine::step::StepError;
 
 use super::chain::{Signature, Signer, signature};
@@ -12,7 +12,7 @@ use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
 use crate::pki::{Certificate, Kubeconfig};
-use crate::tools::collect::{Collected, Keys, Tree, collect};
+use crate::tools::collect::{Collected, Keys, Request, Tree, collect};
 use crate::tools::survey::{self, FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
 
@@ -75,7 +75,7 @@ pub enum Ask {
 pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Report {
     match try_look(host, clock, keys, ask).await {
         Ok(report) => report,
-        Err(error) => Report::failed(host.name(), error.message, error.remedy),
+        Err(error) => Report::failed(host.name(), error.message, error.remedy.or_else(|| by_hand(host))),
     }
 }
 
@@ -86,12 +86,15 @@ async fn try_look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Resul
     let took_ms = i128::from(clock.mono().since(start));
     let ours_ms = i128::from(wall) + took_ms / 2;
     let skew_ms = collected.clock_ns.map(|ns| ns / 1_000_000 - ours_ms);
-    let left = Node::new(&collected).left();
-    if !left.is_empty() {
+    let node = Node::new(&collected);
+    let left = node.left();
+    let mut report = if left.is_empty() {
+        node.report(host.name())
+    } else {
         let facts = survey::survey(host, keys_depth(collected.keys), &left).await?;
         collected.files.extend(facts.into_iter().map(|facts| (facts.path.clone(), facts)));
-    }
-    let mut report = Node::new(&collected).report(host.name());
+        Node::new(&collected).report(host.name())
+    };
     report.skew_s = skew_ms.map(|ms| {
         let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
         i64::try_from((certain + 500).div_euclid(1000)).unwrap_or(i64::MAX)
@@ -114,7 +117,7 @@ fn keys_depth(keys: Keys) -> survey::Depth {
 pub fn tree(host: &str, tree: &Tree, keys: Keys) -> (Report, Collected) {
     let mut collected = tree.collect(keys);
     let left = Node::new(&collected).left();
-    let more = tree.survey(keys, BTreeMap::new(), &left);
+    let more = tree.look(keys, &Request { files: left, ..Request::default() });
     collected.files.extend(more.files);
     collected.refused.extend(more.refused);
     (Node::new(&collected).report(host), collected)
@@ -134,27 +137,30 @@ pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn 
 /// A node, as it was collected.
 struct Node<'a> {
     collected: &'a Collected,
-    configuration: Configuration,
-    /// The kubelet's kubeconfig, where it can be used.
-    conf: Option<Kubeconfig>,
+    configuration: &'a Configuration,
+    /// The kubeconfigs by path, or what is wrong with one.
+    confs: BTreeMap<&'a str, Result<Kubeconfig, String>>,
     places: Vec<Place>,
 }
 
 impl<'a> Node<'a> {
     fn new(collected: &'a Collected) -> Self {
-        let configuration = Configuration::of(&collected.texts);
-        let conf = collected.files.get(configuration.flags.kubeconfig());
-        let conf = conf.and_then(|facts| facts.parsed_kubeconfig().ok());
-        let client = conf.as_ref().and_then(client_file);
-        let mut places =
-            places(&configuration, collected.files.keys().map(String::as_str), client.as_deref());
+        let configuration = &collected.configuration;
+        let confs = collected.files.iter().filter(|(_, facts)| facts.kubeconfig.is_some());
+        let confs = confs.map(|(path, facts)| {
+            (path.as_str(), facts.parsed_kubeconfig().map_err(|error| error.to_string()))
+        });
+        let confs: BTreeMap<_, _> = confs.collect();
+        let conf = confs.get(configuration.flags.kubeconfig()).and_then(|conf| conf.as_ref().ok());
+        let client = conf.and_then(client_file);
+        let mut places = places(configuration, collected.files.keys().map(String::as_str), client.as_deref());
         if configuration.pods.is_empty() {
             // A worker, or a part of a backup: what is there is told, and nothing is missed.
             for place in &mut places {
                 place.presence = Wanted::IfThere;
             }
         }
-        Self { collected, configuration, conf, places }
+        Self { collected, configuration, confs, places }
     }
 
     /// Paths that were not surveyed: those that the script on the node could not know of.
@@ -203,7 +209,8 @@ impl<'a> Node<'a> {
         if is_other && facts.certificates.is_empty() && facts.kubeconfig.is_none() {
             return Vec::new();
         }
-        let found = certificates(facts, self.collected.refused.get(&place.path));
+        let conf = self.confs.get(place.path.as_str());
+        let found = certificates(facts, conf, self.collected.refused.get(&place.path));
         let rows = found.into_iter().enumerate().map(|(at, found)| {
             let name = if at == 0 { place.name.clone() } else { format!("{}[{}]", place.name, at + 1) };
             let mut row = Row::new(host, &name, &place.path, found.certificate);
@@ -219,7 +226,7 @@ impl<'a> Node<'a> {
                 row.usages = place.usages.to_vec();
                 row.reached_by.clone_from(&place.reached_by);
                 row.readers.clone_from(&place.readers);
-                self.server(place, facts, &mut row);
+                self.server(place, &mut row);
             }
             row
         });
@@ -227,12 +234,13 @@ impl<'a> Node<'a> {
     }
 
     /// Where a kubeconfig leads.
-    fn server(&self, place: &Place, facts: &FileFacts, row: &mut Row) {
-        let own = facts.parsed_kubeconfig().ok();
+    fn server(&self, place: &Place, row: &mut Row) {
+        let conf = |path: &str| self.confs.get(path).and_then(|conf| conf.as_ref().ok());
+        let own = conf(&place.path);
         // The kubelet's kubeconfig stands apart from the certificate that it names.
-        let conf = if place.name == "kubelet-client" { self.conf.clone().or(own) } else { own };
-        if let Some(conf) = conf {
-            lead(&conf, row);
+        let kubelets = (place.name == "kubelet-client").then(|| self.configuration.flags.kubeconfig());
+        if let Some(conf) = kubelets.and_then(conf).or(own) {
+            lead(conf, row);
         }
     }
 

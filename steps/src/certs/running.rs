@@ -20,7 +20,7 @@ pub(super) async fn ask(
     collected: &Collected,
     report: &mut Report,
 ) -> Result<(), StepError> {
-    let configuration = Configuration::of(&collected.texts);
+    let configuration = &collected.configuration;
     let pods =
         configuration.pods.iter().filter_map(|(component, pod)| Some((*component, pod.as_ref().ok()?)));
     let ports: Vec<_> = pods.flat_map(|(component, pod)| ports(component, pod)).collect();
@@ -41,7 +41,7 @@ pub(super) async fn ask(
             row.served.push(Served { at: port.endpoint, fingerprint: served });
         }
     }
-    components(host, collected, &configuration, report).await
+    components(host, collected, configuration, report).await
 }
 
 /// The words of an error that does not speak of the line.

@@ -63,6 +63,7 @@ pub(crate) use holdings::Holdings;
 pub(crate) use kubelet::{Client, first};
 pub(crate) use log_time::nanoseconds as log_nanoseconds;
 pub(crate) use node::{Node, dial};
+pub use preflight::is_no_node;
 pub(crate) use static_pods::ports;
 
 /// All kinds of this crate.

@@ -3,8 +3,8 @@
 //! Satisfied when each container started after the newest file it reads was written, its ports serve that file
 //! (the port alone is not enough: newer servers reload by themselves, the controller-manager and the scheduler
 //! never do) and it is ready. Only what needs it is restarted, so a resume never stops a fresh container. Nothing is
-//! stopped, nor begun, under a kubelet that would not bring it back, nor where etcd's quorum hangs on it; a member of
-//! etcd that leads hands the leadership over first.
+//! stopped, nor begun, under a kubelet that would not bring it back, nor where etcd's quorum hangs on it, nor while a peer
+//! is gone that was there when the node was looked at; a member of etcd that leads hands the leadership over first.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::facts::read_facts;
 use super::fields::{COMPONENTS, unchecked};
 use super::kubelet;
 use super::node::{Node, now};
-use super::static_pods::{Look, Proof, Restart, Restarts, State, look};
+use super::static_pods::{Gate, Look, Proof, Restart, Restarts, State, look};
 use crate::pki::Component;
 
 /// What the plan language knows of it.
@@ -77,6 +77,9 @@ struct RestartStaticPods {
 #[serde(deny_unknown_fields)]
 struct RestartFacts {
     components: Vec<ComponentFacts>,
+    /// Who of the peers was ready, where an etcd or an API server is to be stopped.
+    #[serde(default, skip_serializing_if = "Gate::is_empty")]
+    gate: Gate,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,7 +115,7 @@ impl RestartStaticPods {
         }
     }
 
-    fn facts(&self, node: &Node<'_>, looks: &[Look]) -> RestartFacts {
+    fn facts(&self, node: &Node<'_>, looks: &[Look], gate: Gate) -> RestartFacts {
         let one = |look: &Look| {
             let container = look.container.as_ref().map(|container| container.id.clone());
             let stop = container.as_ref().map(|id| node.crictl.stop(id, self.grace).display());
@@ -124,7 +127,7 @@ impl RestartStaticPods {
             let made_ms = look.container.as_ref().and_then(|c| u64::try_from(c.created_ns / 1_000_000).ok());
             ComponentFacts { name: look.component.name().to_owned(), container, made_ms, reason, stale, stop }
         };
-        RestartFacts { components: looks.iter().map(one).collect() }
+        RestartFacts { components: looks.iter().map(one).collect(), gate }
     }
 }
 
@@ -147,11 +150,13 @@ impl Step for RestartStaticPods {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
         let looks = look(&node, &self.components, self.restarts, None).await?;
-        let stale = looks.iter().find(|look| matches!(look.state, State::Stale(_)));
-        if let Some(first) = stale {
-            kubelet::brings_back(&node, first.component.name(), now(cx)).await?;
+        let stale = looks.iter().filter(|look| matches!(look.state, State::Stale(_)));
+        let stale: Vec<Component> = stale.map(|look| look.component).collect();
+        if let Some(first) = stale.first() {
+            kubelet::brings_back(&node, first.name(), now(cx)).await?;
         }
-        let facts = self.facts(&node, &looks);
+        let front: Vec<Component> = stale.into_iter().filter(|component| component.is_front()).collect();
+        let facts = self.facts(&node, &looks, Gate::take(cx, &front).await?);
         let reasons: Vec<&str> = facts.components.iter().filter_map(|c| c.reason.as_deref()).collect();
         let probe = if reasons.is_empty() {
             Probe::satisfied(match looks.len() {
@@ -164,7 +169,8 @@ impl Step for RestartStaticPods {
         Ok(probe.facts(&facts))
     }
 
-    async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
+    async fn apply(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
+        let gate = read_facts::<RestartFacts>(facts)?.gate;
         let node = Node::look(cx.host.as_ref()).await?;
         let restart = Restart {
             cx,
@@ -174,6 +180,7 @@ impl Step for RestartStaticPods {
             restarts: self.restarts,
             proof: Proof::Ready,
             since: None,
+            taken: Some(&gate),
         };
         let stopped = restart.run(&self.components).await?;
         if stopped.is_empty() {

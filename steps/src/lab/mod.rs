@@ -41,6 +41,8 @@ pub use exec::Reach;
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
 pub use programs::API_SERVER_HOOKS;
+#[cfg(test)]
+pub(crate) use programs::jsonpath;
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
 pub use world::requests::SigningAsk;
 
@@ -195,9 +197,25 @@ impl Lab {
         locked.save()
     }
 
+    /// Takes back every fault that still waits or goes on.
+    pub fn disarm(&self) -> Result<(), LabError> {
+        let mut locked = self.locked()?;
+        locked.state.faults.clear();
+        locked.save()
+    }
+
     /// The faults that have happened, in their order.
     pub fn faults_fired(&self) -> Result<Vec<Fired>, LabError> {
         Ok(self.locked()?.state.fired.clone())
+    }
+
+    /// Those of the faults that happened which go on for ever, unless they were taken back.
+    pub fn faults_lasting(&self) -> Result<Vec<Fault>, LabError> {
+        let locked = self.locked()?;
+        let state = &locked.state;
+        let lasts =
+            |a: &&fault::Armed| a.fault.kind.lasts() && state.fired.iter().any(|f| f.fault == a.fault);
+        Ok(state.faults.iter().filter(lasts).map(|a| a.fault.clone()).collect())
     }
 
     /// The faults whose moment has not come.

@@ -37,6 +37,13 @@ pub struct NodeSpec {
     pub certificates: Option<Validity>,
     /// Its kubelet's certificates, where they are not as [`LabSpec::kubelet`] says.
     pub kubelet: Option<Validity>,
+    /// The groups that the lab's inventory says it is in; whatever they are, it is simulated as a control-plane node.
+    #[serde(default = "control_plane")]
+    pub groups: Vec<String>,
+}
+
+fn control_plane() -> Vec<String> {
+    vec!["control-plane".to_owned()]
 }
 
 /// What a lab is made from.
@@ -76,6 +83,7 @@ impl Default for LabSpec {
             address: format!("10.200.0.{}", k + 1),
             certificates: None,
             kubelet: None,
+            groups: control_plane(),
         };
         Self {
             cluster: Cluster {
@@ -108,7 +116,13 @@ impl LabSpec {
         for host in hosts.iter().filter(|h| h.name != WORKSTATION) {
             let own = host.address.clone().filter(|a| nodes.iter().all(|n| n.address != *a));
             let address = own.unwrap_or_else(|| format!("10.200.1.{}", nodes.len() + 2));
-            nodes.push(NodeSpec { name: host.name.clone(), address, certificates: None, kubelet: None });
+            nodes.push(NodeSpec {
+                name: host.name.clone(),
+                address,
+                certificates: None,
+                kubelet: None,
+                groups: host.groups.clone(),
+            });
         }
         Self { cluster: cluster.clone(), nodes, ..Self::default() }
     }
@@ -127,10 +141,12 @@ impl LabSpec {
         let optional = optional.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
         let optional = optional.map(|(key, value)| format!("{key} = {}\n", quote(value)));
         let host = |node: &NodeSpec| {
+            let groups: Vec<String> = node.groups.iter().map(|group| quote(group)).collect();
             format!(
-                "\n[[host]]\nname = {}\naddress = {}\ngroups = [\"control-plane\"]\n",
+                "\n[[host]]\nname = {}\naddress = {}\ngroups = [{}]\n",
                 quote(&node.name),
-                quote(&node.address)
+                quote(&node.address),
+                groups.join(", ")
             )
         };
         let cluster = format!(

@@ -1,7 +1,7 @@
 //! Which files tell of a node's certificates, by what its own configuration says.
 //!
 //! Invariant: locations come from the kubelet's units, flags and configuration and from the static pods' manifests; what
-//! these do not say is as kubeadm leaves it. Pure; the same choice as `collect.sh` makes on a node.
+//! these do not say is as kubeadm leaves it. Pure, and the only place where that is chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,12 @@ pub const MANIFESTS: &str = "/etc/kubernetes/manifests";
 
 /// Files that are looked at of one node.
 pub const MOST: usize = 256;
+
+/// Folders of certificates are looked into so deep.
+pub const DEEP: usize = 3;
+
+/// Files of the kubelet's own folder of certificates.
+pub const KUBELETS: [&str; 3] = ["kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt"];
 
 /// What a node's files of configuration say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,16 +79,15 @@ pub fn manifests(folder: &str) -> impl Iterator<Item = String> + '_ {
     Component::ALL.into_iter().map(move |component| format!("{folder}/{}.yaml", component.name()))
 }
 
-/// Files that the configuration names, and kubeadm's kubeconfigs; `conf` is the content of the kubelet's.
-pub fn files(texts: &BTreeMap<String, Vec<u8>>, conf: &[u8]) -> BTreeSet<String> {
-    let configuration = Configuration::of(texts);
+/// Files that the configuration names, and kubeadm's kubeconfigs; `conf` is the kubelet's.
+pub fn files(configuration: &Configuration, conf: Option<&Kubeconfig>) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     for pod in configuration.pods.values().flatten() {
         let named = pod.flags.iter().filter(|(flag, path)| is_certificate(flag, path));
         paths.extend(named.map(|(_, path)| path.clone()));
     }
     let folder = configuration.kubelet_folder();
-    for name in ["kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt"] {
+    for name in KUBELETS {
         paths.insert(format!("{folder}/{name}"));
     }
     for name in ["admin.conf", "super-admin.conf"] {
@@ -90,7 +95,7 @@ pub fn files(texts: &BTreeMap<String, Vec<u8>>, conf: &[u8]) -> BTreeSet<String>
     }
     paths.insert(configuration.flags.kubeconfig().to_owned());
     paths.extend(configuration.kubelet.as_ref().and_then(|config| config.tls_cert_file.clone()));
-    paths.extend(client_certificate(conf));
+    paths.extend(conf.into_iter().flat_map(client_certificate));
     paths
 }
 
@@ -103,19 +108,16 @@ fn is_certificate(flag: &str, path: &str) -> bool {
 }
 
 /// The files that a kubeconfig keeps its client certificates in.
-fn client_certificate(conf: &[u8]) -> Vec<String> {
-    let users = Kubeconfig::parse(conf).map(|config| config.users).unwrap_or_default();
-    let file = |source| match source {
-        Some(Source::File(path)) => Some(path),
+fn client_certificate(conf: &Kubeconfig) -> impl Iterator<Item = String> + '_ {
+    let files = conf.users.iter().filter_map(|user| match &user.entry.client_certificate {
+        Some(Source::File(path)) => Some(path.clone()),
         Some(Source::Data(_)) | None => None,
-    };
-    let files = users.into_iter().filter_map(|user| file(user.entry.client_certificate));
-    files.filter(|path: &String| path.starts_with('/')).collect()
+    });
+    files.filter(|path| path.starts_with('/'))
 }
 
 /// The folders of the API server's and etcd's own certificates.
-pub fn folders(texts: &BTreeMap<String, Vec<u8>>) -> BTreeSet<String> {
-    let configuration = Configuration::of(texts);
+pub fn folders(configuration: &Configuration) -> BTreeSet<String> {
     let own = [
         configuration.file(Component::KubeApiserver, "tls-cert-file"),
         configuration.file(Component::Etcd, "cert-file"),

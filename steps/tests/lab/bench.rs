@@ -147,6 +147,7 @@ pub(crate) fn one(certificates: Validity) -> LabSpec {
         address: "10.200.0.2".into(),
         certificates: None,
         kubelet: None,
+        groups: vec!["control-plane".into()],
     }];
     spec.cluster.admin_kubeconfig = None;
     spec.peers = Peers::Connected;

@@ -233,8 +233,16 @@ async fn an_etcd_without_its_peers_asks_for_the_renewal_of_all_nodes_and_nothing
     assert!(error.remedy.is_some_and(|remedy| remedy.contains("without --limit")));
     assert!(!counted.texts().iter().any(|call| call.contains(" stop --timeout ")), "nothing is stopped");
     assert!(bench.wall_ms() - start < 10_000, "and it is known at once");
-    // A second node's files make a majority: it is tried.
+    // A second node's files make a quorum: it is seen to come, and no restart takes it.
     good("the second node's files", bench.other("kubeadm-renew", json!({}), "cp-2").await);
+    let error = bench.with(&counted).attempt().await.expect_err("the quorum hangs on two");
+    assert_says(
+        &error,
+        ErrorClass::Unavailable,
+        "stopping etcd on cp-1 would leave 1 of 3 ready, 2 must be: cp-3: ",
+    );
+    assert!(!counted.texts().iter().any(|call| call.contains(" stop --timeout ")), "nothing is stopped");
+    good("the third node's files", bench.other("kubeadm-renew", json!({}), "cp-3").await);
     good("restart", bench.attempt().await);
 }
 

@@ -256,7 +256,7 @@ async fn where_only_what_needs_it_is_restarted_servers_that_read_new_files_by_th
         let file = std::fs::read(bench.file("/etc/kubernetes/pki/apiserver.crt")).expect("a certificate");
         let file = Certificate::all_from_pem(&file).expect("PEM").swap_remove(0);
         assert_eq!(Digest::of(&leaf) == file.fingerprint, read, "what is served after {pause} s");
-        good("restart", bench.apply(&Facts::default()).await);
+        good("restart", bench.apply(&Facts::new(json!({ "components": [] }))).await);
         let after = bench.attempts_of("cp-1");
         let changed: Vec<&str> = before
             .iter()
@@ -267,4 +267,73 @@ async fn where_only_what_needs_it_is_restarted_servers_that_read_new_files_by_th
         assert_eq!(changed, ["cp-1/kube-controller-manager", "cp-1/kube-scheduler"], "after {pause} s");
         assert_eq!(good("again", bench.probe().await).verdict, Verdict::Satisfied);
     }
+}
+
+/// A lab of five members: the quorum alone would let another one go.
+fn five() -> Scenario {
+    let mut scenario = restart();
+    for number in 4..=5 {
+        let mut node = scenario.lab.nodes[2].clone();
+        node.name = format!("cp-{number}");
+        node.address = format!("10.200.0.{}", number + 1);
+        scenario.lab.nodes.push(node);
+    }
+    scenario
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_worse_than_when_the_gate_was_taken_stops_the_run_before_the_next_stop() {
+    let scenario = five();
+    let stage = Stage::new(&scenario).await;
+    for component in ["etcd", "kube-apiserver"] {
+        let bench = stage.bench();
+        let seen = good("a look", bench.probe().await);
+        bench.down("cp-4", component).await;
+        let before = bench.attempts_of("cp-1");
+        let stopped = || {
+            let holders = |(name, _): &(String, String)| {
+                !name.contains("kube-controller") && !name.contains("kube-scheduler")
+            };
+            bench.attempts_of("cp-1").into_iter().filter(holders).collect::<Vec<_>>()
+        };
+        let front = stopped();
+        let error = bench.apply(&seen.facts).await.expect_err("it is worse");
+        let words = format!(
+            "{component} of cp-4 was ready before anything was stopped on cp-1, and is not: {component} is not ready"
+        );
+        assert_says(&error, ErrorClass::Refused, &words);
+        assert!(error.remedy.is_some_and(|remedy| remedy.contains("then resume")));
+        assert_eq!(stopped(), front, "an etcd or an API server was stopped");
+        // Lost before the next look, it holds nothing up: four of five keep a quorum of three.
+        good("a resume", bench.attempt().await);
+        assert_ne!(bench.attempts_of("cp-1"), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_while_a_node_is_restarted_stops_the_run_before_the_next_node() {
+    let scenario = five();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let seen = good("a look", bench.probe().await);
+    let before = bench.running("cp-1").await;
+    // Behind the last stop, while the API server starts.
+    let falls = async {
+        while bench.running("cp-1").await.contains_key("kube-apiserver") {
+            bench.sleep(Duration::from_millis(100)).await;
+        }
+        bench.down("cp-4", "etcd").await;
+    };
+    let (made, ()) = tokio::join!(bench.apply(&seen.facts), falls);
+    let error = made.expect_err("it is worse");
+    assert_says(
+        &error,
+        ErrorClass::Refused,
+        "etcd of cp-4 was ready before anything was stopped on cp-1, and is not",
+    );
+    let now = bench.running("cp-1").await;
+    assert!(now.len() == 4 && before.iter().all(|(name, id)| now[name] != *id), "cp-1 is half done: {now:?}");
+    bench.typed("cp-4", &["systemctl", "restart", "kubelet"]).await;
+    bench.sleep(Duration::from_secs(60)).await;
+    assert_eq!(good("a resume", bench.probe().await).verdict, Verdict::Satisfied);
 }

@@ -2,6 +2,7 @@
 
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::Verdict;
+use certwright_engine::text::KEPT;
 use certwright_steps::kinds::warnings;
 use certwright_steps::lab::{SigningAsk, Validity};
 use serde_json::json;
@@ -70,7 +71,7 @@ const ODD: [Odd; 13] = [
     ("of another signer", |ask| ask.signer = "kubernetes.io/kube-apiserver-client-kubelet".into(), None),
 ];
 
-fn asked(change: fn(&mut SigningAsk)) -> SigningAsk {
+fn asked(change: impl FnOnce(&mut SigningAsk)) -> SigningAsk {
     let mut ask = SigningAsk::of_kubelet("cp-1", "10.200.0.2");
     change(&mut ask);
     ask
@@ -109,6 +110,26 @@ async fn of_many_requests_only_this_nodes_own_is_approved_and_each_other_one_is_
     let summary = good("the end", bench.probe().await).summary;
     assert!(summary.starts_with("the kubelet is active"), "{summary}");
     println!("{} requests that are not right, left pending; 1 approved", names.len());
+}
+
+/// Whoever may ask for certificates makes the answer as long as he likes.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_foreign_requests_hides_no_own_one_and_is_told() {
+    let scenario = scenario().bootstrapping();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let flood = |ask: &mut SigningAsk| {
+        ask.username = "mallory".into();
+        ask.groups.push("x".repeat(KEPT));
+    };
+    drop(bench.lab().ask(asked(flood)).expect("the lab takes it"));
+    let first = good("a look", bench.probe().await);
+    assert!(first.summary.contains(" waits for approval"), "{}", first.summary);
+    let told = "others than cp-1's kubelet have made more requests for serving certificates than can be read";
+    let warned = warnings(&first.facts);
+    assert!(warned.iter().any(|warning| warning.what.starts_with(told)), "{warned:?}");
+    good("an attempt", bench.attempt().await);
+    assert_eq!(bench.lab().approved().expect("the lab's memory").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,7 +79,10 @@ async fn the_kubelet_is_asked_before_each_stop_and_its_certificate_once_for_thos
         Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).after("kubeadm-renew", "cp-1");
     let stage = Stage::new(&scenario).await;
     let (bench, counted) = (stage.bench(), Crash::never());
-    good("restart", bench.with(&counted).apply(&certwright_engine::step::Facts::default()).await);
+    good(
+        "restart",
+        bench.with(&counted).apply(&certwright_engine::step::Facts::new(json!({ "components": [] }))).await,
+    );
     let calls = counted.texts();
     let is_stop = |call: &str| call.contains(" stop --timeout ");
     let stops: Vec<usize> = (0..calls.len()).filter(|k| is_stop(&calls[*k])).collect();

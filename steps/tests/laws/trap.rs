@@ -229,7 +229,7 @@ async fn nothing_is_stopped_on_a_node_whose_kubelet_is_dead() {
     let before = bench.witness().exact();
     let error = bench.attempt().await.expect_err("the kubelet is dead");
     assert_says(&error, ErrorClass::Refused, "a stopped etcd would not come back");
-    let error = bench.apply(&Facts::default()).await.expect_err("the kubelet is dead");
+    let error = bench.apply(&Facts::new(json!({ "components": [] }))).await.expect_err("the kubelet is dead");
     assert_says(&error, ErrorClass::Refused, "a stopped kube-apiserver would not come back");
     bench.assert_same(&before, &bench.witness().exact(), "a refused restart");
     let seen = good("preflight", bench.other_probe("preflight", json!({}), "cp-1").await);

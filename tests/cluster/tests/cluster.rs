@@ -31,3 +31,6 @@ mod faults;
 
 #[path = "cluster/undone.rs"]
 mod undone;
+
+#[path = "cluster/struck.rs"]
+mod struck;

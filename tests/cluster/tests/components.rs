@@ -15,3 +15,5 @@ mod balancer;
 mod controllers;
 #[path = "components/load.rs"]
 mod load;
+#[path = "components/scale.rs"]
+mod scale;

@@ -4,7 +4,10 @@
 //! hostile banner can only make us stop: it cannot turn a refusal into something that is tried again, because
 //! the refusals are looked for first.
 
+use std::path::Path;
+
 use crate::host::HostError;
+use crate::host::by_hand::typed;
 use crate::plan::HostSpec;
 use crate::text::{Untrusted, escape};
 
@@ -12,22 +15,22 @@ use crate::text::{Untrusted, escape};
 pub(super) struct Login {
     /// For people.
     pub(super) shown: String,
-    /// As a person would type it after `ssh`.
+    /// As a person would type it.
     pub(super) typed: String,
 }
 
 impl Login {
     /// What the inventory says of a host; what it leaves out is ssh_config's.
-    pub(super) fn of(spec: &HostSpec) -> Self {
-        let user = spec.ssh.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
-        let plain = format!("{user}{}", spec.address.as_deref().unwrap_or(&spec.name));
-        match spec.ssh.port {
-            None => Self { shown: plain.clone(), typed: plain },
-            Some(port) => {
-                Self { shown: format!("{plain} (port {port})"), typed: format!("-p {port} {plain}") }
-            }
-        }
+    pub(super) fn of(spec: &HostSpec, config: Option<&Path>) -> Self {
+        Self { shown: shown(spec), typed: typed(spec, config) }
     }
+}
+
+/// The login, for people.
+pub(super) fn shown(spec: &HostSpec) -> String {
+    let user = spec.ssh.user.as_ref().map_or(String::new(), |user| format!("{user}@"));
+    let port = spec.ssh.port.map_or(String::new(), |port| format!(" (port {port})"));
+    format!("{user}{}{port}", spec.address.as_deref().unwrap_or(&spec.name))
 }
 
 /// The error for a master that ended, or was given up, before a connection stood.
@@ -65,7 +68,7 @@ fn identity(text: &str, login: &str) -> Option<String> {
         return Some(format!(
             "its host key has changed: the {key} key in {file} line {line} is another one{now}; \
              if the machine was reinstalled, compare the fingerprint on its console, then run \
-             `ssh-keygen -f '{file}' -R '{name}'` and `ssh {login}` once by hand; if not, somebody else answers"
+             `ssh-keygen -f '{file}' -R '{name}'` and `{login}` once by hand; if not, somebody else answers"
         ));
     }
     if let Some(rest) = after(text, "No ").filter(|rest| rest.contains(" host key is known for ")) {
@@ -74,7 +77,7 @@ fn identity(text: &str, login: &str) -> Option<String> {
         let name = rest.split_whitespace().next().unwrap_or("it");
         return Some(format!(
             "its host key is unknown: known_hosts has no {key} key for {name}; compare its fingerprint on its \
-             console (`ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub`), then run `ssh {login}` once by hand",
+             console (`ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub`), then run `{login}` once by hand",
             key.to_ascii_lowercase()
         ));
     }
@@ -112,7 +115,7 @@ mod tests {
     use crate::plan::{ErrorClass, SshSettings};
 
     fn check(words: &str, class: ErrorClass, parts: &[&str]) {
-        let login = Login { shown: "ops@10.200.0.2".into(), typed: "ops@10.200.0.2".into() };
+        let login = Login { shown: "ops@10.200.0.2".into(), typed: "ssh ops@10.200.0.2".into() };
         let error = failed("cp-1", &login, words.as_bytes());
         assert_eq!(error.class(), class, "{error}");
         for part in parts {
@@ -162,7 +165,8 @@ mod tests {
     fn another_port_is_named_to_people_as_such_and_given_to_ssh_as_an_option() {
         let ssh = SshSettings { user: Some("ops".into()), port: Some(2222), identity: None };
         let address = Some("10.200.0.2".to_owned());
-        let login = Login::of(&HostSpec { name: "cp-1".into(), address, groups: Vec::new(), ssh });
+        let spec = HostSpec { name: "cp-1".into(), address, groups: Vec::new(), ssh };
+        let login = Login::of(&spec, None);
         let refused =
             failed("cp-1", &login, b"ops@10.200.0.2: Permission denied (publickey).\r\n").to_string();
         assert!(refused.contains("the login as ops@10.200.0.2 (port 2222) was refused: "), "{refused}");
@@ -170,6 +174,9 @@ mod tests {
             b"No ED25519 host key is known for [10.200.0.2]:2222 and you have requested strict checking.\r\n";
         let unknown = failed("cp-1", &login, words).to_string();
         assert!(unknown.contains("`ssh -p 2222 ops@10.200.0.2` once by hand"), "{unknown}");
+        let config = Some(Path::new("/etc/my ssh"));
+        let unknown = failed("cp-1", &Login::of(&spec, config), words).to_string();
+        assert!(unknown.contains("`ssh -F '/etc/my ssh' -p 2222 ops@10.200.0.2` once by hand"), "{unknown}");
     }
 
     #[test]

@@ -77,7 +77,11 @@ impl Master {
             }
             Ok(false) => {
                 let words = process.words.borrow().clone();
-                Err(classify::failed(&spec.name, &classify::Login::of(spec), &words))
+                Err(classify::failed(
+                    &spec.name,
+                    &classify::Login::of(spec, options.config.as_deref()),
+                    &words,
+                ))
             }
             Err(_elapsed) => {
                 let words = Untrusted::new(process.words.borrow().clone());

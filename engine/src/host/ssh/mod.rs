@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use super::by_hand::typed;
 use super::dial::{Dial, Dialled};
 use super::worker::{Claim, Client, Connect, Ended, Nonce, OpenError, Pipes};
 use super::{Command, Host, HostError, Output, Settled, Stat, files};
@@ -145,6 +146,11 @@ impl Connect for SshConnect {
 impl Host for SshHost {
     fn name(&self) -> &str {
         self.client.name()
+    }
+
+    fn login(&self) -> Option<String> {
+        let SshConnect { spec, options, .. } = self.client.connector();
+        Some(typed(spec, options.config.as_deref()))
     }
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {

@@ -184,7 +184,8 @@ impl<C: Connect> Client<C> {
     fn ours(&self, line: &str, claim: &Claim) -> Result<Option<Owner>, HostError> {
         match self.owner(line)? {
             Some(owner) if !owner.is_of(claim) => {
-                Err(HostError::Owned { host: self.name().to_owned(), by: owner.shown() })
+                let run = crate::text::escape(&owner.run);
+                Err(HostError::Owned { host: self.name().to_owned(), by: owner.shown(), run })
             }
             owner => Ok(owner),
         }

@@ -12,7 +12,7 @@ pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
     let finding = |id, severity, what, remedy: &str| Finding::new(id, severity, host, None, what, remedy);
     let mut findings = Vec::new();
     if let Some(error) = &report.error {
-        let remedy = error.remedy.as_deref().unwrap_or("try `ssh HOST true` by hand");
+        let remedy = error.remedy.as_deref().unwrap_or("`certwright doctor` looks closer");
         findings.push(finding("unreachable", Severity::Warn, error.message.clone(), remedy));
     }
     for trouble in &report.troubles {

@@ -168,11 +168,17 @@ impl KubeadmRenew {
         let host = cx.host.name();
         if output.status > 128 {
             let message = format!("{host}: kubeadm was ended by signal {}", output.status - 128);
-            return Err(refused(ErrorClass::Unknown, message, &command, &output));
+            return Err(refused(ErrorClass::Unknown, message, &command, &output).remedy(
+                "see who ended it (dmesg tells of a lack of memory), then resume: certificates renewed so far are kept, all are \
+                 looked at again",
+            ));
         }
         if output.stderr.lossy().contains("deadline exceeded") && !output.success() {
             let message = format!("{host}: kubeadm certs renew all: context deadline exceeded");
-            return Err(refused(ErrorClass::DeadlineExceeded, message, &command, &output));
+            return Err(refused(ErrorClass::DeadlineExceeded, message, &command, &output).remedy(
+                "see whether the host is overloaded or its disk hangs (uptime, df, dmesg), then resume: certificates renewed so \
+                 far are kept, all are looked at again",
+            ));
         }
         if !output.success() {
             let why = if renewal.error.is_empty() { "no reason given" } else { &renewal.error };

@@ -88,6 +88,7 @@ async fn restart(
         restarts: Restarts::All,
         proof: if expired { Proof::Started } else { Proof::Ready },
         since: Some(restored),
+        taken: None,
     };
     restart.run(&Component::ALL).await
 }

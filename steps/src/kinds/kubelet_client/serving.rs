@@ -7,6 +7,7 @@
 
 mod right;
 
+use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 use certwright_engine::text::line;
@@ -17,7 +18,8 @@ use super::needs::Need;
 use crate::kinds::facts::Warning;
 use crate::kinds::kubelet::{Client, RUN, end_of_trust, first};
 use crate::kinds::node::{Node, now, own_server};
-use crate::tools::kubectl::{self, KUBELET_SERVING, Kubectl, SigningRequest, SigningState, is_name};
+use crate::tools::OutputError;
+use crate::tools::kubectl::{self, Asker, KUBELET_SERVING, Kubectl, SigningRequest, SigningState, is_name};
 use crate::tools::survey::{self, Depth, FileFacts, KeyFacts};
 use right::right;
 
@@ -71,30 +73,33 @@ impl KubeletClient {
             return Ok(Serving::default());
         }
         let host = cx.host.name();
-        let Some(name) =
-            client.subjects().find_map(|subject| Some(subject.strip_prefix(SUBJECT)?.to_owned()))
-        else {
+        let subject = client.subjects().find(|subject| subject.starts_with(SUBJECT));
+        let Some(user) = subject.filter(|user| is_name(&user[SUBJECT.len()..])) else {
             return Ok(Serving::default());
         };
+        let name = &user[SUBJECT.len()..];
         let file = survey::survey(cx.host.as_ref(), Depth::Keys, &[SERVER.to_owned()]).await?;
         let trouble = trouble(file.first().expect("a survey has an answer for every path"), now(cx));
+        let mut serving = Serving { trouble, ..Serving::default() };
         let kubectl = Kubectl::new(ADMIN_CONF).server(own_server(node).await?);
 
-        let command = kubectl.serving_requests();
-        let output = cx.run(&command).await?;
-        if !output.success() {
-            return Err(kubectl::step_error(&format!("{host}: certificate requests"), &command, &output));
-        }
-        let all = kubectl::parse_signing_requests(&output)
+        let (command, output) = requests(cx, &kubectl, Asker::Node(name)).await?;
+        let own = kubectl::parse_signing_requests(&output)
             .map_err(|error| error.step_error(host, &command, &output))?;
-        let user = format!("{SUBJECT}{name}");
-        let pending = all
-            .into_iter()
-            .filter(|request| request.state == SigningState::Pending && request.signer == KUBELET_SERVING);
-        let mut concerned: Vec<SigningRequest> =
-            pending.filter(|request| request.username == user || right::names(request, &user)).collect();
+        let (command, output) = requests(cx, &kubectl, Asker::AnyoneElse { than: name }).await?;
+        let others = match kubectl::parse_signing_requests(&output) {
+            Ok(others) => others.into_iter().filter(|request| right::names(request, &user)).collect(),
+            Err(OutputError::Cut { .. }) => {
+                serving.odd.push(too_many(name));
+                Vec::new()
+            }
+            Err(error @ OutputError::Shape { .. }) => return Err(error.step_error(host, &command, &output)),
+        };
+        let mut concerned: Vec<SigningRequest> = own.into_iter().chain(others).collect();
+        concerned
+            .retain(|request| request.state == SigningState::Pending && request.signer == KUBELET_SERVING);
         if concerned.is_empty() {
-            return Ok(Serving { trouble, ..Serving::default() });
+            return Ok(serving);
         }
         concerned.sort_by(|a, b| (&b.created, &b.name).cmp(&(&a.created, &a.name)));
 
@@ -105,9 +110,8 @@ impl KubeletClient {
         }
         let nodes =
             kubectl::parse_nodes(&output).map_err(|error| error.step_error(host, &command, &output))?;
-        let mut serving = Serving { trouble, ..Serving::default() };
         for request in concerned {
-            match right(&request, &name, &nodes) {
+            match right(&request, name, &nodes) {
                 Err(why) => serving.odd.push(left(&request, &why)),
                 // An older one is what the same kubelet has given up; its key is gone.
                 Ok(()) if serving.right.is_some() => {}
@@ -160,6 +164,28 @@ impl KubeletClient {
     pub(super) async fn approval(&self, node: &Node<'_>, request: &str) -> Result<String, StepError> {
         Ok(Kubectl::new(ADMIN_CONF).server(own_server(node).await?).approve(request).display())
     }
+}
+
+/// The requests for serving certificates that somebody made.
+async fn requests(cx: &Context, kubectl: &Kubectl, asker: Asker<'_>) -> Result<(Command, Output), StepError> {
+    let command = kubectl.serving_requests(asker);
+    let output = cx.run(&command).await?;
+    if !output.success() {
+        let object = format!("{}: certificate requests", cx.host.name());
+        return Err(kubectl::step_error(&object, &command, &output));
+    }
+    Ok((command, output))
+}
+
+/// What is said where others asked for more than can be read.
+fn too_many(name: &str) -> Warning {
+    Warning::new(
+        format!(
+            "others than {name}'s kubelet have made more requests for serving certificates than can be read: whether one \
+             of them is in that node's name is not known"
+        ),
+        "look at them with `kubectl get csr`, then approve or deny those that are pending",
+    )
 }
 
 /// What is said of a request that is left as it is.

@@ -107,7 +107,31 @@ struct Found {
     warnings: Vec<Warning>,
 }
 
+/// What is said of a machine that is none of the control plane.
+const NO_NODE: &str = "it is no control-plane node: ";
+
+/// Whether preflight found that a host is no control-plane node at all: then nothing else is worth telling of it.
+pub fn is_no_node(error: &StepError) -> bool {
+    error.message.contains(NO_NODE)
+}
+
 impl Preflight {
+    /// The only finding of a machine that is none of the control plane, such as a wrong line of the inventory: what would
+    /// make a control-plane node of it must not be advised.
+    async fn other_machine(
+        &self,
+        cx: &Context,
+        node: &Node<'_>,
+        pods: &Pods,
+    ) -> Result<Option<Finding>, StepError> {
+        if !pods.is_empty() || cx.host.list(&self.cert_dir).await?.is_some_and(|names| !names.is_empty()) {
+            return Ok(None);
+        }
+        let what = format!("{NO_NODE}no manifest in {}, nothing in {}", node.manifests, self.cert_dir);
+        let remedy = "see whether the inventory has the right address and the right group for it";
+        Ok(Some(Finding { what, remedy: remedy.to_owned() }))
+    }
+
     /// What needs neither certificates nor kubeadm.
     async fn surroundings(&self, cx: &Context, node: &Node<'_>, pods: &Pods) -> Result<Found, StepError> {
         let host = cx.host.as_ref();
@@ -166,6 +190,9 @@ impl Step for Preflight {
         let lacks_openssl = programs.lacks("openssl");
         let node = Node::look(host).await?;
         let pods = Pods::read(&node).await?;
+        if let Some(other) = self.other_machine(cx, &node, &pods).await? {
+            return Err(invalid_with(host.name(), &[other], &[]));
+        }
         let mut curable = None;
         let mut found = Found { findings: programs.findings, warnings: Vec::new() };
         let around = self.surroundings(cx, &node, &pods).await?;

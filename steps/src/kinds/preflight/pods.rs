@@ -35,6 +35,11 @@ impl Pods {
         Ok(pods)
     }
 
+    /// Whether there is no manifest of any component.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by.is_empty() && self.unreadable.is_empty()
+    }
+
     /// One of them.
     pub(super) fn get(&self, component: Component) -> Option<&StaticPod> {
         self.by.get(&component)

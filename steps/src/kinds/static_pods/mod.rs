@@ -19,6 +19,8 @@ mod rungs;
 
 mod patience;
 
+mod gate;
+
 mod quorum;
 
 mod prospect;
@@ -26,6 +28,7 @@ mod prospect;
 mod leader;
 
 pub(crate) use files::ports;
+pub(super) use gate::Gate;
 pub(super) use look::{Look, Restarts, State, Written, look};
 pub(super) use quorum::outage;
 pub(super) use restart::{Proof, Restart};

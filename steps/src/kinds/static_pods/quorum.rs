@@ -12,6 +12,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 use futures_util::future::join_all;
 
+use super::gate::{self, Gate};
 use super::health::health;
 use super::look::State;
 use super::prospect::can_help;
@@ -24,8 +25,11 @@ use crate::tools::output::plural;
 /// How long a gate waits for peers to come back before it gives the attempt up; the step's retry asks again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a quorum that is lost is waited for before that is believed: an election, of a second or two, looks like a loss.
+const ELECTION: Duration = Duration::from_secs(15);
+
 /// Between two looks at the peers.
-const PAUSE: Duration = Duration::from_secs(2);
+pub(super) const PAUSE: Duration = Duration::from_secs(2);
 
 /// What the nodes of a group say of one component.
 #[derive(Debug, Default)]
@@ -42,16 +46,35 @@ struct Peer {
     member: Option<String>,
 }
 
-/// What stands in the way of a stop.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Nothing.
-    Go,
-    /// Too few would be left.
-    Wait(String),
-}
-
 impl Peers {
+    /// What was seen of them before: whether each was ready.
+    pub(super) fn seen(ready: &BTreeMap<String, bool>) -> Self {
+        let peer = |ready: bool| Peer { why: (!ready).then(|| "it was not ready".to_owned()), member: None };
+        Self { by_host: ready.iter().map(|(host, ready)| (host.clone(), peer(*ready))).collect() }
+    }
+
+    /// Whether each is ready.
+    pub(super) fn readiness(&self) -> BTreeMap<String, bool> {
+        self.by_host.iter().map(|(host, peer)| (host.clone(), peer.why.is_none())).collect()
+    }
+
+    /// Why the one of a host is not ready; None where it is.
+    pub(super) fn why_not(&self, host: &str) -> Option<&str> {
+        match self.by_host.get(host) {
+            Some(peer) => peer.why.as_deref(),
+            None => Some("it has no manifest any more"),
+        }
+    }
+
+    /// How many of a component must be left; None where nothing hangs on it.
+    fn needed(&self, component: Component) -> Option<usize> {
+        match component {
+            Component::Etcd => Some(self.by_host.len() / 2 + 1),
+            Component::KubeApiserver => Some(1),
+            Component::KubeControllerManager | Component::KubeScheduler => None,
+        }
+    }
+
     fn ready(&self) -> usize {
         self.by_host.values().filter(|peer| peer.why.is_none()).count()
     }
@@ -62,21 +85,27 @@ impl Peers {
         others.filter_map(|(_, peer)| peer.member.as_deref())
     }
 
-    /// Whether `own` may be stopped, where `needed` of `component` must be left.
-    fn judge(&self, component: Component, own: &str, needed: usize) -> Verdict {
+    /// How many must be ready where fewer are.
+    pub(super) fn lacks(&self, component: Component) -> Option<usize> {
+        self.needed(component).filter(|needed| self.ready() < *needed)
+    }
+
+    /// Whether enough are left when `own` is stopped; else what would be left.
+    pub(super) fn keeps(&self, component: Component, own: &str) -> Result<(), String> {
+        let Some(needed) = self.needed(component) else { return Ok(()) };
         let (all, ready) = (self.by_host.len(), self.ready());
         let own_ready = self.by_host.get(own).is_some_and(|peer| peer.why.is_none());
         let left = ready - usize::from(own_ready);
         // One and two members: any stop is an outage. Not ready itself, or too few already: nothing is lost.
         if all < 1 + needed || !own_ready || ready < needed || left >= needed {
-            return Verdict::Go;
+            return Ok(());
         }
         let others: Vec<String> = self
             .by_host
             .iter()
             .filter_map(|(host, peer)| Some(format!("{host}: {}", peer.why.as_ref()?)))
             .collect();
-        Verdict::Wait(format!(
+        Err(format!(
             "stopping {} on {own} would leave {left} of {all} ready, {needed} must be: {}",
             component.name(),
             others.join("; ")
@@ -84,39 +113,52 @@ impl Peers {
     }
 }
 
-/// Waits until `components` may be stopped on the host of `cx`, for a minute at most; what was seen of etcd's members,
-/// where etcd is one of them and has its quorum.
-pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<Option<Peers>, StepError> {
-    let deadline = cx.clock.mono().plus(u64::try_from(PATIENCE.as_millis()).expect("a minute"));
+/// Waits until `components` may be stopped on the host of `cx`: for a minute where too few would be left, `within` where a
+/// peer is gone that was ready when the gate was taken, as long as an election where etcd has no quorum. Returns what was
+/// seen of etcd's members, where etcd is one of them and has its quorum.
+pub(super) async fn may_stop(
+    cx: &Context,
+    components: &[Component],
+    taken: &Gate,
+    within: Duration,
+) -> Result<Option<Peers>, StepError> {
+    let (own, start) = (cx.host.name(), cx.clock.mono());
     loop {
-        let mut reasons = Vec::new();
-        let mut members = None;
+        let (mut reasons, mut worse) = (Vec::new(), Vec::new());
+        let (mut members, mut lost) = (None, None);
         for (component, peers) in ask(cx, components).await? {
-            let needed = match component {
-                Component::Etcd => peers.by_host.len() / 2 + 1,
-                Component::KubeApiserver => 1,
-                Component::KubeControllerManager | Component::KubeScheduler => continue,
-            };
-            if let Verdict::Wait(reason) = peers.judge(component, cx.host.name(), needed) {
-                reasons.push(reason);
-            }
+            reasons.extend(peers.keeps(component, own).err());
+            worse.extend(taken.worse(own, component, &peers));
             if component == Component::Etcd {
-                if peers.ready() < needed {
-                    can_help(cx, needed).await?;
-                } else {
-                    members = Some(peers);
+                match peers.lacks(component) {
+                    Some(needed) => {
+                        can_help(cx, needed).await?;
+                        // One member alone elects nobody.
+                        lost = (needed > 1)
+                            .then(|| format!("etcd has no quorum, {needed} members must be healthy"));
+                    }
+                    None => members = Some(peers),
                 }
             }
         }
-        if reasons.is_empty() {
+        let waited = Duration::from_millis(cx.clock.mono().since(start));
+        let reason = if !reasons.is_empty() {
+            if waited >= PATIENCE {
+                return Err(StepError::new(ErrorClass::Unavailable, reasons.join("; ")).remedy(
+                    "bring those named back first (their containers, their disks, their network); then resume",
+                ));
+            }
+            reasons.join("; ")
+        } else if !worse.is_empty() {
+            if waited >= within {
+                return Err(gate::stopped(&worse));
+            }
+            worse.join("; ")
+        } else if let Some(lost) = lost.filter(|_| waited < ELECTION) {
+            lost
+        } else {
             return Ok(members);
-        }
-        let reason = reasons.join("; ");
-        if cx.clock.mono() >= deadline {
-            return Err(StepError::new(ErrorClass::Unavailable, reason).remedy(
-                "bring those named back first (their containers, their disks, their network); then resume",
-            ));
-        }
+        };
         cx.progress.tell(&format!("waiting: {reason}"));
         cx.clock.sleep(PAUSE).await;
     }
@@ -124,7 +166,10 @@ pub(super) async fn may_stop(cx: &Context, components: &[Component]) -> Result<O
 
 /// Asks every host of this one's groups for these components, side by side. One that is not reached is not ready; a line
 /// that broke tells nothing of its host, and ends the attempt.
-async fn ask(cx: &Context, components: &[Component]) -> Result<Vec<(Component, Peers)>, StepError> {
+pub(super) async fn ask(
+    cx: &Context,
+    components: &[Component],
+) -> Result<Vec<(Component, Peers)>, StepError> {
     let mut asked: Vec<(Component, Peers)> = components.iter().map(|c| (*c, Peers::default())).collect();
     let hosts = peers(cx);
     let told = join_all(hosts.iter().map(|host| ask_host(host.as_ref(), components))).await;
@@ -196,8 +241,13 @@ pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
                 etcd.by_host.iter().filter(|(_, peer)| peer.why.is_some()).map(|(host, _)| host.as_str());
             let ill: Vec<&str> = ill.collect();
             format!(
-                "{healthy} of this run's {all} etcd members are healthy, not {}: restarts wait for it",
-                ill.join(", ")
+                "{healthy} of this run's {all} etcd members are healthy, not {}: {}",
+                ill.join(", "),
+                if healthy > all / 2 + 1 {
+                    "their quorum is kept without it"
+                } else {
+                    "restarts wait for it"
+                }
             )
         }
         _ => format!("all {all} etcd members of this run are healthy: their quorum is kept"),
@@ -233,8 +283,7 @@ mod tests {
             for bits in 0..1_u32 << members {
                 let ready: Vec<bool> = (0..members).map(|n| bits >> n & 1 == 1).collect();
                 for own in 0..members {
-                    let go = peers(&ready).judge(Component::Etcd, &format!("cp-{}", own + 1), needed)
-                        == Verdict::Go;
+                    let go = peers(&ready).keeps(Component::Etcd, &format!("cp-{}", own + 1)).is_ok();
                     let avoidable = members > 2;
                     assert_eq!(go, !avoidable || keeps(&ready, own, needed), "{ready:?} own {own}");
                     cases += 1;
@@ -246,17 +295,12 @@ mod tests {
 
     #[test]
     fn the_last_api_server_that_answers_is_not_stopped_unless_it_is_the_only_one() {
-        let judge = |ready: &[bool]| peers(ready).judge(Component::KubeApiserver, "cp-1", 1);
-        assert_eq!(judge(&[true]), Verdict::Go);
-        assert_eq!(judge(&[true, true, false]), Verdict::Go);
-        assert_eq!(judge(&[false, true, false]), Verdict::Go);
-        assert_eq!(judge(&[false, false, false]), Verdict::Go);
-        assert_eq!(
-            judge(&[true, false, false]),
-            Verdict::Wait(
-                "stopping kube-apiserver on cp-1 would leave 0 of 3 ready, 1 must be: cp-2: down; cp-3: down"
-                    .to_owned()
-            )
-        );
+        let keeps = |ready: &[bool]| peers(ready).keeps(Component::KubeApiserver, "cp-1");
+        for ready in [&[true][..], &[true, true, false], &[false, true, false], &[false, false, false]] {
+            assert_eq!(keeps(ready), Ok(()), "{ready:?}");
+        }
+        let words =
+            "stopping kube-apiserver on cp-1 would leave 0 of 3 ready, 1 must be: cp-2: down; cp-3: down";
+        assert_eq!(keeps(&[true, false, false]), Err(words.to_owned()));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 
+use super::gate::Gate;
 use super::look::{Known, Look, Restarts, State, Written, known, look_at};
 use super::quorum::Peers;
 use super::rungs::{RUNG, Rung, with_rungs};
@@ -57,6 +58,8 @@ pub(crate) struct Restart<'a> {
     pub(crate) proof: Proof,
     /// When files were put back, for an undo: one more file that every component reads.
     pub(crate) since: Option<&'a Written>,
+    /// Who was ready before; an undo has taken none.
+    pub(crate) taken: Option<&'a Gate>,
 }
 
 impl Restart<'_> {
@@ -75,7 +78,9 @@ impl Restart<'_> {
         let behind = front.split_off(front.iter().filter(|known| known.component.is_front()).count());
         let parts = if self.api_answers(&front).await? {
             // Nothing is stopped for a restart that would then wait for the peers.
-            self.gate(&look_at(self.node, &front).await?).await?;
+            if !self.taken.is_some_and(|taken| taken.is_open(self.host())) {
+                self.gate(&look_at(self.node, &front).await?).await?;
+            }
             [behind, front]
         } else {
             [front, behind]
@@ -83,6 +88,9 @@ impl Restart<'_> {
         let mut stopped = Vec::new();
         for part in &parts {
             stopped.extend(self.together(part).await?);
+        }
+        if let Some(taken) = self.taken.filter(|_| !stopped.is_empty()) {
+            taken.restored(self.cx, self.within).await?;
         }
         Ok(stopped)
     }
@@ -140,7 +148,8 @@ impl Restart<'_> {
         let stale: Vec<Component> =
             looks.iter().filter(|look| to_stop(look).is_some()).map(|look| look.component).collect();
         if self.proof == Proof::Ready && stale.iter().any(|component| component.is_front()) {
-            return quorum::may_stop(self.cx, &stale).await;
+            let none = Gate::default();
+            return quorum::may_stop(self.cx, &stale, self.taken.unwrap_or(&none), self.within).await;
         }
         Ok(None)
     }

@@ -15,6 +15,7 @@ mod fileutils;
 mod gateway;
 mod hooks;
 mod inspect;
+pub(crate) mod jsonpath;
 mod kubeadm;
 mod kubectl;
 mod kubelet_conf;

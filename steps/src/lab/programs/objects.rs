@@ -4,6 +4,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::connect::Asked;
+use super::jsonpath;
 use super::kubeadm::VERSION;
 use super::table::{row, table};
 use crate::lab::clockwork::{age, rfc3339};
@@ -33,11 +34,17 @@ pub(super) fn kubeadm_config(shell: &Shell<'_>) -> Answer {
 
 /// `-o json` as kubectl writes it.
 pub(super) fn pretty(value: &Value) -> Answer {
+    Answer { stdout: indented(value), ..Answer::default() }
+}
+
+/// JSON as kubectl writes it.
+pub(super) fn indented(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, format);
     serde::Serialize::serialize(value, &mut serializer).expect("a value serializes to JSON");
-    Answer { stdout: bytes, ..Answer::default() }.stdout("\n")
+    bytes.push(b'\n');
+    bytes
 }
 
 fn seconds(ms: u64) -> i64 {
@@ -46,6 +53,16 @@ fn seconds(ms: u64) -> i64 {
 
 fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+}
+
+/// A list as `-o FORMAT` prints it; another format is a gap of the lab.
+pub(super) fn structured(what: &str, format: &str, items: &[Value]) -> Answer {
+    let list = list(items);
+    let printed = if format == "json" { Some(indented(&list)) } else { jsonpath::print(format, &list) };
+    match printed {
+        Some(stdout) => Answer { stdout, ..Answer::default() },
+        None => Answer::gap(format_args!("kubectl get {what} -o {format}")),
+    }
 }
 
 fn is_ready(node: &Node, now: u64) -> bool {
@@ -60,21 +77,16 @@ fn created(node: &Node) -> u64 {
 /// `get nodes`.
 pub(super) fn nodes(shell: &Shell<'_>, output: Option<&str>) -> Answer {
     let (state, now) = (shell.state(), shell.now());
-    match output {
-        Some("json") => {
-            let all: Vec<Value> = state.nodes.iter().map(|(name, node)| node_json(name, node, now)).collect();
-            pretty(&list(&all))
-        }
-        None => {
-            let mut rows = vec![row(["NAME", "STATUS", "ROLES", "AGE", "VERSION"])];
-            rows.extend(state.nodes.iter().map(|(name, node)| {
-                let status = if is_ready(node, now) { "Ready" } else { "NotReady" };
-                row([name, status, "control-plane", &age((now - created(node)) / 1000), VERSION])
-            }));
-            Answer::ok(table(&rows, 6, 3))
-        }
-        Some(other) => Answer::gap(format_args!("kubectl get nodes -o {other}")),
+    if let Some(format) = output {
+        let all: Vec<Value> = state.nodes.iter().map(|(name, node)| node_json(name, node, now)).collect();
+        return structured("nodes", format, &all);
     }
+    let mut rows = vec![row(["NAME", "STATUS", "ROLES", "AGE", "VERSION"])];
+    rows.extend(state.nodes.iter().map(|(name, node)| {
+        let status = if is_ready(node, now) { "Ready" } else { "NotReady" };
+        row([name, status, "control-plane", &age((now - created(node)) / 1000), VERSION])
+    }));
+    Answer::ok(table(&rows, 6, 3))
 }
 
 fn node_json(name: &str, node: &Node, now: u64) -> Value {
@@ -118,7 +130,7 @@ fn node_json(name: &str, node: &Node, now: u64) -> Value {
 pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&str>) -> Answer {
     if namespace.is_some_and(|n| n != "kube-system") {
         return match output {
-            Some("json") => pretty(&list(&[])),
+            Some(format) if format != "wide" => structured("pods", format, &[]),
             _ => Answer::default()
                 .stderr(format!("No resources found in {} namespace.\n", namespace.unwrap_or_default())),
         };
@@ -133,15 +145,14 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
         .collect();
     all.sort_by(|a, b| a.3.name.cmp(&b.3.name));
     match output {
-        Some("json") => {
-            let all: Vec<Value> =
-                all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect();
-            pretty(&list(&all))
-        }
         None | Some("wide") => {
             Answer::ok(pod_table(&all, namespace.is_none(), output.is_some(), shell.now()))
         }
-        Some(other) => Answer::gap(format_args!("kubectl get pods -o {other}")),
+        Some(format) => {
+            let all: Vec<Value> =
+                all.iter().map(|(name, node, pod, p)| pod_json(name, node, pod, p)).collect();
+            structured("pods", format, &all)
+        }
     }
 }
 

@@ -4,16 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::objects::pretty;
+use super::objects::structured;
 use crate::lab::clockwork::rfc3339;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::state::Request;
 
-/// `get certificatesigningrequests -o json`, with a field selector or none.
+/// `get certificatesigningrequests -o FORMAT`, with a field selector or none.
 pub(super) fn list(shell: &Shell<'_>, selector: Option<&str>, output: Option<&str>) -> Answer {
-    if output != Some("json") {
-        return Answer::gap(format_args!("kubectl get csr -o {}", output.unwrap_or("(none)")));
-    }
     let signer = match selector.map(|selector| selector.split_once('=')) {
         None => None,
         Some(Some(("spec.signerName", signer))) => Some(signer),
@@ -21,7 +18,7 @@ pub(super) fn list(shell: &Shell<'_>, selector: Option<&str>, output: Option<&st
     };
     let fits = |request: &&Request| signer.is_none_or(|signer| signer == request.asked.signer);
     let items: Vec<Value> = shell.state().objects.requests.iter().filter(fits).map(object).collect();
-    pretty(&json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}}))
+    structured("csr", output.unwrap_or("(none)"), &items)
 }
 
 fn object(request: &Request) -> Value {

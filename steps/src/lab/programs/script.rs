@@ -23,10 +23,10 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         return Ok(Answer::gap("a shell without a script of ours"));
     }
     if script == survey::SCRIPT {
-        return Ok(survey_natively(shell, args).unwrap_or_else(|| Answer::gap("a survey of no known depth")));
-    }
-    if script == collect::SCRIPT {
-        return collect_natively(shell, args);
+        return match survey_natively(shell, args) {
+            Some(answer) => Ok(answer),
+            None => collect_natively(shell, args),
+        };
     }
     if script == on_path::SCRIPT {
         return Ok(missing(args));
@@ -62,26 +62,33 @@ fn full(shell: &mut Shell<'_>, args: &[String]) -> bool {
     shell.fault(FaultKind::DiskFull, below).is_some()
 }
 
+/// A survey of paths to one depth; None for a look of more words.
 fn survey_natively(shell: &Shell<'_>, args: &[String]) -> Option<Answer> {
     let (word, paths) = args.split_first()?;
     let depth = survey::Depth::from_word(word)?;
+    if paths.iter().any(|path| !path.starts_with('/')) {
+        return None;
+    }
     let facts: Vec<_> = paths.iter().map(|path| facts(shell, path).cut_to(depth)).collect();
-    Some(Answer::ok(survey::render(&facts)).takes(shell.state().delay(150)))
+    Some(printed(survey::render(&facts)).takes(shell.state().delay(150)))
 }
 
 fn collect_natively(shell: &mut Shell<'_>, args: &[String]) -> Result<Answer, LabError> {
-    let keys = match args {
-        [word] if word == survey::Depth::Keys.word() => collect::Keys::Asked,
-        [word] if word == survey::Depth::Public.word() => collect::Keys::NotAsked,
-        _ => return Ok(Answer::gap("a collection of no known depth")),
+    let Some((depth, request)) = collect::Request::from_words(args) else {
+        return Ok(Answer::gap("a survey of no known depth"));
     };
+    let keys = if depth == survey::Depth::Keys { collect::Keys::Asked } else { collect::Keys::NotAsked };
     let root = shell.files().root(shell.call.host);
     let tree = collect::Tree::open(&root)
         .map_err(|error| LabError::io("read", &root, std::io::Error::other(error.to_string())))?;
     let off = i128::from(super::small::clock_off(shell)) * 1_000_000_000;
-    let mut collected = tree.collect(keys);
-    collected.clock_ns = Some(i128::from(shell.now()) * 1_000_000 + off);
-    Ok(Answer::ok(collect::render(&collected)).takes(shell.state().delay(150)))
+    let mut look = tree.look(keys, &request);
+    look.clock_ns = Some(i128::from(shell.now()) * 1_000_000 + off);
+    Ok(printed(collect::render(&request, &look)).takes(shell.state().delay(150)))
+}
+
+fn printed(stdout: Vec<u8>) -> Answer {
+    Answer { stdout, ..Answer::default() }
 }
 
 fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {

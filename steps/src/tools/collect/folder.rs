@@ -3,7 +3,6 @@
 //! Invariant: no path and no symlink leads out of the folder; the kernel resolves them as if it were `/` (`openat2` with
 //! `RESOLVE_IN_ROOT`). Only regular files are read, and of each no more than the survey would.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,13 +10,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
 use rustix::io::Errno;
 
+use super::look::Look;
+use super::request::Request;
+use super::search::Search;
 use super::{Collected, Keys};
-use crate::tools::kubelet;
 use crate::tools::survey::{FileFacts, FileKind};
-use crate::tools::wanted::{self, Configuration};
+use crate::tools::wanted;
 
-/// Folders of certificates are looked into so deep.
-const DEEP: usize = 3;
+/// Names of folders that are told; the script has the same number.
+const LISTED: usize = 1024;
 
 /// Content of larger files is not looked into, bytes; the survey has the same number.
 const LARGEST: u64 = 262_144;
@@ -70,68 +71,64 @@ impl Tree {
         }
     }
 
-    /// Collects as the script does on a host; what may not be read says so.
+    /// Collects as on a host; what may not be read says so.
     pub fn collect(&self, keys: Keys) -> Collected {
-        let mut texts = BTreeMap::new();
-        let mut units = self.units();
-        units.extend(kubelet::ENVIRONMENTS.map(str::to_owned));
-        for unit in &units {
-            self.keep(unit, &mut texts);
+        let mut search = Search::new(keys);
+        while let Some(request) = search.next() {
+            let look = self.look(keys, &request);
+            search.take(request, look);
         }
-        let config = Configuration::of(&texts).flags.config().to_owned();
-        self.keep(&config, &mut texts);
-        self.keep(kubelet::INSTANCE, &mut texts);
-        for path in wanted::manifests(&Configuration::of(&texts).manifests) {
-            self.keep(&path, &mut texts);
-        }
-        let conf = self.content(Configuration::of(&texts).flags.kubeconfig()).unwrap_or_default();
-        let mut paths = wanted::files(&texts, &conf);
-        for folder in wanted::folders(&texts) {
-            self.certificates(&folder, DEEP, &mut paths);
-        }
-        let paths: Vec<String> = paths.into_iter().take(wanted::MOST).collect();
-        self.survey(keys, texts, &paths)
+        search.done()
     }
 
-    fn content(&self, path: &str) -> Option<Vec<u8>> {
-        match self.look(path) {
-            Found::Something(_, Ok(content)) => Some(content),
-            Found::Something(_, Err(_)) | Found::Nothing | Found::Refused(_) => None,
+    /// Looks as the script does on a host.
+    pub fn look(&self, keys: Keys, request: &Request) -> Look {
+        let mut look = Look::default();
+        let units = request.units.iter().flat_map(|folder| self.units(folder));
+        for path in units.chain(request.texts.iter().cloned()) {
+            if let Some(text) = self.text(&path) {
+                look.texts.insert(path, text);
+            }
         }
-    }
-
-    fn keep(&self, path: &str, texts: &mut BTreeMap<String, Vec<u8>>) {
-        if let Some(content) = self.content(path) {
-            texts.insert(path.to_owned(), content);
+        for folder in &request.folders {
+            self.certificates(folder, wanted::DEEP, &mut look);
         }
-    }
-
-    /// Surveys these paths.
-    pub fn survey(&self, keys: Keys, texts: BTreeMap<String, Vec<u8>>, paths: &[String]) -> Collected {
-        let mut refused = BTreeMap::new();
-        let mut files = BTreeMap::new();
-        for path in paths {
+        let found: Vec<String> = look.names.iter().take(wanted::MOST).cloned().collect();
+        for path in found.iter().chain(&request.files) {
             let (facts, why) = self.facts(path, keys);
             if let Some(why) = why {
-                refused.insert(path.clone(), why);
+                look.refused.insert(path.clone(), why);
             }
-            files.insert(path.clone(), facts);
+            look.files.insert(path.clone(), facts);
         }
-        Collected { clock_ns: None, keys, texts, files, refused }
+        look
+    }
+
+    /// The lines of a file of configuration, each with its end.
+    fn text(&self, path: &str) -> Option<Vec<u8>> {
+        let Found::Something(stat, Ok(mut content)) = self.open_and_read(path) else { return None };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        content.truncate(usize::try_from(LARGEST).expect("a small number"));
+        if content.last().is_some_and(|last| *last != b'\n') {
+            content.push(b'\n');
+        }
+        Some(content)
     }
 
     /// Facts of one path, and why its content is not known.
     fn facts(&self, path: &str, keys: Keys) -> (FileFacts, Option<String>) {
-        let (stat, content) = match self.look(path) {
-            Found::Nothing => return (FileFacts::missing(path), None),
-            Found::Refused(why) => return (FileFacts::missing(path), Some(why)),
+        let (stat, content) = match self.open_and_read(path) {
+            Found::Nothing => return (self.missing(path), None),
+            Found::Refused(why) => return (self.missing(path), Some(why)),
             Found::Something(stat, content) => (stat, content),
         };
         let (content, why) = match content {
             Ok(content) => (content, None),
             Err(why) => (Vec::new(), Some(why)),
         };
-        let beside = path.strip_suffix(".crt").map(|stem| self.look(&format!("{stem}.key")));
+        let beside = path.strip_suffix(".crt").map(|stem| self.open_and_read(&format!("{stem}.key")));
         let beside = match beside {
             Some(Found::Something(_, Ok(key))) => Some(key),
             // It is there, and may not be read.
@@ -152,7 +149,12 @@ impl Tree {
         (facts, why)
     }
 
-    fn look(&self, path: &str) -> Found {
+    /// A path where nothing is, or a symlink that leads nowhere.
+    fn missing(&self, path: &str) -> FileFacts {
+        FileFacts { link: self.link(path), ..FileFacts::missing(path) }
+    }
+
+    fn open_and_read(&self, path: &str) -> Found {
         let fd = match self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
             Ok(fd) => fd,
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Found::Nothing,
@@ -194,27 +196,24 @@ impl Tree {
         readlinkat(&fd, "", Vec::new()).ok().map(std::ffi::CString::into_bytes)
     }
 
-    /// The kubelet's units, those that go before others last.
-    fn units(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for folder in kubelet::UNIT_FOLDERS {
-            all.push(format!("{folder}/kubelet.service"));
-            let drop_ins = self.names(&format!("{folder}/kubelet.service.d"));
-            let drop_ins = drop_ins.into_iter().filter(|(name, _)| has_extension(name, "conf"));
-            all.extend(drop_ins.map(|(name, _)| format!("{folder}/kubelet.service.d/{name}")));
-        }
+    /// The kubelet's units and drop-ins of a folder.
+    fn units(&self, folder: &str) -> Vec<String> {
+        let mut all = vec![format!("{folder}/kubelet.service")];
+        let drop_ins = self.names(&format!("{folder}/kubelet.service.d"));
+        let drop_ins = drop_ins.into_iter().filter(|(name, _)| has_extension(name, "conf"));
+        all.extend(drop_ins.map(|(name, _)| format!("{folder}/kubelet.service.d/{name}")));
         all
     }
 
-    /// Adds the `.crt` and `.pem` files of a folder and of those in it.
-    fn certificates(&self, folder: &str, deep: usize, into: &mut BTreeSet<String>) {
+    /// Adds the names of the `.crt` and `.pem` files of a folder and of those in it.
+    fn certificates(&self, folder: &str, deep: usize, into: &mut Look) {
         for (name, kind) in self.names(folder) {
             let path = format!("{folder}/{name}");
             if kind == FileType::Directory && deep > 1 {
                 self.certificates(&path, deep - 1, into);
             }
-            if has_extension(&name, "crt") || has_extension(&name, "pem") {
-                into.insert(path);
+            if into.names.len() < LISTED && (has_extension(&name, "crt") || has_extension(&name, "pem")) {
+                into.names.insert(path);
             }
         }
     }

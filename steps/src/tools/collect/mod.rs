@@ -1,12 +1,17 @@
 //! Everything that tells of a node's certificates, in one call: where they are, and what they are.
 //!
-//! One constant script reads the kubelet's and the static pods' configuration on the node, and surveys the files that
-//! these name ([`super::survey`]): private keys stay on their node. [`Tree`] reads the same of a node's tree in a
-//! folder of this machine. Deliberately absent: what a file is for; [`crate::certs`] knows.
+//! The survey's constant script reads the kubelet's and the static pods' configuration where kubeadm puts it, and looks at
+//! the files that are usual there; what that configuration names elsewhere is asked for in a call of its own
+//! ([`search`]). Private keys stay on their node. [`Tree`] looks at a node's tree in a folder of this machine, led by the
+//! same search. Deliberately absent: what a file is for; [`crate::certs`] knows.
+
+mod request;
+
+mod look;
+
+mod search;
 
 mod folder;
-
-mod format;
 
 #[cfg(test)]
 mod tests;
@@ -19,13 +24,13 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, host_error, refused};
 
 pub use folder::{FolderError, Tree};
-pub use format::{parse, render};
+pub use look::{Look, parse, render};
+pub use request::Request;
 
 use super::script;
-use super::survey::{Depth, FileFacts};
-
-/// The script. Arguments: ROOT, `keys` or `public`.
-pub const SCRIPT: &str = concat!(include_str!("collect.sh"), include_str!("../survey/survey.sh"));
+use super::survey::{Depth, FileFacts, SCRIPT};
+use super::wanted::Configuration;
+use search::Search;
 
 /// Whether private keys are looked at, where they lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +50,6 @@ impl Keys {
             Self::NotAsked | Self::NoOpenssl => Depth::Public,
         }
     }
-
-    /// Its name in the script's output.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::NotAsked => "not-asked",
-            Self::NoOpenssl => "no-openssl",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Asked, Self::NotAsked, Self::NoOpenssl].into_iter().find(|keys| keys.word() == word)
-    }
 }
 
 /// What was collected of one node.
@@ -69,25 +61,41 @@ pub struct Collected {
     pub keys: Keys,
     /// The files of configuration by path.
     pub texts: BTreeMap<String, Vec<u8>>,
+    /// What these say.
+    pub configuration: Configuration,
     /// What was surveyed, by path.
     pub files: BTreeMap<String, FileFacts>,
     /// Why the content of a path is not known; only of a tree in a folder.
     pub refused: BTreeMap<String, String>,
 }
 
-/// The command line on a real host.
-pub fn command(keys: Keys) -> Command {
-    let words = [keys.depth().word().to_owned()];
+impl Collected {
+    fn nothing(keys: Keys) -> Self {
+        let (texts, files, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let configuration = Configuration::of(&texts);
+        Self { clock_ns: None, keys, texts, configuration, files, refused }
+    }
+}
+
+/// The command line of one look on a real host.
+pub fn command(keys: Keys, request: &Request) -> Command {
+    let words = request.words(keys.depth());
     Command::reads(script(SCRIPT, "", &words)).script("collect").deadline(Duration::from_secs(60))
 }
 
-/// Collects on a host, in one call.
+/// Collects on a host.
 pub async fn collect(host: &dyn Host, keys: Keys) -> Result<Collected, StepError> {
-    let command = command(keys);
-    let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
-    if !output.success() {
-        let what = format!("{}: its certificates cannot be collected", host.name());
-        return Err(refused(ErrorClass::Refused, what, &command, &output));
+    let mut search = Search::new(keys);
+    while let Some(request) = search.next() {
+        let command = command(keys, &request);
+        let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
+        if !output.success() {
+            let what = format!("{}: its certificates cannot be collected", host.name());
+            return Err(refused(ErrorClass::Refused, what, &command, &output));
+        }
+        let look = parse(&request, &output);
+        let look = look.map_err(|error| error.step_error(host.name(), &command, &output))?;
+        search.take(request, look);
     }
-    parse(&output).map_err(|error| error.step_error(host.name(), &command, &output))
+    Ok(search.done())
 }

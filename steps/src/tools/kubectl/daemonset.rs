@@ -6,7 +6,6 @@ use certwright_engine::host::Output;
 use certwright_engine::text::escape;
 use serde::Deserialize;
 
-use super::wire::MetaWire;
 use crate::tools::OutputError;
 use crate::tools::output::json;
 
@@ -46,6 +45,13 @@ struct DaemonSetWire {
     spec: DaemonSetSpecWire,
     #[serde(default)]
     status: DaemonSetStatusWire,
+}
+
+#[derive(Deserialize)]
+struct MetaWire {
+    name: String,
+    #[serde(default)]
+    generation: i64,
 }
 
 #[derive(Deserialize)]

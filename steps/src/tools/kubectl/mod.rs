@@ -4,7 +4,7 @@ mod failure;
 
 mod resource;
 
-mod wire;
+mod records;
 
 mod nodes;
 
@@ -29,7 +29,7 @@ pub use nodes::{Node, Readiness, parse_nodes};
 pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
 pub use secret::parse_secret_value;
-pub use signing::{KUBELET_SERVING, SigningRequest, SigningState, parse_signing_requests};
+pub use signing::{Asker, KUBELET_SERVING, SigningRequest, SigningState, parse_signing_requests};
 
 /// kubectl with a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +57,23 @@ impl Kubectl {
         self.reads(&["get", "nodes"])
     }
 
-    /// `kubectl get nodes -o json`.
+    /// `kubectl get nodes`, a record a node: a cluster has thousands.
     pub fn nodes(&self) -> Command {
-        self.reads(&["get", "nodes", "-o", "json"])
+        self.reads(&["get", "nodes", "-o", &records::format(".items[*]", &nodes::FIELDS)])
     }
 
-    /// `kubectl get certificatesigningrequests -o json`, only those for kubelets' serving certificates: whoever may ask for
-    /// others must not make the answer too long to be read.
-    pub fn serving_requests(&self) -> Command {
+    /// `kubectl get certificatesigningrequests`, a record a request, only those for kubelets' serving certificates that one
+    /// node's kubelet asked for, or all others: whoever may ask for more must not make the answer about a node too long to
+    /// be read.
+    pub fn serving_requests(&self, asker: Asker<'_>) -> Command {
+        let (relation, node) = match asker {
+            Asker::Node(node) => ("==", node),
+            Asker::AnyoneElse { than } => ("!=", than),
+        };
+        let objects = format!(r#".items[?(@.spec.username{relation}"system:node:{}")]"#, checked(node));
         let selector = format!("--field-selector=spec.signerName={KUBELET_SERVING}");
-        self.reads(&["get", "certificatesigningrequests", &selector, "-o", "json"])
+        let format = records::format(&objects, &signing::FIELDS);
+        self.reads(&["get", "certificatesigningrequests", &selector, "-o", &format])
     }
 
     /// `kubectl certificate approve NAME`: of a request that is approved already nothing is changed.
@@ -75,9 +82,10 @@ impl Kubectl {
             .deadline(Duration::from_secs(30))
     }
 
-    /// `kubectl get pods -n NAMESPACE -o json`.
+    /// `kubectl get pods -n NAMESPACE`, a record a pod: each node has several.
     pub fn pods(&self, namespace: &str) -> Command {
-        self.reads(&["get", "pods", "-n", checked(namespace), "-o", "json"])
+        let format = records::format(".items[*]", &pods::FIELDS);
+        self.reads(&["get", "pods", "-n", checked(namespace), "-o", &format])
     }
 
     /// `kubectl get secret NAME -n NAMESPACE -o jsonpath={.data.value}`: base64 on stdout. It is a secret.

@@ -1,21 +1,17 @@
-//! `kubectl get pods -o json`.
+//! `kubectl get pods`.
 
 use certwright_engine::host::Output;
 use certwright_engine::text::escape;
-use serde::Deserialize;
 
-use super::nodes::Readiness;
-use super::wire::{ConditionWire, ListWire, MetaWire};
+use super::nodes::{READY, Readiness};
+use super::records::{first, only, read};
 use crate::tools::OutputError;
-use crate::tools::output::json;
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
     /// Its name.
     pub name: String,
-    /// Its namespace.
-    pub namespace: String,
     /// The node it is bound to; empty when it is not.
     pub node: String,
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
@@ -26,8 +22,6 @@ pub struct Pod {
     pub ready_containers: usize,
     /// Containers in all.
     pub containers: usize,
-    /// Restarts of all its containers.
-    pub restarts: u64,
     /// Why a container waits (`CrashLoopBackOff`), of the first that gives a reason; empty when none does.
     pub waiting: String,
     /// True when it is being deleted.
@@ -45,76 +39,36 @@ impl Pod {
     }
 }
 
-#[derive(Deserialize)]
-struct PodWire {
-    metadata: MetaWire,
-    #[serde(default)]
-    spec: PodSpecWire,
-    #[serde(default)]
-    status: PodStatusWire,
-}
+/// What is asked of each pod.
+pub(super) const FIELDS: [&str; 8] = [
+    ".metadata.name",
+    ".metadata.deletionTimestamp",
+    ".spec.nodeName",
+    ".spec.containers[*].name",
+    ".status.phase",
+    READY,
+    ".status.containerStatuses[?(@.ready==true)].name",
+    ".status.containerStatuses[*].state.waiting.reason",
+];
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct PodSpecWire {
-    #[serde(default)]
-    node_name: String,
-    #[serde(default)]
-    containers: Vec<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct PodStatusWire {
-    #[serde(default)]
-    phase: String,
-    #[serde(default)]
-    conditions: Vec<ConditionWire>,
-    #[serde(default)]
-    container_statuses: Vec<ContainerStatusWire>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContainerStatusWire {
-    #[serde(default)]
-    ready: bool,
-    #[serde(default)]
-    restart_count: u64,
-    #[serde(default)]
-    state: StateWire,
-}
-
-#[derive(Deserialize, Default)]
-struct StateWire {
-    #[serde(default)]
-    waiting: Option<WaitingWire>,
-}
-
-#[derive(Deserialize)]
-struct WaitingWire {
-    #[serde(default)]
-    reason: String,
-}
-
-/// Parses `kubectl get pods -o json`.
+/// Parses what [`Kubectl::pods`](super::Kubectl::pods) prints.
 pub fn parse_pods(output: &Output) -> Result<Vec<Pod>, OutputError> {
-    let list: ListWire<PodWire> = json("`kubectl get pods`", &output.stdout)?;
-    let one = |pod: PodWire| {
-        let statuses = &pod.status.container_statuses;
-        let waiting = statuses.iter().filter_map(|s| s.state.waiting.as_ref()).find(|w| !w.reason.is_empty());
-        Pod {
-            name: escape(&pod.metadata.name),
-            namespace: escape(&pod.metadata.namespace),
-            node: escape(&pod.spec.node_name),
-            phase: escape(&pod.status.phase),
-            ready: Readiness::of(&pod.status.conditions),
-            ready_containers: statuses.iter().filter(|s| s.ready).count(),
-            containers: pod.spec.containers.len(),
-            restarts: statuses.iter().map(|s| s.restart_count).sum(),
-            waiting: waiting.map_or(String::new(), |w| escape(&w.reason)),
-            terminating: pod.metadata.deletion_timestamp.is_some(),
-        }
+    let what = "`kubectl get pods`";
+    let records = read::<{ FIELDS.len() }>(what, output)?;
+    let one = |[name, deleted, node, containers, phase, condition, ready, waiting]: [Vec<String>; 8]| {
+        Ok(Pod {
+            name: escape(&only(what, name)?),
+            node: escape(&first(node)),
+            phase: escape(&first(phase)),
+            ready: Readiness::of(&condition),
+            ready_containers: ready.len(),
+            containers: containers.len(),
+            waiting: waiting
+                .into_iter()
+                .find(|reason| !reason.is_empty())
+                .map_or(String::new(), |r| escape(&r)),
+            terminating: !deleted.is_empty(),
+        })
     };
-    Ok(list.items.into_iter().map(one).collect())
+    records.into_iter().map(one).collect()
 }

@@ -1,12 +1,11 @@
-//! `kubectl get certificatesigningrequests -o json`.
+//! `kubectl get certificatesigningrequests`.
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use certwright_engine::host::Output;
-use serde::Deserialize;
 
-use super::wire::{ConditionWire, ListWire};
+use super::records::{first, only, read};
 use crate::tools::OutputError;
-use crate::tools::output::json;
 
 /// Who signs what kubelets serve with.
 pub const KUBELET_SERVING: &str = "kubernetes.io/kubelet-serving";
@@ -37,63 +36,49 @@ pub struct SigningRequest {
 pub enum SigningState {
     /// Nothing yet.
     Pending,
-    /// Approved, denied, failed or signed.
+    /// Approved, denied or failed.
     Decided,
 }
 
-#[derive(Deserialize)]
-struct RequestWire {
-    metadata: RequestMetaWire,
-    spec: SpecWire,
-    #[serde(default)]
-    status: StatusWire,
+/// Whose requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker<'a> {
+    /// Those of this node's kubelet.
+    Node(&'a str),
+    /// Those of anybody else.
+    AnyoneElse {
+        /// This node's kubelet.
+        than: &'a str,
+    },
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestMetaWire {
-    name: String,
-    #[serde(default)]
-    creation_timestamp: String,
-}
+/// What is asked of each request.
+pub(super) const FIELDS: [&str; 8] = [
+    ".metadata.name",
+    ".metadata.creationTimestamp",
+    ".spec.signerName",
+    ".spec.username",
+    ".spec.groups[*]",
+    ".spec.usages[*]",
+    ".spec.request",
+    ".status.conditions[*].type",
+];
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpecWire {
-    request: String,
-    #[serde(default)]
-    signer_name: String,
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    groups: Vec<String>,
-    #[serde(default)]
-    usages: Vec<String>,
-}
-
-#[derive(Deserialize, Default)]
-struct StatusWire {
-    #[serde(default)]
-    certificate: Option<String>,
-    #[serde(default)]
-    conditions: Vec<ConditionWire>,
-}
-
-/// Parses `kubectl get certificatesigningrequests -o json`.
+/// Parses what [`Kubectl::serving_requests`](super::Kubectl::serving_requests) prints.
 pub fn parse_signing_requests(output: &Output) -> Result<Vec<SigningRequest>, OutputError> {
-    let list: ListWire<RequestWire> = json("`kubectl get certificatesigningrequests`", &output.stdout)?;
-    let one = |RequestWire { metadata, spec, status }: RequestWire| {
-        let open = status.conditions.is_empty() && status.certificate.is_none();
-        SigningRequest {
-            name: metadata.name,
-            signer: spec.signer_name,
-            username: spec.username,
-            groups: spec.groups,
-            usages: spec.usages,
-            pem: base64::engine::general_purpose::STANDARD.decode(spec.request).unwrap_or_default(),
-            created: metadata.creation_timestamp,
-            state: if open { SigningState::Pending } else { SigningState::Decided },
-        }
+    let what = "`kubectl get certificatesigningrequests`";
+    let records = read::<{ FIELDS.len() }>(what, output)?;
+    let one = |[name, created, signer, username, groups, usages, request, conditions]: [Vec<String>; 8]| {
+        Ok(SigningRequest {
+            name: only(what, name)?,
+            signer: first(signer),
+            username: first(username),
+            groups,
+            usages,
+            pem: STANDARD.decode(first(request)).unwrap_or_default(),
+            created: first(created),
+            state: if conditions.is_empty() { SigningState::Pending } else { SigningState::Decided },
+        })
     };
-    Ok(list.items.into_iter().map(one).collect())
+    records.into_iter().map(one).collect()
 }

@@ -1,6 +1,10 @@
+use certwright_engine::host::Output;
 use certwright_engine::plan::ErrorClass;
+use certwright_engine::text::KEPT;
+use serde_json::json;
 
 use super::*;
+use crate::lab::jsonpath;
 use crate::pki::Kubeconfig;
 use crate::tools::OutputError;
 use crate::tools::testing::{failed, fixture, fixtures, printed};
@@ -99,36 +103,104 @@ fn causes_that_were_not_recorded_are_known_by_their_texts() {
     assert!(error.ends_with("read /x: input/output error"), "{error}");
 }
 
+/// What a command prints of a list of objects.
+fn asked(command: &Command, list: &serde_json::Value) -> Output {
+    let format = command.argv.iter().skip_while(|word| *word != "-o").nth(1).expect("a format");
+    printed(jsonpath::print(format, list).expect("a format that the lab knows"))
+}
+
+/// The recorded node, asked as the kinds ask.
 #[test]
-fn nodes_and_pods_of_a_real_cluster_are_read() {
-    let nodes = parse_nodes(&fixture("healthy/kubectl-get-nodes-json")).unwrap();
+fn nodes_of_a_real_cluster_are_read() {
+    let recorded = fixture("healthy/kubectl-get-nodes-json");
+    let list = serde_json::from_slice(recorded.stdout.bytes()).unwrap();
+    let nodes = parse_nodes(&asked(&Kubectl::new("k").nodes(), &list)).unwrap();
     let [node] = &nodes[..] else { panic!("one node") };
-    assert_eq!((node.name.as_str(), node.ready, node.control_plane), ("cp1", Readiness::Ready, true));
-    assert_eq!(node.addresses, ["10.77.0.11"]);
+    assert_eq!((node.name.as_str(), node.ready), ("cp1", Readiness::Ready));
+    assert_eq!(node.names, ["10.77.0.11", "cp1"]);
+}
+
+#[test]
+fn what_stands_in_a_field_is_never_taken_for_another_one() {
+    let list = json!({"items": [
+        {"metadata": {"name": "a"}, "status": {"addresses": [{"address": "x\"\n]\n[\n\"b"}, {"address": ""}]}},
+        {"metadata": {"name": "b"}},
+    ]});
+    let command = Kubectl::new("k").nodes();
+    let nodes = parse_nodes(&asked(&command, &list)).unwrap();
+    assert_eq!(nodes[0].names, ["x\"\n]\n[\n\"b", ""]);
+    assert_eq!((nodes[1].name.as_str(), nodes[1].ready, nodes.len()), ("b", Readiness::Unknown, 2));
+
+    assert_eq!(parse_nodes(&printed("")).unwrap(), []);
+    let what = "the output of `kubectl get nodes` is ";
+    for (bad, why) in [
+        ("[\"a\"]\n[]\n", "not understood: 2 fields where each object has 3"),
+        ("[]\n[]\n[]\n", "not understood: 0 values where there is one"),
+        ("[\"a\", \"b\"]\n[]\n[]\n", "not understood: 2 values where there is one"),
+        ("[\"a\"]\n[7]\n[]\n", "not understood: invalid type: integer `7`, expected a string"),
+        ("NAME STATUS\n", "not understood: expected value at line 1 column 1"),
+        (&" ".repeat(KEPT + 1), "too large to be read whole"),
+    ] {
+        let error = parse_nodes(&printed(bad)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{what}{why}")), "{error}");
+    }
 }
 
 #[test]
 fn a_pod_is_healthy_only_when_all_its_containers_are_ready() {
-    let pod = |phase: &str, ready: &str, statuses: &str| {
-        format!(
-            r#"{{"items":[{{"metadata":{{"name":"p","namespace":"kube-system"}},"spec":{{"nodeName":"cp-1","containers":[{{}},{{}}]}},
-            "status":{{"phase":"{phase}","conditions":[{{"type":"Ready","status":"{ready}"}}],"containerStatuses":[{statuses}]}}}}]}}"#
-        )
+    let good = json!({"name": "a", "ready": true, "state": {"running": {}}});
+    let crashing = json!({"name": "b", "ready": false, "state": {"waiting": {"reason": "CrashLoopBackOff"}}});
+    let read = |phase: &str, ready: &str, statuses: &[&serde_json::Value]| {
+        let list = json!({"items": [{
+            "metadata": {"name": "p", "namespace": "kube-system"},
+            "spec": {"nodeName": "cp-1", "containers": [{"name": "a"}, {"name": "b"}]},
+            "status": {
+                "phase": phase,
+                "conditions": [{"type": "Ready", "status": ready}],
+                "containerStatuses": statuses,
+            },
+        }]});
+        parse_pods(&asked(&Kubectl::new("k").pods("kube-system"), &list)).unwrap().remove(0)
     };
-    let (good, waits) = (
-        r#"{"ready":true,"restartCount":2,"state":{"running":{}}}"#,
-        r#"{"ready":false,"restartCount":3,"state":{"waiting":{"reason":"CrashLoopBackOff"}}}"#,
-    );
-    let read = |text: String| parse_pods(&printed(text)).unwrap().remove(0);
-    let healthy = read(pod("Running", "True", &format!("{good},{good}")));
+    let healthy = read("Running", "True", &[&good, &good]);
     assert!(healthy.is_healthy());
-    assert_eq!((healthy.restarts, healthy.ready_containers, healthy.containers), (4, 2, 2));
-    let crashing = read(pod("Running", "False", &format!("{good},{waits}")));
-    assert!(!crashing.is_healthy());
-    assert_eq!(crashing.waiting, "CrashLoopBackOff");
-    assert!(!read(pod("Pending", "False", "")).is_healthy());
-    assert!(!read(pod("Running", "True", good)).is_healthy(), "a status is still missing");
-    assert!(read(pod("Succeeded", "False", "")).is_healthy());
+    assert_eq!((healthy.ready_containers, healthy.containers, healthy.node.as_str()), (2, 2, "cp-1"));
+    let sick = read("Running", "False", &[&good, &crashing]);
+    assert!(!sick.is_healthy() && !sick.terminating);
+    assert_eq!(sick.waiting, "CrashLoopBackOff");
+    assert!(!read("Pending", "False", &[]).is_healthy());
+    assert!(!read("Running", "True", &[&good]).is_healthy(), "a status is still missing");
+    assert!(read("Succeeded", "False", &[]).is_healthy());
+}
+
+#[test]
+fn requests_are_those_of_one_kubelet_or_of_all_others() {
+    let request = |name: &str, user: &str, conditions: serde_json::Value| {
+        json!({
+            "metadata": {"name": name, "creationTimestamp": "2026-11-24T21:05:28Z"},
+            "spec": {
+                "username": user, "groups": ["system:nodes"], "usages": ["server auth"],
+                "signerName": KUBELET_SERVING, "request": "cGVt",
+            },
+            "status": {"conditions": conditions},
+        })
+    };
+    let list = json!({"items": [
+        request("csr-1", "system:node:cp-1", json!([])),
+        request("csr-2", "system:node:cp-11", json!([])),
+        request("csr-3", "system:node:cp-1", json!([{"type": "Approved"}])),
+    ]});
+    let kubectl = Kubectl::new("k");
+    let read = |asker| parse_signing_requests(&asked(&kubectl.serving_requests(asker), &list)).unwrap();
+    let own = read(Asker::Node("cp-1"));
+    let told: Vec<_> = own.iter().map(|request| (request.name.as_str(), request.state)).collect();
+    assert_eq!(told, [("csr-1", SigningState::Pending), ("csr-3", SigningState::Decided)]);
+    assert_eq!(
+        (own[0].groups.as_slice(), own[0].pem.as_slice()),
+        (&["system:nodes".to_owned()][..], &b"pem"[..])
+    );
+    let others: Vec<String> = read(Asker::AnyoneElse { than: "cp-1" }).into_iter().map(|r| r.name).collect();
+    assert_eq!(others, ["csr-2"]);
 }
 
 #[test]
@@ -187,7 +259,11 @@ fn command_lines_name_kubeconfig_server_and_deadline() {
     );
     assert_eq!(
         kubectl.clone().server("https://10.0.0.2:6443").pods("kube-system").argv.join(" "),
-        "kubectl --kubeconfig=/etc/kubernetes/admin.conf get pods -n kube-system -o json --server=https://10.0.0.2:6443 --request-timeout=10s"
+        format!(
+            "kubectl --kubeconfig=/etc/kubernetes/admin.conf get pods -n kube-system -o {} --server=https://10.0.0.2:6443 \
+             --request-timeout=10s",
+            records::format(".items[*]", &pods::FIELDS)
+        )
     );
     assert_eq!(
         kubectl.secret_value("prod-1-kubeconfig", "cluster-prod-1").argv[2..8].join(" "),

@@ -95,8 +95,7 @@ pub(super) fn redacted(text: &[u8]) -> Option<Vec<u8>> {
         out.extend_from_slice(&redacted_line(line)?);
         out.push(b'\n');
     }
-    // The shell's `$(...)` drops the empty lines at the end, and `printf` adds one.
-    Some(if out.is_empty() { b"\n".to_vec() } else { out })
+    Some(out)
 }
 
 fn redacted_line(line: &[u8]) -> Option<Vec<u8>> {

@@ -1,17 +1,26 @@
-//! The frame the script prints, and its parser.
+//! The frame that the script prints, and its parser: [`super::render`] prints the same.
 //!
 //! ```text
-//! survey 1
+//! survey 2
+//! no-openssl                        keys were asked for where that is possible, and it is not
+//! found NUMBER PATH                 a path that the script found itself: the others are those asked for, in order
+//! named PATH                        one that it found, and did not look at: there are too many
+//! link NUMBER TARGET                the symlink's target; `link-base64` where no line can hold it
+//! clock SECONDS.NANOSECONDS         the time on the node
 //! path NUMBER missing
 //! path NUMBER file|folder|other MODE UID GID SIZE SECONDS.NANOSECONDS SHA256|-
-//! link BASE64                       the symlink's target
 //! pem BLOCKS                        CERTIFICATE blocks, possibly none; `.` ends a line of them
-//! kubeconfig BASE64|opaque          redacted YAML
-//! key SHA256|unreadable             a line for each client-key-data of a kubeconfig
+//! kubeconfig opaque|text            redacted YAML
+//! text                              a file of configuration
+//! |LINE                             of the text or kubeconfig before
+//! key NUMBER [SHA256]               a private key; a line for each client-key-data of a kubeconfig
+//! -----BEGIN PUBLIC KEY-----        ... the public half of the key before, in PEM, where it can be read
 //! end COUNT
 //! ```
+//!
+//! What is asked of which path stands in the order of the frame; anything but the exact frame is refused.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,52 +32,257 @@ use crate::tools::OutputError;
 use crate::tools::output::whole;
 
 const NS: i128 = 1_000_000_000;
+const BEGIN: &[u8] = b"-----BEGIN PUBLIC KEY-----";
+const END: &[u8] = b"-----END PUBLIC KEY-----";
 
-/// Parses the script's output for these paths; anything but the exact frame is refused.
-pub fn parse(paths: &[String], output: &Output) -> Result<Vec<FileFacts>, OutputError> {
-    let bytes = whole(super::WHAT, &output.stdout)?;
-    let text = std::str::from_utf8(bytes).map_err(shape)?;
-    let body = text
-        .strip_prefix("survey 1\n")
-        .and_then(|rest| rest.strip_suffix(&format!("end {}\n", paths.len())))
-        .ok_or_else(|| shape("its first or its last line is missing"))?;
-    let mut all: Vec<Record> = Vec::new();
-    for line in body.lines() {
-        let understood = match line.strip_prefix("path ") {
-            Some(rest) => {
-                paths.get(all.len()).and_then(|path| head(path, all.len(), rest)).map(|r| all.push(r))
-            }
-            None => all.last_mut().and_then(|record| tail(record, line)),
-        };
-        understood.ok_or_else(|| shape(format!("`{line}`")))?;
-    }
-    if all.len() != paths.len() {
-        return Err(shape(format!("{} records for {} paths", all.len(), paths.len())));
-    }
-    Ok(all.into_iter().map(Record::finish).collect())
+/// What one frame tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::tools) struct Frame {
+    /// The node's clock, ns since 1970.
+    pub(in crate::tools) clock_ns: Option<i128>,
+    /// The node could not be asked for keys.
+    pub(in crate::tools) no_openssl: bool,
+    /// What was looked at.
+    pub(in crate::tools) records: Vec<Record>,
+    /// Paths that were found and not looked at.
+    pub(in crate::tools) named: Vec<String>,
 }
 
-/// A record while it is read: the keys of a kubeconfig come as a list.
-struct Record {
+/// One path of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tools) struct Record {
+    /// What is known of it.
+    pub(in crate::tools) facts: FileFacts,
+    /// The lines of a file of configuration, each with its end.
+    pub(in crate::tools) text: Option<Vec<u8>>,
+    /// The script found it; false: it was asked for.
+    pub(in crate::tools) is_found: bool,
+}
+
+/// Parses the script's output for these paths: one entry a path, in the same order.
+pub fn parse(paths: &[String], output: &Output) -> Result<Vec<FileFacts>, OutputError> {
+    let frame = frame(paths, output)?;
+    if frame.no_openssl || !frame.named.is_empty() || frame.records.iter().any(|record| record.is_found) {
+        return Err(shape("it tells more than was asked"));
+    }
+    Ok(frame.records.into_iter().map(|record| record.facts).collect())
+}
+
+/// Parses the script's output, where these paths were asked for; a path that it found and that is no UTF-8 is left out.
+pub(in crate::tools) fn frame(asked: &[String], output: &Output) -> Result<Frame, OutputError> {
+    let bytes = whole(super::WHAT, &output.stdout)?;
+    let lines = bytes.strip_suffix(b"\n").ok_or_else(|| shape("its last line is cut"))?;
+    let mut lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
+    if lines.first() != Some(&&b"survey 2"[..]) {
+        return Err(shape("its first line is missing"));
+    }
+    let last = lines.pop().and_then(|line| words(line)?.strip_prefix("end ")?.parse::<usize>().ok());
+    let count = last.ok_or_else(|| shape("its last line is missing"))?;
+    let mut read = Reader::default();
+    for line in &lines[1..] {
+        let understood = read.line(line);
+        understood.ok_or_else(|| shape(format!("`{}`", String::from_utf8_lossy(line))))?;
+    }
+    read.finish(count, asked)
+}
+
+/// The frame while it is read; what belongs together is told by its number.
+#[derive(Default)]
+struct Reader {
+    clock_ns: Option<i128>,
+    no_openssl: bool,
+    named: Vec<String>,
+    /// None: its name is no UTF-8.
+    found: BTreeMap<usize, Option<String>>,
+    links: BTreeMap<usize, Vec<u8>>,
+    records: BTreeMap<usize, Partial>,
+    /// The public half that is being read, in base64.
+    pem: Vec<u8>,
+    /// What the next lines belong to.
+    open: Open,
+}
+
+struct Partial {
     facts: FileFacts,
+    text: Option<Vec<u8>>,
     keys: Vec<KeyFacts>,
 }
 
-impl Record {
-    fn finish(mut self) -> FileFacts {
-        let key = self.facts.key_position().and_then(|at| self.keys.get(at));
-        self.facts.key = key.copied().unwrap_or(KeyFacts::Absent);
-        self.facts
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    #[default]
+    Head,
+    Path(usize),
+    Text(usize),
+    Kubeconfig(usize),
+    Key(usize),
+    /// Within the public half of a key.
+    Pem(usize),
+}
+
+impl Reader {
+    fn line(&mut self, line: &[u8]) -> Option<()> {
+        if let Some(text) = line.strip_prefix(b"|") {
+            return self.text_line(text);
+        }
+        if let Open::Pem(number) = self.open {
+            return self.pem_line(number, line);
+        }
+        if let (Open::Key(number), BEGIN) = (self.open, line) {
+            self.open = Open::Pem(number);
+            self.pem.clear();
+            return Some(());
+        }
+        let (word, rest) = match line.iter().position(|byte| *byte == b' ') {
+            Some(at) => (&line[..at], &line[at + 1..]),
+            None => (line, &b""[..]),
+        };
+        match word {
+            b"no-openssl" if rest.is_empty() => self.no_openssl = true,
+            b"clock" if self.clock_ns.is_none() => self.clock_ns = Some(time(words(rest)?)?),
+            b"found" => {
+                let (number, path) = numbered(rest)?;
+                let path = path.starts_with(b"/").then(|| String::from_utf8(path.to_vec()).ok())?;
+                self.found.insert(number, path).is_none().then_some(())?;
+            }
+            b"named" if rest.starts_with(b"/") => self.named.extend(words(rest).map(str::to_owned)),
+            b"link" => {
+                let (number, target) = numbered(rest)?;
+                self.links.insert(number, target.to_vec()).is_none().then_some(())?;
+            }
+            b"link-base64" => {
+                let (number, target) = numbered(rest)?;
+                self.links.insert(number, STANDARD.decode(target).ok()?).is_none().then_some(())?;
+            }
+            b"path" => {
+                let (number, facts) = head(words(rest)?)?;
+                let partial = Partial { facts, text: None, keys: Vec::new() };
+                self.records.insert(number, partial).is_none().then_some(())?;
+                self.open = Open::Path(number);
+            }
+            b"key" => self.key(words(rest)?)?,
+            b"pem" | b"kubeconfig" | b"text" => self.content(word, words(rest)?)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What is in the file whose record was the last line.
+    fn content(&mut self, word: &[u8], rest: &str) -> Option<()> {
+        let Open::Path(number) = self.open else { return None };
+        let record = self.records.get_mut(&number)?;
+        if record.facts.kind != FileKind::File {
+            return None;
+        }
+        self.open = match (word, rest) {
+            (b"pem", blocks) => {
+                record.facts.certificates = pem_lines(blocks)?;
+                Open::Head
+            }
+            (b"kubeconfig", "opaque") => {
+                record.facts.kubeconfig = Some(KubeconfigText::Opaque);
+                Open::Head
+            }
+            (b"kubeconfig", "text") => {
+                record.facts.kubeconfig = Some(KubeconfigText::Redacted(Vec::new()));
+                Open::Kubeconfig(number)
+            }
+            (b"text", "") => {
+                record.text = Some(Vec::new());
+                Open::Text(number)
+            }
+            (_, _) => return None,
+        };
+        Some(())
+    }
+
+    fn text_line(&mut self, line: &[u8]) -> Option<()> {
+        let into = match self.open {
+            Open::Text(number) => self.records.get_mut(&number)?.text.as_mut()?,
+            Open::Kubeconfig(number) => match &mut self.records.get_mut(&number)?.facts.kubeconfig {
+                Some(KubeconfigText::Redacted(text)) => text,
+                Some(KubeconfigText::Opaque) | None => return None,
+            },
+            Open::Head | Open::Path(_) | Open::Key(_) | Open::Pem(_) => return None,
+        };
+        into.extend_from_slice(line);
+        into.push(b'\n');
+        Some(())
+    }
+
+    fn key(&mut self, rest: &str) -> Option<()> {
+        let (number, key) = match rest.split_once(' ') {
+            Some((number, hex)) => (number, KeyFacts::Public(Digest::from_hex(hex)?)),
+            None => (rest, KeyFacts::Unreadable),
+        };
+        let number = number.parse().ok()?;
+        self.records.get_mut(&number)?.keys.push(key);
+        self.open = if key == KeyFacts::Unreadable { Open::Key(number) } else { Open::Head };
+        Some(())
+    }
+
+    /// A line of the public half of a key.
+    fn pem_line(&mut self, number: usize, line: &[u8]) -> Option<()> {
+        if line == END {
+            let der = STANDARD.decode(&self.pem).ok()?;
+            *self.records.get_mut(&number)?.keys.last_mut()? = KeyFacts::Public(Digest::of(&der));
+            self.open = Open::Head;
+        } else {
+            self.pem.extend_from_slice(line);
+        }
+        Some(())
+    }
+
+    fn finish(mut self, count: usize, asked: &[String]) -> Result<Frame, OutputError> {
+        if matches!(self.open, Open::Pem(_)) || self.records.len() != count {
+            return Err(shape(format!("{} records of {count}", self.records.len())));
+        }
+        let mut asked = asked.iter();
+        let mut records = Vec::with_capacity(count);
+        for number in 0..count {
+            let partial = self.records.remove(&number).ok_or_else(|| shape(format!("no record {number}")))?;
+            let found = self.found.remove(&number);
+            let is_found = found.is_some();
+            let path = match found {
+                Some(Some(path)) => path,
+                Some(None) => {
+                    self.links.remove(&number);
+                    continue;
+                }
+                None => {
+                    asked.next().ok_or_else(|| shape(format!("record {number} was not asked for")))?.clone()
+                }
+            };
+            let link = self.links.remove(&number);
+            let facts = FileFacts { path, link, ..partial.facts };
+            // Reading a kubeconfig takes its time, and few are asked for their keys.
+            let position = if partial.keys.is_empty() { None } else { facts.key_position() };
+            let key = position.and_then(|at| partial.keys.get(at)).copied();
+            let facts = FileFacts { key: key.unwrap_or(KeyFacts::Absent), ..facts };
+            records.push(Record { facts, text: partial.text, is_found });
+        }
+        if asked.next().is_some() || !self.found.is_empty() || !self.links.is_empty() {
+            return Err(shape("a path has no record"));
+        }
+        Ok(Frame { clock_ns: self.clock_ns, no_openssl: self.no_openssl, records, named: self.named })
     }
 }
 
-fn head(path: &str, number: usize, rest: &str) -> Option<Record> {
-    let mut facts = FileFacts::missing(path);
+fn words(line: &[u8]) -> Option<&str> {
+    std::str::from_utf8(line).ok()
+}
+
+/// `NUMBER REST`.
+fn numbered(rest: &[u8]) -> Option<(usize, &[u8])> {
+    let at = rest.iter().position(|byte| *byte == b' ')?;
+    Some((words(&rest[..at])?.parse().ok()?, &rest[at + 1..]))
+}
+
+fn head(rest: &str) -> Option<(usize, FileFacts)> {
+    let mut facts = FileFacts::missing("");
     let mut words = rest.split(' ');
     let mut next = || words.next();
-    if next()?.parse() != Ok(number) {
-        return None;
-    }
+    let number = next()?.parse().ok()?;
     facts.kind = match next()? {
         "missing" => FileKind::Missing,
         "file" => FileKind::File,
@@ -81,17 +295,18 @@ fn head(path: &str, number: usize, rest: &str) -> Option<Record> {
         facts.uid = next()?.parse().ok()?;
         facts.gid = next()?.parse().ok()?;
         facts.size = next()?.parse().ok()?;
-        let (seconds, fraction) = next()?.split_once('.')?;
-        facts.mtime_ns = nanoseconds(seconds, fraction)?;
+        facts.mtime_ns = time(next()?)?;
         facts.sha256 = match next()? {
             "-" => None,
             hex => Some(Digest::from_hex(hex)?),
         };
     }
-    next().is_none().then_some(Record { facts, keys: Vec::new() })
+    next().is_none().then_some((number, facts))
 }
 
-fn nanoseconds(seconds: &str, fraction: &str) -> Option<i128> {
+/// `SECONDS.NANOSECONDS`, with as many places as the node's stat knows.
+fn time(text: &str) -> Option<i128> {
+    let (seconds, fraction) = text.split_once('.')?;
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -99,77 +314,8 @@ fn nanoseconds(seconds: &str, fraction: &str) -> Option<i128> {
     Some(i128::from(seconds.parse::<i64>().ok()?) * NS + ns)
 }
 
-fn tail(record: &mut Record, line: &str) -> Option<()> {
-    let decode = |word: &str| STANDARD.decode(word).ok();
-    let facts = &mut record.facts;
-    match line.split_once(' ')? {
-        ("link", target) if facts.link.is_none() => facts.link = Some(decode(target)?),
-        ("pem", blocks) if facts.certificates.is_empty() => facts.certificates = lines(blocks)?,
-        ("kubeconfig", "opaque") if facts.kubeconfig.is_none() => {
-            facts.kubeconfig = Some(KubeconfigText::Opaque);
-        }
-        ("kubeconfig", text) if facts.kubeconfig.is_none() => {
-            facts.kubeconfig = Some(KubeconfigText::Redacted(decode(text)?));
-        }
-        ("key", "unreadable") => record.keys.push(KeyFacts::Unreadable),
-        ("key", hex) => record.keys.push(KeyFacts::Public(Digest::from_hex(hex)?)),
-        _ => return None,
-    }
-    Some(())
-}
-
 /// The lines of certificates that came as one; None for anything but whole certificates.
-fn lines(blocks: &str) -> Option<Vec<u8>> {
+fn pem_lines(blocks: &str) -> Option<Vec<u8>> {
     let text = blocks.replace('.', "\n").into_bytes();
     (cut::certificates(&text) == text).then_some(text)
-}
-
-/// Prints facts as the script does; [`parse`] reads them back equal.
-pub fn render(facts: &[FileFacts]) -> String {
-    let mut out = String::from("survey 1\n");
-    for (number, facts) in facts.iter().enumerate() {
-        record(&mut out, number, facts).expect("writing to a String");
-    }
-    writeln!(out, "end {}", facts.len()).expect("writing to a String");
-    out
-}
-
-fn record(out: &mut String, number: usize, facts: &FileFacts) -> std::fmt::Result {
-    let kind = match facts.kind {
-        FileKind::Missing => "missing",
-        FileKind::File => "file",
-        FileKind::Folder => "folder",
-        FileKind::Other => "other",
-    };
-    write!(out, "path {number} {kind}")?;
-    if facts.exists() {
-        let (seconds, ns) = (facts.mtime_ns.div_euclid(NS), facts.mtime_ns.rem_euclid(NS));
-        let FileFacts { mode, uid, gid, size, .. } = facts;
-        write!(out, " {mode:o} {uid} {gid} {size} {seconds}.{ns:09} ")?;
-        match facts.sha256 {
-            Some(digest) => write!(out, "{digest}")?,
-            None => out.push('-'),
-        }
-    }
-    out.push('\n');
-    if let Some(target) = &facts.link {
-        writeln!(out, "link {}", STANDARD.encode(target))?;
-    }
-    if !facts.certificates.is_empty() {
-        writeln!(out, "pem {}", String::from_utf8_lossy(&facts.certificates).replace('\n', "."))?;
-    }
-    match &facts.kubeconfig {
-        None => {}
-        Some(KubeconfigText::Opaque) => out.push_str("kubeconfig opaque\n"),
-        Some(KubeconfigText::Redacted(text)) => writeln!(out, "kubeconfig {}", STANDARD.encode(text))?,
-    }
-    // Users before the current one have keys that these facts do not speak of.
-    let others = if facts.key == KeyFacts::Absent { 0 } else { facts.key_position().unwrap_or(0) };
-    out.push_str(&"key unreadable\n".repeat(others));
-    match facts.key {
-        KeyFacts::Absent => {}
-        KeyFacts::Unreadable => out.push_str("key unreadable\n"),
-        KeyFacts::Public(digest) => writeln!(out, "key {digest}")?,
-    }
-    Ok(())
 }

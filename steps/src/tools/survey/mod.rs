@@ -1,14 +1,17 @@
 //! A survey of files on a node: what they are, their certificates, and whose public key lies beside them.
 //!
 //! One constant script answers for many paths in one call. Private keys never leave the node: PEM is cut to its
-//! CERTIFICATE blocks there, a kubeconfig comes with its keys and tokens replaced, and a private key is told by the
-//! digest of its public half. Paths are not printed but numbered, so hostile names cannot disturb the frame.
+//! CERTIFICATE blocks there, a kubeconfig comes with its keys and tokens replaced, and a private key is told by its
+//! public half, which openssl takes out of it there. Paths are not printed but numbered, so hostile names cannot disturb
+//! the frame.
 
 mod cut;
 
 mod facts;
 
 mod format;
+
+mod render;
 
 #[cfg(test)]
 mod tests;
@@ -20,14 +23,23 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, host_error, refused};
 
 pub use facts::{FactsError, FileFacts, FileKind, KeyFacts, KubeconfigText};
-pub use format::{parse, render};
+pub use format::parse;
+pub(in crate::tools) use format::{Frame, Record, frame};
+pub use render::render;
+pub(in crate::tools) use render::render_frame;
 
 use super::{OutputError, script};
 
-/// The script. Arguments: ROOT, [`Depth::word`], then absolute node paths.
-pub const SCRIPT: &str = include_str!("survey.sh");
+/// The script. Arguments: ROOT, [`Depth::word`], then absolute node paths; it knows more words ([`super::collect`]).
+pub const SCRIPT: &str = concat!(
+    include_str!("take.sh"),
+    "\ncontent='",
+    include_str!("content.awk"),
+    "'\n\n",
+    include_str!("tell.sh")
+);
 
-/// How much is asked of every file: each process costs the node milliseconds, and openssl tens of them.
+/// How much is asked of every file: a key costs the node an openssl, and a digest reads the whole of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// What stat knows, and where a symlink leads.
@@ -87,10 +99,7 @@ pub async fn survey(host: &dyn Host, depth: Depth, paths: &[String]) -> Result<V
 
 /// What a lab prints for facts: a successful output that [`parse`] reads back.
 pub fn answer(facts: &[FileFacts]) -> Output {
-    Output {
-        stdout: certwright_engine::text::Untrusted::new(render(facts).into_bytes()),
-        ..Output::default()
-    }
+    Output { stdout: certwright_engine::text::Untrusted::new(render(facts)), ..Output::default() }
 }
 
 const WHAT: &str = "the survey script";

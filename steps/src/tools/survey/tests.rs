@@ -76,6 +76,11 @@ fn kubeconfig(ca: &str, certificate: &str, key: &str) -> String {
 }
 
 #[test]
+fn the_awk_program_is_one_word_of_the_script() {
+    assert!(!include_str!("content.awk").contains('\''));
+}
+
+#[test]
 fn a_certificate_comes_with_its_facts_and_the_digest_of_the_key_beside_it() {
     let (tree, ca) = (Tree::new(), TestCa::new("kubernetes"));
     let (certificate, key) = ca.leaf("apiserver", 2027);
@@ -290,9 +295,12 @@ fn the_frame_is_refused_when_anything_in_it_is_not_as_it_must_be() {
         refused += 1;
     }
     for (from, to) in [
-        ("survey 1", "survey 2"),
+        ("survey 2", "survey 1"),
         ("path 1 missing", "path 0 missing"),
-        ("path 1 missing", "path 1 missing\nlink AA==\nlink AA=="),
+        ("path 1 missing", "path 1 missing\nlink 1 a\nlink 1 b"),
+        ("path 1 missing", "link 2 a\npath 1 missing"),
+        ("path 1 missing", "no-openssl\npath 1 missing"),
+        ("path 1 missing", "named /a\npath 1 missing"),
         ("path 1 missing", "path 1 missing 0"),
         ("path 1 missing", "path 1 socket"),
         ("end 2", "end 3"),

@@ -38,6 +38,7 @@ fn spec(nodes: u8, network: &str, certificates: Validity) -> LabSpec {
         address: format!("{network}.1{k}"),
         certificates: None,
         kubelet: None,
+        groups: vec!["control-plane".into()],
     };
     spec.nodes = (1..=nodes).map(node).collect();
     spec

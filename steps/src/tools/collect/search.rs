@@ -1,0 +1,125 @@
+//! From look to look: what the configuration that was read names, and was not looked at yet.
+//!
+//! Invariant: a path is asked for once, so a search ends. Where kubeadm's places are used it is one look; what stands
+//! elsewhere costs one more, and where even the folder of manifests is found by the kubelet's configuration, another.
+
+use std::collections::BTreeSet;
+
+use super::look::Look;
+use super::request::Request;
+use super::{Collected, Keys};
+use crate::tools::kubelet;
+use crate::tools::wanted::{self, Configuration};
+
+/// A search.
+pub(super) struct Search {
+    collected: Collected,
+    /// Files of folders.
+    names: BTreeSet<String>,
+    asked: Request,
+}
+
+impl Search {
+    /// Nothing was looked at yet.
+    pub(super) fn new(keys: Keys) -> Self {
+        Self { collected: Collected::nothing(keys), names: BTreeSet::new(), asked: Request::default() }
+    }
+
+    /// What to ask next; None when everything is known.
+    pub(super) fn next(&self) -> Option<Request> {
+        if self.asked.is_empty() {
+            return Some(Request::usual());
+        }
+        let new = |wanted: Vec<String>, asked: &[String]| -> Vec<String> {
+            wanted.into_iter().filter(|path| !asked.contains(path)).collect()
+        };
+        let next = Request {
+            texts: new(self.texts(), &self.asked.texts),
+            units: Vec::new(),
+            files: new(self.files(), &self.asked.files)
+                .into_iter()
+                .filter(|path| !self.collected.files.contains_key(path))
+                .collect(),
+            folders: new(
+                wanted::folders(&self.collected.configuration).into_iter().collect(),
+                &self.asked.folders,
+            ),
+        };
+        (!next.is_empty()).then_some(next)
+    }
+
+    /// Takes in the answer to a request.
+    pub(super) fn take(&mut self, request: Request, look: Look) {
+        let collected = &mut self.collected;
+        collected.clock_ns = collected.clock_ns.or(look.clock_ns);
+        if look.no_openssl {
+            collected.keys = Keys::NoOpenssl;
+        }
+        if !look.texts.is_empty() {
+            collected.texts.extend(look.texts);
+            collected.configuration = Configuration::of(&collected.texts);
+        }
+        collected.files.extend(look.files);
+        collected.refused.extend(look.refused);
+        self.names.extend(look.names);
+        self.asked.texts.extend(request.texts);
+        self.asked.units.extend(request.units);
+        self.asked.files.extend(request.files);
+        self.asked.folders.extend(request.folders);
+    }
+
+    /// What was collected, without what turned out not to be named by anything.
+    pub(super) fn done(self) -> Collected {
+        let (texts, files) = (self.texts(), self.files());
+        let mut collected = self.collected;
+        collected.texts.retain(|path, _| kubelet::is_unit(path) || texts.contains(path));
+        collected.files.retain(|path, _| files.contains(path));
+        collected.refused.retain(|path, _| files.contains(path));
+        collected
+    }
+
+    /// Files of configuration beside the kubelet's units.
+    fn texts(&self) -> Vec<String> {
+        let configuration = &self.collected.configuration;
+        let mut texts = vec![configuration.flags.config().to_owned(), kubelet::INSTANCE.to_owned()];
+        texts.extend(wanted::manifests(&configuration.manifests));
+        texts
+    }
+
+    /// Files that may hold certificates, sorted, as many as are looked at.
+    fn files(&self) -> Vec<String> {
+        let configuration = &self.collected.configuration;
+        let conf = self.collected.files.get(configuration.flags.kubeconfig());
+        let conf = conf.and_then(|facts| facts.parsed_kubeconfig().ok());
+        let mut files = wanted::files(configuration, conf.as_ref());
+        let folders = wanted::folders(configuration);
+        let is_in = |path: &String| folders.iter().any(|folder| is_below(folder, path));
+        files.extend(self.names.iter().filter(|path| is_in(path)).cloned());
+        files.into_iter().take(wanted::MOST).collect()
+    }
+}
+
+/// Whether a file is in a folder, as deep as folders are looked into.
+fn is_below(folder: &str, path: &str) -> bool {
+    let below = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+    below.is_some_and(|below| below.split('/').count() <= wanted::DEEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_a_folder_three_deep() {
+        for (path, is) in [
+            ("/p/a.crt", true),
+            ("/p/a/b.crt", true),
+            ("/p/a/b/c.crt", true),
+            ("/p/a/b/c/d.crt", false),
+            ("/pa/b.crt", false),
+            ("/p", false),
+        ] {
+            assert_eq!(is_below("/p", path), is, "{path}");
+        }
+    }
+}
