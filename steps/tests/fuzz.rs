@@ -41,7 +41,7 @@ use std::fs;
 use std::path::Path;
 
 use certwright_steps::pki::{Certificate, Kubeconfig};
-use certwright_steps::tools::collect::{self, Keys, Tree};
+use certwright_steps::tools::collect::{self, Keys, Request, Tree};
 
 use node::Node;
 use run::{Change, Plan, Target, run};
@@ -173,12 +173,12 @@ fn plans_and_inventories() {
 #[test]
 fn what_the_collect_script_prints() {
     let node = Node::new();
-    let collected = Tree::open(&node.root).expect("a folder").collect(Keys::Asked);
-    let whole = collect::render(&collected).into_bytes();
-    // A small one, too: of the large one most changes hit base64.
-    let few = collected.files.into_iter().take(3).collect();
-    let small = collect::Collected { files: few, texts: std::collections::BTreeMap::new(), ..collected };
-    let corpus = vec![whole, collect::render(&small).into_bytes()];
+    let tree = Tree::open(&node.root).expect("a folder");
+    let printed = |request: &Request| collect::render(request, &tree.look(Keys::Asked, request));
+    let usual = Request::usual();
+    // The same question with a short answer, too: of a long one most changes hit what is in the files.
+    let none = Tree::open(&node.root.join("var")).expect("a folder").look(Keys::Asked, &usual);
+    let corpus = vec![printed(&usual), collect::render(&usual, &none)];
     fuzz(target("frame", corpus, targets::change_frame, &mut targets::read_frame));
 }
 

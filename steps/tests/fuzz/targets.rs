@@ -6,7 +6,7 @@ use certwright_engine::plan::{Base, Choices, Color, Diagnostics, Source, invento
 use certwright_engine::text::{Untrusted, harmless};
 use certwright_steps::pki::kubeconfig::{Authorities, splice};
 use certwright_steps::pki::{Certificate, CertificateRequest, Kubeconfig};
-use certwright_steps::tools::collect;
+use certwright_steps::tools::collect::{self, Request};
 
 use crate::numbers::Numbers;
 use crate::{bytes, der, lines, pem};
@@ -180,7 +180,7 @@ pub(crate) fn check_inventory(text: &[u8]) {
 /// Reads what the collect script prints; what is read is printed and read again.
 pub(crate) fn read_frame(text: &[u8]) -> String {
     let output = |bytes: Vec<u8>| Output { stdout: Untrusted::new(bytes), ..Output::default() };
-    match collect::parse(&output(text.to_vec())) {
+    match collect::parse(&Request::usual(), &output(text.to_vec())) {
         Ok(collected) => {
             for facts in collected.files.values() {
                 let _certificate = facts.certificate();
