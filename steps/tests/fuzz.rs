@@ -177,8 +177,8 @@ fn what_the_collect_script_prints() {
     let printed = |request: &Request| collect::render(request, &tree.look(Keys::Asked, request));
     let usual = Request::usual();
     // The same question with a short answer, too: of a long one most changes hit what is in the files.
-    let none = Tree::open(&node.root.join("var")).expect("a folder").look(Keys::Asked, &usual);
-    let corpus = vec![printed(&usual), collect::render(&usual, &none)];
+    let empty = Tree::open(&node.root.join("var")).expect("a folder").look(Keys::Asked, &usual);
+    let corpus = vec![printed(&usual), collect::render(&usual, &empty)];
     fuzz(target("frame", corpus, targets::change_frame, &mut targets::read_frame));
 }
 
