@@ -113,13 +113,15 @@ impl Certificate {
         let parsed = parse(der)?;
         let subject = parsed.subject();
         let text = |value: &x509_parser::x509::AttributeTypeAndValue<'_>| {
-            line(&value.as_str().map_or_else(|_| format!("{:02x?}", value.as_slice()), str::to_owned))
+            let bytes = value.as_slice();
+            let hex = |_| format!("{:02x?}", &bytes[..bytes.len().min(LONGEST)]);
+            shown(&value.as_str().map_or_else(hex, str::to_owned))
         };
         Ok(Self {
-            subject: line(&subject.to_string()),
+            subject: shown(&subject.to_string()),
             common_name: subject.iter_common_name().next().map(text).unwrap_or_default(),
             organizations: subject.iter_organization().map(text).collect(),
-            issuer: line(&parsed.issuer().to_string()),
+            issuer: shown(&parsed.issuer().to_string()),
             serial: serial(parsed.raw_serial()),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
@@ -173,6 +175,21 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     }
 }
 
+/// Longest name that is shown whole, bytes; a hundred times what a CA accepts (64).
+const LONGEST: usize = 6_400;
+
+/// A name in one line; of an endless one the beginning, and how long it is.
+fn shown(name: &str) -> String {
+    if name.len() <= LONGEST {
+        return line(name);
+    }
+    let mut end = LONGEST;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}... ({} bytes)", line(&name[..end]), name.len())
+}
+
 /// An INTEGER's content, as openssl shows it.
 fn serial(bytes: &[u8]) -> String {
     let trimmed = |bytes: &[u8]| {
@@ -210,15 +227,15 @@ fn sans(parsed: &X509Certificate<'_>) -> Vec<String> {
 
 fn san_text(name: &GeneralName<'_>) -> String {
     match name {
-        GeneralName::DNSName(name) => format!("DNS:{}", line(name)),
+        GeneralName::DNSName(name) => format!("DNS:{}", shown(name)),
         GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
             (Ok(v4), _) => format!("IP:{}", std::net::Ipv4Addr::from(v4)),
             (_, Ok(v6)) => format!("IP:{}", std::net::Ipv6Addr::from(v6)),
             (Err(_), Err(_)) => format!("IP:invalid ({} bytes)", bytes.len()),
         },
-        GeneralName::URI(uri) => format!("URI:{}", line(uri)),
-        GeneralName::RFC822Name(mail) => format!("email:{}", line(mail)),
-        other => line(&other.to_string()),
+        GeneralName::URI(uri) => format!("URI:{}", shown(uri)),
+        GeneralName::RFC822Name(mail) => format!("email:{}", shown(mail)),
+        other => shown(&other.to_string()),
     }
 }
 

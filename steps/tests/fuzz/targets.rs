@@ -177,12 +177,10 @@ pub(crate) fn check_inventory(text: &[u8]) {
     let _named = inventory_at(&base, Source { name: FILE, text: &text }).map_err(|error| mistakes(&error));
 }
 
-/// Reads what the collect script prints, as the answer to the request that it answers, or else to the last one.
-pub(crate) fn read_frame(requests: &[Request], text: &[u8]) -> String {
-    let output = Output { stdout: Untrusted::new(text.to_vec()), ..Output::default() };
-    let mut answers = requests.iter().map(|request| collect::parse(request, &output));
-    let last = answers.next_back().expect("a request");
-    match answers.find(Result::is_ok).unwrap_or(last) {
+/// Reads what the collect script prints; what is read is printed and read again.
+pub(crate) fn read_frame(text: &[u8]) -> String {
+    let output = |bytes: Vec<u8>| Output { stdout: Untrusted::new(bytes), ..Output::default() };
+    match collect::parse(&Request::usual(), &output(text.to_vec())) {
         Ok(collected) => {
             for facts in collected.files.values() {
                 let _certificate = facts.certificate();

@@ -188,3 +188,11 @@ fn a_name_with_a_line_end_in_it_is_one_line() {
     assert_eq!(own.subject, r"CN=kubernetes\nEXPIRED  cp-1: apiserver");
     assert_eq!(own.common_name, r"kubernetes\nEXPIRED  cp-1: apiserver");
 }
+
+#[test]
+fn an_endless_name_is_shown_by_its_beginning_and_its_length() {
+    let ca = TestCa::new(&"\u{e4}".repeat(20_000));
+    let own = Certificate::from_pem(ca.pem.as_bytes()).unwrap();
+    assert!(own.common_name.ends_with("\u{e4}... (40000 bytes)"), "{}", own.common_name.len());
+    assert!(own.common_name.len() < 7_000 && own.subject.len() < 7_000);
+}
