@@ -22,7 +22,7 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     if flag != "-c" || name != "certwright" {
         return Ok(Answer::gap("a shell without a script of ours"));
     }
-    if script == survey::SCRIPT {
+    if *script == *survey::SCRIPT {
         return match survey_natively(shell, args) {
             Some(answer) => Ok(answer),
             None => collect_natively(shell, args),

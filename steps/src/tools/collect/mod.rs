@@ -80,7 +80,7 @@ impl Collected {
 /// The command line of one look on a real host.
 pub fn command(keys: Keys, request: &Request) -> Command {
     let words = request.words(keys.depth());
-    Command::reads(script(SCRIPT, "", &words)).script("collect").deadline(Duration::from_secs(60))
+    Command::reads(script(&SCRIPT, "", &words)).script("collect").deadline(Duration::from_secs(60))
 }
 
 /// Collects on a host.

@@ -16,6 +16,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use certwright_engine::host::{Command, Host, Output};
@@ -31,7 +32,14 @@ pub(in crate::tools) use render::render_frame;
 use super::{OutputError, script};
 
 /// The script. Arguments: ROOT, [`Depth::word`], then absolute node paths; it knows more words ([`super::collect`]).
-pub const SCRIPT: &str = concat!(
+///
+/// Without what is written for people: a worker reads its requests byte by byte, which is what it must do with a pipe.
+pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    let lines = SOURCE.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.flat_map(|line| [line, "\n"]).collect()
+});
+
+const SOURCE: &str = concat!(
     include_str!("take.sh"),
     "\ncontent='",
     include_str!("content.awk"),
@@ -77,7 +85,7 @@ impl Depth {
 /// The command line of a survey on a real host.
 pub fn command(depth: Depth, paths: &[String]) -> Command {
     let words: Vec<String> = std::iter::once(depth.word().to_owned()).chain(paths.iter().cloned()).collect();
-    Command::reads(script(SCRIPT, "", &words)).script("survey").deadline(Duration::from_secs(60))
+    Command::reads(script(&SCRIPT, "", &words)).script("survey").deadline(Duration::from_secs(60))
 }
 
 /// Paths a call: an argument list and an answer of moderate size.
