@@ -8,6 +8,7 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use super::Digest;
+use super::name::{LONGEST, shown};
 
 /// A parsed certificate: its facts as plain values, already escaped, and its DER bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,21 +174,6 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
         Ok((rest, _)) => Err(CertificateError::Der(format!("{} bytes after its end", rest.len()))),
         Err(error) => Err(CertificateError::Der(line(&error.to_string()))),
     }
-}
-
-/// Longest name that is shown whole, bytes; a hundred times what a CA accepts (64).
-const LONGEST: usize = 6_400;
-
-/// A name in one line; of an endless one the beginning, and how long it is.
-fn shown(name: &str) -> String {
-    if name.len() <= LONGEST {
-        return line(name);
-    }
-    let mut end = LONGEST;
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}... ({} bytes)", line(&name[..end]), name.len())
 }
 
 /// An INTEGER's content, as openssl shows it.

@@ -6,6 +6,8 @@
 
 mod digest;
 
+mod name;
+
 pub(crate) mod yaml;
 
 mod certificate;

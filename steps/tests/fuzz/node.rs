@@ -23,8 +23,10 @@ const FILES: [(&str, Change); 7] = [
     ("etc/kubernetes/scheduler.conf", change_yaml),
     ("etc/kubernetes/manifests/etcd.yaml", change_yaml),
     ("etc/kubernetes/manifests/kube-apiserver.yaml", change_yaml),
-    ("var/lib/kubelet/config.yaml", change_yaml),
+    (KUBELET, change_yaml),
 ];
+
+const KUBELET: &str = "var/lib/kubelet/config.yaml";
 
 /// A node in a lab.
 pub(crate) struct Node {
@@ -64,7 +66,9 @@ impl Node {
         let (report, _) = tree("cp-1", &Tree::open(&self.root).expect("a folder"), Keys::Asked);
         fs::write(&file, old).expect("a file of a node");
         assert_eq!(report.error, None, "the others are told");
-        assert!(report.rows.len() + 3 >= self.rows, "{} rows of {}", report.rows.len(), self.rows);
+        // The kubelet's configuration says where the manifests are, and those what there is; else one file is one certificate.
+        let hangs_on_it = if path == KUBELET { self.rows } else { 3 };
+        assert!(report.rows.len() + hangs_on_it >= self.rows, "{} rows of {}", report.rows.len(), self.rows);
         let now = i64::try_from(NOW_MS / 1000).expect("it fits");
         let wanted = Wanted { now, within_s: 0, skew_s: 30, renew: "renew" };
         let at = format!("/{path}");

@@ -17,8 +17,9 @@ mod splice;
 #[cfg(test)]
 mod tests;
 
-use certwright_engine::text::{Secret, line};
+use certwright_engine::text::Secret;
 
+use super::name::shown;
 use super::{Certificate, CertificateError, Digest, KeyError, public_key_digest};
 pub use splice::{Authorities, SpliceError, splice};
 
@@ -242,19 +243,19 @@ fn allowed_user(user: &Named<User>) -> Result<(), KubeconfigError> {
 fn allowed(what: &str, name: &str, forbidden: Option<&'static str>) -> Result<(), KubeconfigError> {
     match forbidden {
         None => Ok(()),
-        Some(field) => Err(KubeconfigError::Forbidden { field, owner: format!("{what} `{}`", line(name)) }),
+        Some(field) => Err(KubeconfigError::Forbidden { field, owner: format!("{what} `{}`", shown(name)) }),
     }
 }
 
 fn find<'a, T>(what: &str, list: &'a [Named<T>], name: &str) -> Result<&'a Named<T>, KubeconfigError> {
-    let dangling = || KubeconfigError::Dangling(format!("{what} `{}`", line(name)));
+    let dangling = || KubeconfigError::Dangling(format!("{what} `{}`", shown(name)));
     list.iter().find(|named| named.name == name).ok_or_else(dangling)
 }
 
 fn data<'a, T>(what: &'static str, source: Option<&'a Source<T>>) -> Result<&'a T, KubeconfigError> {
     match source {
         Some(Source::Data(data)) => Ok(data),
-        Some(Source::File(path)) => Err(KubeconfigError::InFile { what, path: line(path) }),
+        Some(Source::File(path)) => Err(KubeconfigError::InFile { what, path: shown(path) }),
         None => Err(KubeconfigError::Absent(what)),
     }
 }

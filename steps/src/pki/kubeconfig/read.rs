@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certwright_engine::text::{Secret, line};
+use certwright_engine::text::Secret;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Cluster, Context, Kubeconfig, KubeconfigError, LIMIT, Named, Source, User};
+use crate::pki::name::shown;
 use crate::pki::yaml;
 
 #[derive(Deserialize)]
@@ -102,13 +103,13 @@ pub(super) fn parse_in_place(text: &[u8]) -> Result<Kubeconfig, KubeconfigError>
 fn unique<T>(what: &str, list: &[Named<T>]) -> Result<(), KubeconfigError> {
     let mut seen = std::collections::BTreeSet::new();
     match list.iter().find(|named| !seen.insert(&named.name)) {
-        Some(twice) => Err(KubeconfigError::Duplicate(format!("{what} `{}`", line(&twice.name)))),
+        Some(twice) => Err(KubeconfigError::Duplicate(format!("{what} `{}`", shown(&twice.name)))),
         None => Ok(()),
     }
 }
 
 fn cluster(wire: ClusterIn) -> Result<Named<Cluster>, KubeconfigError> {
-    let owner = || format!("cluster `{}`", line(&wire.name));
+    let owner = || format!("cluster `{}`", shown(&wire.name));
     let fields = wire.cluster.unwrap_or_default();
     let forbidden = [
         ("insecure-skip-tls-verify", fields.insecure_skip_tls_verify == Some(true)),
@@ -140,7 +141,7 @@ fn context(wire: ContextIn) -> Named<Context> {
 }
 
 fn user(wire: UserIn) -> Result<Named<User>, KubeconfigError> {
-    let owner = || format!("user `{}`", line(&wire.name));
+    let owner = || format!("user `{}`", shown(&wire.name));
     let fields = wire.user.unwrap_or_default();
     let forbidden = [("exec", fields.exec.is_some()), ("auth-provider", fields.auth_provider.is_some())];
     let certificate =

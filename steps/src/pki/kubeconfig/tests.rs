@@ -21,6 +21,14 @@ fn parse(text: &str) -> Result<Kubeconfig, KubeconfigError> {
 }
 
 #[test]
+fn of_an_endless_name_the_beginning_and_the_length_are_shown() {
+    let text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {}\n", "x".repeat(150_000));
+    let conf = Kubeconfig::parse(text.as_bytes()).unwrap();
+    let error = conf.current().unwrap_err().to_string();
+    assert!(error.starts_with("has no context `xxx") && error.ends_with("... (150000 bytes)`"), "{error}");
+}
+
+#[test]
 fn every_recorded_kubeconfig_is_read_rebuilt_and_redacted() {
     let all = fixtures(|name, _| name.starts_with("healthy/kubeconfigs/"));
     for fixture in &all {
