@@ -2,7 +2,7 @@
 //!
 //! The survey's constant script reads the kubelet's and the static pods' configuration where kubeadm puts it, and looks at
 //! the files that are usual there; what that configuration names elsewhere is asked for in a call of its own
-//! ([`search`]). Private keys stay on their node. [`Tree`] looks at a node's tree in a folder of this machine, led by the
+//! (`search`). Private keys stay on their node. [`Tree`] looks at a node's tree in a folder of this machine, led by the
 //! same search. Deliberately absent: what a file is for; [`crate::certs`] knows.
 
 mod request;

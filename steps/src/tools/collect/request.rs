@@ -59,7 +59,7 @@ impl Request {
         words.collect()
     }
 
-    /// Reads [`Request::words`]; None for words of another order.
+    /// Reads the words of the script; None for words of another order.
     pub fn from_words(words: &[String]) -> Option<(Depth, Self)> {
         let (mut request, mut depth, mut group) = (Self::default(), Depth::Public, None);
         for word in words {
