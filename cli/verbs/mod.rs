@@ -53,11 +53,11 @@ pub(crate) fn run() -> Exit {
         tell(&failure, app.format);
         failure.exit
     });
-    told(&cli.verb, exit)
+    told(&app, &cli.verb, exit)
 }
 
 /// How a verb ends of whose words some did not get to standard output; a reader that has had enough is no error.
-fn told(verb: &Verb, exit: Exit) -> Exit {
+fn told(app: &App, verb: &Verb, exit: Exit) -> Exit {
     let Some(error) = lost().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe) else {
         return exit;
     };
@@ -77,7 +77,8 @@ fn told(verb: &Verb, exit: Exit) -> Exit {
         }
         // What they did is done, and the journal tells it.
         Verb::Run(_) | Verb::Resume(_) | Verb::Undo(_) | Verb::Abandon(_) | Verb::Rehearse(_) => {
-            tell(&failure.hint("`certwright show` tells what was not written"), Format::Human);
+            let show = format!("`certwright{} show` tells what was not written", app.next().options);
+            tell(&failure.hint(show), Format::Human);
             exit
         }
     }

@@ -2,10 +2,21 @@
 
 use expect_test::expect;
 
+use crate::program::Ran;
 use crate::two_files::{failed, run};
 
 /// A rehearsal that fails and stays.
 const REHEARSAL: &str = "rehearse --lab lab --fault renew-lies@cp-1*9";
+
+/// The run that is meant is the one that made them, which has nothing to restore.
+fn undo_is_of_the_two_files(ran: &Ran) {
+    ran.is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: run `RUN` changed nothing that can be undone
+          stays as it is: files/first@workstation, files/second@workstation
+    "#]]);
+}
 
 #[test]
 fn a_rehearsal_never_stands_before_a_run_on_real_hosts() {
@@ -16,12 +27,7 @@ fn a_rehearsal_never_stands_before_a_run_on_real_hosts() {
     assert!(resumed.stdout.contains("two-files on cluster prod-1"), "{}", resumed.stdout);
     let next = place.run("resume").exits(10);
     assert!(next.stdout.contains("renew-control-plane on cluster lab"), "{}", next.stdout);
-    place.run("undo --yes=lab").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: run `RUN` changed nothing that can be undone
-          stays as it is: files/first@workstation, files/second@workstation
-    "#]]);
+    undo_is_of_the_two_files(&place.run("undo --yes=lab"));
 }
 
 #[test]
@@ -30,12 +36,7 @@ fn an_undo_passes_over_runs_that_changed_nothing() {
     place.write("allowed", "");
     drop(place.run("resume").exits(0));
     drop(run(&place).exits(0));
-    place.run("undo --yes=prod-1").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: run `RUN` changed nothing that can be undone
-          stays as it is: files/first@workstation, files/second@workstation
-    "#]]);
+    undo_is_of_the_two_files(&place.run("undo --yes=prod-1"));
 }
 
 #[test]
@@ -45,18 +46,13 @@ fn of_several_runs_that_could_go_on_none_is_guessed() {
     place.write("other.toml", &other);
     std::fs::remove_file(place.path("first")).unwrap();
     drop(place.run("run plan.toml -i other.toml --yes=prod-2").exits(10));
-    place.run("resume").is(&expect![[r#"
+    for verb in ["resume", "abandon"] {
+        place.run(verb).is(&expect![[r#"
         exit 2
         --- stderr
         error: 2 runs have not come to an end: `RUN` on cluster `prod-2`, `RUN` on cluster `prod-1`
           name the one that is meant
           `certwright show RUN` tells how one stands; `certwright abandon RUN` gives one up for good
     "#]]);
-    place.run("abandon").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error: 2 runs have not come to an end: `RUN` on cluster `prod-2`, `RUN` on cluster `prod-1`
-          name the one that is meant
-          `certwright show RUN` tells how one stands; `certwright abandon RUN` gives one up for good
-    "#]]);
+    }
 }

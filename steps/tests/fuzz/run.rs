@@ -62,7 +62,7 @@ impl Plan {
         let seconds =
             variable("CERTWRIGHT_FUZZ_SECONDS").map_or(2, |text| text.parse().expect("a number of seconds"));
         let seed = variable("CERTWRIGHT_FUZZ_SEED").unwrap_or_default();
-        // FNV-1a: a commit's name is a seed, too.
+        // FNV-1a: a date is a seed, too.
         let seed = seed.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
         });

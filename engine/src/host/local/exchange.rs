@@ -34,17 +34,29 @@ pub(super) fn replace(
         return Ok(Exchanged::Otherwise);
     }
     let (path, folder, new) = files::beside(path)?;
-    let done = files::fill(&new, &path, bytes, mode).and_then(|()| match old {
+    if let Err(error) = files::fill(&new, &path, bytes, mode) {
+        // Nobody else knows of it yet; its error is the one to tell.
+        let _left = std::fs::remove_file(&new);
+        return Err(error);
+    }
+    let done = match old {
         Some(old) => exchange(&new, &path, old, bytes),
         None => take(&new, &path),
-    });
-    if !matches!(done, Ok(Exchanged::Done)) || old.is_some() {
-        // What is left there is ours, or what was replaced; the first error is the one to tell.
-        let _left = std::fs::remove_file(&new);
-    }
+    };
+    tidy(&new, old, bytes);
     let done = done?;
     File::open(folder)?.sync_all()?;
     Ok(done)
+}
+
+/// Removes what is left beside the file where it is ours, or what was replaced; another's stays. The first error is the one
+/// to tell, not one of this.
+fn tidy(new: &Path, old: Option<&[u8]>, bytes: &[u8]) {
+    if let Ok(Some(left)) = files::read(new)
+        && (left == bytes || Some(left.as_slice()) == old)
+    {
+        let _left = std::fs::remove_file(new);
+    }
 }
 
 /// Renames unless something is there.
@@ -132,6 +144,16 @@ mod tests {
         assert_eq!(replace(&path, Some(b"old"), b"new", 0o600).expect("looked at"), Exchanged::Otherwise);
         assert_eq!(std::fs::read(&path).expect("a file"), b"made");
         assert_eq!(names(&folder), ["config"]);
+    }
+
+    #[test]
+    fn what_another_wrote_is_not_tidied_away() {
+        let (folder, path) = folder();
+        for (left, stays) in [("ours", 0), ("old", 0), ("theirs", 1)] {
+            std::fs::write(&path, left).expect("written");
+            tidy(&path, Some(b"old"), b"ours");
+            assert_eq!(names(&folder).len(), stays, "{left}");
+        }
     }
 
     /// What another program writes between the look and the exchange.
