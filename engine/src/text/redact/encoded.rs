@@ -13,6 +13,9 @@ const RUN: usize = 24;
 /// From this length on a run of base64 that is no text and no path is taken for a key or a token.
 const OPAQUE: usize = 40;
 
+/// The length of a SHA-256 in base64 without padding.
+const FINGERPRINT: usize = 43;
+
 /// All such words of a text; `depth` more encodings are looked into.
 pub(super) fn runs(text: &str, depth: u32) -> Vec<Range<usize>> {
     let mut found = Vec::new();
@@ -27,8 +30,12 @@ pub(super) fn runs(text: &str, depth: u32) -> Vec<Range<usize>> {
         if end - start >= RUN {
             // The letter of an escape (`\n`) is no part of what follows it.
             let escaped = text[..start].ends_with('\\') && text[start..].starts_with(['n', 'r', 't']);
-            let start = start + usize::from(escaped);
-            found.extend(pieces(text, start..end).into_iter().filter(|piece| is_secret(text, piece, depth)));
+            let run = start + usize::from(escaped)..end;
+            // A `/` in a fingerprint would leave a piece that stands behind nothing.
+            let opaque = !is_fingerprint(text, &run);
+            let secret =
+                |piece: &Range<usize>| is_secret(text, piece, depth) || (opaque && is_opaque(text, piece));
+            found.extend(pieces(text, run).into_iter().filter(secret));
         }
         at = end;
     }
@@ -98,25 +105,28 @@ fn pieces(text: &str, run: Range<usize>) -> Vec<Range<usize>> {
     all
 }
 
+/// What holds a secret when its encoding is undone.
 fn is_secret(text: &str, piece: &Range<usize>, depth: u32) -> bool {
     let word = &text[piece.clone()];
-    if word.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return depth > 0 && hex(word).is_some_and(|bytes| holds_secret(&bytes, depth));
+    if depth == 0 {
+        return false;
+    }
+    if is_hex(word) {
+        return hex(word).is_some_and(|bytes| holds_secret(&bytes, depth));
     }
     // What stands before may shift what was encoded.
-    let decoded: Vec<Vec<u8>> = (0..4).filter_map(|offset| base64(word.get(offset..)?)).collect();
-    if depth > 0 && decoded.iter().any(|bytes| holds_secret(bytes, depth)) {
-        return true;
-    }
-    let is_text = decoded.first().is_some_and(|bytes| printable(bytes).is_some());
-    !is_text && is_opaque(text, piece)
+    (0..4).filter_map(|offset| base64(word.get(offset..)?)).any(|bytes| holds_secret(&bytes, depth))
+}
+
+fn is_hex(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn holds_secret(bytes: &[u8], depth: u32) -> bool {
     printable(bytes).is_some_and(|text| !secrets(&text, depth - 1).is_empty())
 }
 
-/// Random bytes in base64: long, of all kinds of letters, and neither a path nor the fingerprint of a key.
+/// Random bytes in base64: long, of all kinds of letters, and neither a text nor a path.
 fn is_opaque(text: &str, piece: &Range<usize>) -> bool {
     let word = &text[piece.clone()];
     let has = |kind: fn(&u8) -> bool| word.as_bytes().iter().any(kind);
@@ -127,7 +137,13 @@ fn is_opaque(text: &str, piece: &Range<usize>) -> bool {
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)
         && slashes * 12 < word.len()
-        && !text[..piece.start].ends_with("SHA256:")
+        && !is_hex(word)
+        && !base64(word).is_some_and(|bytes| printable(&bytes).is_some())
+}
+
+/// The fingerprint of a public key as ssh shows it.
+fn is_fingerprint(text: &str, run: &Range<usize>) -> bool {
+    text[..run.start].ends_with("SHA256:") && run.len() == FINGERPRINT
 }
 
 /// The end of a JSON web token that begins at `start`, whose first part ends at `end`.
