@@ -14,6 +14,9 @@ mod containers;
 #[path = "cluster/kubelets.rs"]
 mod kubelets;
 
+#[path = "cluster/serving.rs"]
+mod serving;
+
 #[path = "cluster/proof.rs"]
 mod proof;
 
