@@ -5,6 +5,9 @@
 #[path = "cluster/support.rs"]
 mod support;
 
+#[path = "components/mint.rs"]
+mod mint;
+
 #[path = "cluster/hosts.rs"]
 mod hosts;
 
@@ -37,3 +40,12 @@ mod undone;
 
 #[path = "cluster/struck.rs"]
 mod struck;
+
+#[path = "cluster/certs.rs"]
+mod certs;
+
+#[path = "cluster/planted.rs"]
+mod planted;
+
+#[path = "cluster/masked.rs"]
+mod masked;
