@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
 use certwright_engine::plan::WORKSTATION;
 
@@ -85,8 +86,8 @@ impl<'a> Build<'a> {
         self.state.now
     }
 
-    fn spec(&self) -> LabSpec {
-        self.state.spec.clone()
+    fn spec(&self) -> Arc<LabSpec> {
+        Arc::clone(&self.state.spec)
     }
 
     fn write(&self, host: &str, path: &str, bytes: &[u8], mode: u32) -> Result<(), LabError> {
