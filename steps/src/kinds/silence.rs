@@ -87,11 +87,11 @@ pub(super) async fn patience(
             Ok(Ok(served)) => return Ok(Ok(if is_well(&served) { ANSWERED } else { DOUBTED })),
             Ok(Err(failure @ (DialError::Closed | DialError::TimedOut))) => failures.push(failure),
             Ok(Err(DialError::Refused)) => return Ok(Ok(DOUBTED)),
-            Ok(Err(DialError::Handshake(_) | DialError::Unproven | DialError::Other(_))) => {
-                return Ok(Ok(ANSWERED));
-            }
             Err(error) if error.class == ErrorClass::Unknown => return Err(error),
-            Err(_) => return Ok(Ok(ANSWERED)),
+            Ok(Err(
+                DialError::Handshake(_) | DialError::Unproven | DialError::NotAsked(_) | DialError::Other(_),
+            ))
+            | Err(_) => return Ok(Ok(ANSWERED)),
         }
     }
     if !failures.contains(&DialError::Closed) {

@@ -251,15 +251,11 @@ fn below(folder: &OsStr, name: &OsStr) -> OsString {
 /// The path of a name in a folder; None for one that no line can hold, or that is no UTF-8, which is told as such.
 fn told(folder: &OsStr, name: &OsStr, strange: &mut BTreeSet<String>) -> Option<String> {
     let path = below(folder, name);
-    match path.to_str().filter(|path| !path.contains('\n')) {
-        Some(path) => Some(path.to_owned()),
-        None => {
-            if strange.len() < STRANGE {
-                strange.insert(survey::odd(path.as_bytes()));
-            }
-            None
-        }
+    let plain = path.to_str().filter(|path| !path.contains('\n'));
+    if plain.is_none() && strange.len() < STRANGE {
+        strange.insert(survey::odd(path.as_bytes()));
     }
+    plain.map(str::to_owned)
 }
 
 fn has_extension(name: &OsStr, extension: &str) -> bool {
