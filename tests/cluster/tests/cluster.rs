@@ -35,6 +35,9 @@ mod live;
 #[path = "cluster/faults.rs"]
 mod faults;
 
+#[path = "cluster/worse.rs"]
+mod worse;
+
 #[path = "cluster/undone.rs"]
 mod undone;
 

@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use certwright_steps::tools::kubelet::KubeletConfig;
 
+use crate::api::VERSION;
 use crate::said;
 use crate::settings::{Settings, SettingsError};
 use crate::wire::klog::{Level, say};
@@ -80,7 +81,18 @@ impl Shared {
 
 /// Runs with the arguments after the name.
 pub fn main(args: &[String]) -> ExitCode {
-    let started = if args.iter().any(|word| word == LONG_AGO) { Started::LongAgo } else { Started::Now };
+    let started = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Started::Now,
+        [LONG_AGO] => Started::LongAgo,
+        ["--version"] => return said::printed(0, format!("Kubernetes {VERSION}\n").as_bytes(), b""),
+        // One more kubelet would start containers.
+        _others => {
+            let words =
+                format!("certwright-cluster: kubelet {}: this one does not have that", args.join(" "));
+            said::line(&words);
+            return ExitCode::from(125);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
