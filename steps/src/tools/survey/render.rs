@@ -28,6 +28,9 @@ pub(in crate::tools) fn render_frame(frame: &Frame) -> Vec<u8> {
     for path in &frame.named {
         line(&mut out, "named ", path.as_bytes());
     }
+    for path in &frame.odd {
+        line(&mut out, "odd ", path.as_bytes());
+    }
     if let Some(ns) = frame.clock_ns {
         line(&mut out, &format!("clock {}", time(ns)), b"");
     }

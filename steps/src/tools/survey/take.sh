@@ -14,8 +14,8 @@ set -u
 LC_ALL=C; export LC_ALL
 umask 077
 root=$1; shift
-# Files that are looked at, and names that are told, of those that are found.
-most=256 listed=1024
+# Files that are looked at, names that are told, and odd ones, of those that are found.
+most=256 listed=1024 strange=16
 line='
 '
 needs() {
@@ -81,9 +81,17 @@ look() {
     number=$((number + 1))
 }
 
+# Tells of a path that was found, and that no line can hold, in one line.
+odd() {
+    [ "$odds" -lt "$strange" ] || return 0
+    odds=$((odds + 1)) told=$1
+    while case $told in *"$line"*) ;; *) false ;; esac; do told=${told%%"$line"*}'\n'${told#*"$line"}; done
+    heads="${heads}odd $told$line"
+}
+
 # Takes down a path that was found, once.
 found() {
-    case $1 in *"$line"*) return ;; esac
+    case $1 in *"$line"*) odd "$1"; return ;; esac
     case $known in *"$line$1$line"*) return ;; esac
     known=$known$1$line
     [ "$names" -lt "$listed" ] || return 0
@@ -115,7 +123,7 @@ folder() {
 
 # Takes down everything that is asked for.
 take_down() {
-    heads= items= files= summed= besides= known=$line number=0 names=0 depth=none group=none
+    heads= items= files= summed= besides= known=$line number=0 names=0 odds=0 depth=none group=none
     for asked; do
         case $asked in
             /*)
