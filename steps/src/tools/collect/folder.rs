@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 
 use super::look::Look;
@@ -125,8 +125,8 @@ impl Tree {
     /// Facts of one path, and why its content is not known.
     fn facts(&self, path: &str, keys: Keys) -> (FileFacts, Option<String>) {
         let (stat, content) = match self.open_and_read(path) {
-            Found::Nothing => return (self.missing(path), None),
-            Found::Refused(why) => return (self.missing(path), Some(why)),
+            Found::Nothing => return (FileFacts::missing(path), None),
+            Found::Refused(why) => return (FileFacts::missing(path), Some(why)),
             Found::Something(stat, content) => (stat, content),
         };
         let (content, why) = match content {
@@ -146,17 +146,11 @@ impl Tree {
             FileType::Directory => FileKind::Folder,
             _ => FileKind::Other,
         };
-        facts.link = self.link(path);
         facts.mode = stat.st_mode & 0o7777;
         (facts.uid, facts.gid) = (stat.st_uid, stat.st_gid);
         facts.size = u64::try_from(stat.st_size).unwrap_or(0);
         facts.mtime_ns = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
         (facts, why)
-    }
-
-    /// A path where nothing is, or a symlink that leads nowhere.
-    fn missing(&self, path: &str) -> FileFacts {
-        FileFacts { link: self.link(path), ..FileFacts::missing(path) }
     }
 
     fn open_and_read(&self, path: &str) -> Found {
@@ -194,12 +188,6 @@ impl Tree {
         let path = if path.is_empty() { b"." } else { path };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
-    }
-
-    /// The target of the symlink at a path, as it is written there.
-    fn link(&self, path: &str) -> Option<Vec<u8>> {
-        let fd = self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
-        readlinkat(&fd, "", Vec::new()).ok().map(std::ffi::CString::into_bytes)
     }
 
     /// The kubelet's units and drop-ins of a folder.
@@ -251,11 +239,13 @@ fn below(folder: &OsStr, name: &OsStr) -> OsString {
 /// The path of a name in a folder; None for one that no line can hold, or that is no UTF-8, which is told as such.
 fn told(folder: &OsStr, name: &OsStr, strange: &mut BTreeSet<String>) -> Option<String> {
     let path = below(folder, name);
-    let plain = path.to_str().filter(|path| !path.contains('\n'));
-    if plain.is_none() && strange.len() < STRANGE {
+    if let Some(plain) = path.to_str().filter(|path| !path.contains('\n')) {
+        return Some(plain.to_owned());
+    }
+    if strange.len() < STRANGE {
         strange.insert(survey::odd(path.as_bytes()));
     }
-    plain.map(str::to_owned)
+    None
 }
 
 fn has_extension(name: &OsStr, extension: &str) -> bool {

@@ -231,10 +231,12 @@ fn a_look_without_keys_starts_three_programs() {
         fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
     let look = bench.usual(Keys::NotAsked, &["/bin/sh"], Some(counted.path()));
-    let links = look.files.values().filter(|facts| facts.link.is_some()).count();
     let mut started: Vec<String> = fs::read_to_string(&log).unwrap().lines().map(str::to_owned).collect();
     started.sort();
-    assert_eq!((links, started), (1, vec!["awk".to_owned(), "readlink".to_owned(), "stat".to_owned()]));
+    // A symlink below a folder is followed by a program; on a node itself the system does that.
+    let current = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+    assert!(look.files[current].certificate().is_ok());
+    assert_eq!(started, ["awk", "readlink", "stat"]);
     fs::write(&log, "").unwrap();
     let look = bench.usual(Keys::Asked, &["/bin/sh"], Some(counted.path()));
     let keys = look.files.values().filter(|facts| facts.key != KeyFacts::Absent).count();

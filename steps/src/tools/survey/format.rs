@@ -6,7 +6,6 @@
 //! found NUMBER PATH                 a path that the script found itself: the others are those asked for, in order
 //! named PATH                        one that it found, and did not look at: there are too many
 //! odd PATH                          one that it found, and that no line can hold: `\n` stands for each line end
-//! link NUMBER TARGET                the symlink's target; `link-base64` where no line can hold it
 //! clock SECONDS.NANOSECONDS         the time on the node
 //! path NUMBER missing
 //! path NUMBER file|folder|other MODE UID GID SIZE SECONDS.NANOSECONDS SHA256|-
@@ -107,7 +106,6 @@ struct Reader {
     odd: Vec<String>,
     /// None: its name is no UTF-8.
     found: BTreeMap<usize, Option<String>>,
-    links: BTreeMap<usize, Vec<u8>>,
     records: BTreeMap<usize, Partial>,
     /// The public half that is being read, in base64.
     pem: Vec<u8>,
@@ -163,14 +161,6 @@ impl Reader {
             }
             b"named" if rest.starts_with(b"/") => self.named.extend(words(rest).map(str::to_owned)),
             b"odd" if rest.starts_with(b"/") => self.odd.push(odd(rest)),
-            b"link" => {
-                let (number, target) = numbered(rest)?;
-                self.links.insert(number, target.to_vec()).is_none().then_some(())?;
-            }
-            b"link-base64" => {
-                let (number, target) = numbered(rest)?;
-                self.links.insert(number, STANDARD.decode(target).ok()?).is_none().then_some(())?;
-            }
             b"path" => {
                 let (number, facts) = head(words(rest)?)?;
                 let partial = Partial { facts, text: None, keys: Vec::new() };
@@ -262,23 +252,19 @@ impl Reader {
             let is_found = found.is_some();
             let path = match found {
                 Some(Some(path)) => path,
-                Some(None) => {
-                    self.links.remove(&number);
-                    continue;
-                }
+                Some(None) => continue,
                 None => {
                     asked.next().ok_or_else(|| shape(format!("record {number} was not asked for")))?.clone()
                 }
             };
-            let link = self.links.remove(&number);
-            let facts = FileFacts { path, link, ..partial.facts };
+            let facts = FileFacts { path, ..partial.facts };
             // Reading a kubeconfig takes its time, and few are asked for their keys.
             let position = if partial.keys.is_empty() { None } else { facts.key_position() };
             let key = position.and_then(|at| partial.keys.get(at)).copied();
             let facts = FileFacts { key: key.unwrap_or(KeyFacts::Absent), ..facts };
             records.push(Record { facts, text: partial.text, is_found });
         }
-        if asked.next().is_some() || !self.found.is_empty() || !self.links.is_empty() {
+        if asked.next().is_some() || !self.found.is_empty() {
             return Err(shape("a path has no record"));
         }
         let Self { clock_ns, no_openssl, named, odd, .. } = self;

@@ -50,7 +50,7 @@ const SOURCE: &str = concat!(
 /// How much is asked of every file: a key costs the node an openssl, and a digest reads the whole of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What stat knows, and where a symlink leads.
+    /// What stat knows.
     Dates,
     /// The certificates of `.crt` and `.pem` files too.
     Certificates,
