@@ -53,7 +53,8 @@ pub(crate) struct Examination {
 pub(crate) async fn examine(plan: &Plan, registry: &Registry, hosts: &Hosts, clock: &Clock) -> Examination {
     let hosts = hosts.read_only();
     let eye = Looker { plan, run: "doctor", registry, hosts: &hosts, clock };
-    let dark = eye.knock().await;
+    // Whose a host is belongs to no diagnosis but the preflight's.
+    let dark = eye.knock().await.dark;
     let lit: Vec<TaskId> = plan.task_ids().filter(|id| !dark.contains_key(&plan.task(*id).host)).collect();
     let looked = eye.look(&lit).await;
     let nodes = plan.hosts.iter().enumerate().filter(|(at, spec)| {
