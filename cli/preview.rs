@@ -29,7 +29,7 @@ use certwright_engine::step::Registry;
 
 use above::{changes_above, changes_touching};
 pub(crate) use finding::{Finding, Foreseen, Preview};
-pub(crate) use knock::Dark;
+pub(crate) use knock::{Again, Dark};
 pub(crate) use look::{Looked, Looker, Seen};
 
 /// Looks at every host: hosts side by side, the acting steps of one in their order, and the checks that no change can
@@ -43,7 +43,7 @@ pub(crate) async fn preview(
     clock: &Clock,
 ) -> Preview {
     let looker = Looker { plan, run, registry, hosts, clock };
-    let knocked = looker.knock().await;
+    let knocked = looker.knock(Again::All).await;
     let dark = &knocked.dark;
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
     let lit = |id: &TaskId| !dark.contains_key(&plan.task(*id).host);
@@ -113,7 +113,7 @@ fn in_the_dark(
     looked: Option<&Looked>,
     dark: &BTreeMap<HostIndex, Dark>,
 ) -> Option<Finding> {
-    if let Some(Dark { first, error }) = dark.get(&plan.task(task).host) {
+    if let Some(Dark { first, error, .. }) = dark.get(&plan.task(task).host) {
         let finding = || Finding::Fails { error: error.clone() };
         return Some(if *first == task { finding() } else { Finding::NotSeen { see: *first } });
     }

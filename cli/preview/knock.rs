@@ -4,6 +4,7 @@
 //! looks at that itself (`preflight`), it says more, and is the one that tells.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use certwright_engine::host::worker::{NODE_BASE, Owner};
 use certwright_engine::host::{Host, HostError, by_hand};
@@ -11,15 +12,31 @@ use certwright_engine::machine::StepError;
 use certwright_engine::plan::{ErrorClass, HostIndex, Nature, TaskId, WORKSTATION};
 use certwright_engine::step::host_error;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::finding::{Finding, Foreseen};
 use super::look::Looker;
 
-/// A host that does not let us in: the first of its tasks, and what it says.
+/// A host that does not let us in: the first of its tasks, what it says, and how long it was waited for.
 pub(crate) struct Dark {
     pub(super) first: TaskId,
+    pub(crate) said: HostError,
     pub(crate) error: StepError,
+    took: Duration,
 }
+
+/// Whom a second question is for, of those that were not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// All of them: the run would try again too, and whoever stood still for a moment (a busy machine, a workstation that
+    /// slept) is not refused for it.
+    All,
+    /// Those that said so at once: one that is silent is waited for once.
+    AtOnce,
+}
+
+/// An answer that took longer was waited for.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// What the hosts said.
 #[derive(Default)]
@@ -40,17 +57,17 @@ enum Said {
 
 impl Looker<'_> {
     /// Asks every host whose it is; those that do not let us in are not asked anything more.
-    ///
-    /// Who was not reached is asked a second time: the run would try again too, and whoever stood still for a moment (a
-    /// busy machine, a workstation that slept) is not refused for it.
-    pub(crate) async fn knock(&self) -> Knocked {
+    pub(crate) async fn knock(&self, again: Again) -> Knocked {
         let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
         for task in self.plan.task_ids() {
             first.entry(self.plan.task(task).host).or_insert(task);
         }
         let mut knocked = Knocked::default();
         self.ask(first, &mut knocked).await;
-        let is_late = |dark: &Dark| dark.error.class == ErrorClass::Unavailable;
+        let is_late = |dark: &Dark| {
+            let is_asked = again == Again::All || dark.took < AT_ONCE;
+            is_asked && dark.error.class == ErrorClass::Unavailable
+        };
         let late = knocked.dark.iter().filter(|(_, dark)| is_late(dark)).map(|(at, dark)| (*at, dark.first));
         let late = late.collect();
         knocked.dark.retain(|_, dark| !is_late(dark));
@@ -76,28 +93,32 @@ impl Looker<'_> {
 }
 
 async fn ask(host: &dyn Host, run: &str, first: TaskId) -> Said {
+    let start = Instant::now();
     let said = match host.name() {
         // Nobody claims it.
         WORKSTATION => host.stat("/").await.map(|_| None),
         _ => host.read(&format!("{NODE_BASE}/owner")).await,
     };
+    let took = start.elapsed();
+    let dark = |said, error| Said::Dark(Dark { first, said, error, took });
     match said {
         Ok(line) => {
             let owner =
                 Owner::parse(String::from_utf8_lossy(&line.unwrap_or_default()).trim_end_matches('\n'));
             owner.filter(|owner| owner.run != run).map_or(Said::Nothing, Said::Owned)
         }
-        Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
-            let error = host_error(&error, None);
+        Err(said @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
+            let error = host_error(&said, None);
             let error = match by_hand(host) {
                 Some(by_hand) => error.remedy(by_hand),
                 None => error,
             };
-            Said::Dark(Dark { first, error })
+            dark(said, error)
         }
         // It says itself what to do about the key.
-        Err(error @ HostError::Identity { .. }) => {
-            Said::Dark(Dark { first, error: host_error(&error, None) })
+        Err(said @ HostError::Identity { .. }) => {
+            let error = host_error(&said, None);
+            dark(said, error)
         }
         Err(
             HostError::Deadline { .. }
