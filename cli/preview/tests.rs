@@ -20,6 +20,8 @@ use crate::{hosts, human};
 
 mod late;
 
+mod owned;
+
 /// A host that does not let us in.
 struct Closed {
     name: String,
@@ -91,13 +93,23 @@ fn looked_at_without(certificates: Validity, closed: &str) -> String {
 /// The text of a dry run on a lab with certificates in this state, over other ways to its hosts, after a change of its
 /// files; the lab is as it was afterwards.
 fn looked_at_over(certificates: Validity, over: impl Fn(&Hosts) -> Hosts, change: impl Fn(&Path)) -> String {
+    looked_at_by(SHIPPED[0].text, certificates, over, change)
+}
+
+/// The same of another plan.
+fn looked_at_by(
+    plan: &str,
+    certificates: Validity,
+    over: impl Fn(&Hosts) -> Hosts,
+    change: impl Fn(&Path),
+) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
     change(folder.path());
     let inventory = lab.inventory().unwrap();
     let registry = certwright_steps::registry();
-    let shipped = Source { name: SHIPPED[0].name, text: SHIPPED[0].text };
+    let shipped = Source { name: SHIPPED[0].name, text: plan };
     let inventory = Source { name: "inventory", text: &inventory };
     let mut plan: Plan = resolve(shipped, inventory, &Choices::default(), &registry).unwrap();
     let before = std::fs::read(folder.path().join("cp-2/etc/kubernetes/pki/apiserver.crt")).unwrap();
