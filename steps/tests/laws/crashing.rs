@@ -129,6 +129,11 @@ impl Host for Crashing {
         self.inner.read(path).await
     }
 
+    async fn read_all(&self, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
+        self.call(Effect::Reads, || format!("read {}", paths.join(" ")))?;
+        self.inner.read_all(paths).await
+    }
+
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError> {
         let lost_after = self.call(Effect::Mutates, || format!("write {path}"))?;
         self.inner.write(path, bytes, mode).await?;
