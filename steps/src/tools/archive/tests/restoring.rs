@@ -133,7 +133,7 @@ async fn a_folder_that_is_swapped_for_a_symlink_gets_no_restored_file() {
         match error {
             ArchiveError::Interrupted { .. } => interrupted += 1,
             ArchiveError::UnsafeTarget(_) => {
-                assert_eq!(std::fs::read_to_string(away.join("apiserver.crt")).unwrap(), "new")
+                assert_eq!(std::fs::read_to_string(away.join("apiserver.crt")).unwrap(), "new");
             }
             other => panic!("{program} {nth}: {other}"),
         }
