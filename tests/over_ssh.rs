@@ -73,3 +73,6 @@ mod hostile;
 
 #[path = "over_ssh/terminal.rs"]
 mod terminal;
+
+#[path = "over_ssh/sockets.rs"]
+mod sockets;

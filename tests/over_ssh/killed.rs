@@ -108,7 +108,7 @@ pub(crate) fn settle(cluster: &Cluster) {
 }
 
 /// The files of nodes on which everything is renewed, with their content.
-fn renewed_files(cluster: &Cluster) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn renewed_files(cluster: &Cluster) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for node in cluster.nodes() {
         let pki = cluster.path("lab").join(node).join("etc/kubernetes/pki");

@@ -254,6 +254,22 @@ impl<'a> Bench<'a> {
         made
     }
 
+    /// An apply on a host where some commands answer what the test says.
+    pub(crate) async fn apply_doctored(
+        &self,
+        facts: &Facts,
+        answers: &[(&'static str, &'static str)],
+    ) -> Result<Done, StepError> {
+        let own = self.own();
+        let host = Arc::new(Doctored::new(Arc::clone(&own.host), answers));
+        let cx = Context { host: Arc::clone(&host) as Arc<dyn Host>, ..own };
+        let done = self.step().apply(&cx, facts).await;
+        if done.is_ok() {
+            host.assert_asked();
+        }
+        done
+    }
+
     /// A probe on a host where some commands answer what the test says.
     pub(crate) async fn probe_doctored(
         &self,

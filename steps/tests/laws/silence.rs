@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::bench::Stage;
 use crate::crashing::Crash;
-use crate::doctored::SILENT;
+use crate::doctored::{REAL, SILENT};
 use crate::good;
 use crate::scenarios::Scenario;
 
@@ -164,4 +164,21 @@ async fn the_kubelet_is_asked_before_each_stop_and_its_certificate_once_for_thos
     }
     let certificates = calls.iter().filter(|call| call.contains("/etc/kubernetes/kubelet.conf")).count();
     assert_eq!(certificates, 2, "{calls:#?}");
+}
+
+/// A slow machine, or an API server that waits for its etcd: the restart has minutes for that, and one question has not.
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_not_answered_in_time_is_made_again_by_the_same_attempt() {
+    let scenario =
+        Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).after("kubeadm-renew", "cp-1");
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let read =
+        "kubectl --kubeconfig=/etc/kubernetes/admin.conf get --raw /api/v1/namespaces/kube-system/configmaps";
+    let start = bench.wall_ms();
+    let facts = certwright_engine::step::Facts::new(json!({ "components": [] }));
+    good("a restart", bench.apply_doctored(&facts, &[(read, SILENT), (read, SILENT), (read, REAL)]).await);
+    let took = Duration::from_millis(bench.wall_ms() - start);
+    assert!(took > Duration::from_secs(30), "it was waited for: {took:?}");
+    assert_eq!(good("a look", bench.probe().await).verdict, Verdict::Satisfied);
 }

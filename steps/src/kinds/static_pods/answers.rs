@@ -1,5 +1,6 @@
 //! Whether an API server that says it is ready answers a read through its etcd.
 
+use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
 
 use super::restart::{Proof, Restart};
@@ -21,8 +22,13 @@ impl Restart<'_> {
         }
         let server = own_server(self.node)?;
         let command = Kubectl::new(ADMIN_CONF).server(&server).kubeadm_config();
-        let output = run(self.node.host, &command).await?;
-        Ok(match kubectl::classify(&output) {
+        let failure = match run(self.node.host, &command).await {
+            Ok(output) => kubectl::classify(&output),
+            // A restart has minutes; one question that takes too long is no reason to end it.
+            Err(error) if error.class == ErrorClass::DeadlineExceeded => Some(Failure::TimedOut),
+            Err(error) => return Err(error),
+        };
+        Ok(match failure {
             Some(failure @ (Failure::ConnectionRefused | Failure::Closed | Failure::TimedOut)) => {
                 Some(format!("{} does not answer a read yet: {}", component.name(), failure.cause()))
             }

@@ -17,12 +17,13 @@ done
 [ "$#" -gt 0 ] || refuse nothing
 
 mkdir -p "$folder" || fail "the folder of backups cannot be made"
-private_folder "$folder" || refuse unsafe-folder
+hold "$folder" || refuse unsafe-folder
+named=$folder folder=$held
 if [ -e "$folder/$name.sha256" ]; then
     if verified "$folder" "$name"; then refuse exists; fi
 fi
 # One mutating command runs on a node at a time: what is left over was cut off.
-find "$folder" -maxdepth 1 -name '.making-*' -exec rm -rf {} +
+find $folder -maxdepth 1 -name '.making-*' -exec rm -rf {} +
 rm -f "$folder/$name.sha256" "$folder/$name.contents" "$folder/$name"
 
 cd "$root/" || fail "no folder $root/"
@@ -52,4 +53,5 @@ mv "$name" "$name.contents" "$folder/" || fail "the backup could not be put in p
 mv "$name.sha256" "$folder/" || fail "the backup could not be put in place"
 durable "$folder"
 verified "$folder" "$name" || fail "the backup is damaged"
+[ "$named" -ef "$folder" ] || fail "the folder of backups was moved away meanwhile"
 echo 'done'

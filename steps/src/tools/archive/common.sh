@@ -9,7 +9,7 @@ refuse() { echo "refused $*"; exit 75; }
 fail() { echo "$*" >&2; exit 74; }
 usage() { echo "$*" >&2; exit 64; }
 
-for program in awk cmp cp cut df du find grep id mkdir mv rm sha256sum sort stat sync tar; do
+for program in awk cmp cp cut df du find grep id mkdir mv readlink rm sha256sum sort stat sync tar; do
     command -v "$program" >/dev/null || fail "$program: not found"
 done
 
@@ -30,11 +30,13 @@ plain_path() {
     esac
 }
 
-# True for a folder of ours that nobody else can enter.
-private_folder() {
-    [ -d "$1" ] && [ ! -L "$1" ] || return 1
-    [ "$(stat -c '%u' "$1")" = "$(id -u)" ] || return 1
-    case $(stat -c '%a' "$1") in *00) return 0 ;; *) return 1 ;; esac
+# Holds a folder of ours that nobody else can enter, as $held: whatever its name leads to by now, what is looked at
+# here and what is used is one folder. (`command`: a redirection that fails ends no shell then.)
+held=/proc/self/fd/3/.
+hold() {
+    [ -d "$1" ] && [ ! -L "$1" ] && command exec 3<"$1/." || return 1
+    [ "$(stat -c '%u' $held)" = "$(id -u)" ] || return 1
+    case $(stat -c '%a' $held) in *00) return 0 ;; *) return 1 ;; esac
 }
 
 # True when archive $2 in folder $1 is complete and agrees with its sums.

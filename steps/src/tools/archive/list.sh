@@ -8,13 +8,13 @@ for path; do
 done
 count=0
 if [ -e "$folder" ]; then
-    private_folder "$folder" || refuse unsafe-folder
+    hold "$folder" || refuse unsafe-folder
     now=nothing
     if [ "$#" -gt 0 ]; then
         cd "$root/" || fail "no folder $root/"
         now=$(contents "$@" | sha256sum)
     fi
-    cd "$folder" || fail "no folder $folder"
+    cd $held || fail "no folder $folder"
     set +f
     for name in *.tar; do
         [ -f "$name" ] && [ ! -L "$name" ] && safe_name "$name" || continue

@@ -18,7 +18,8 @@ for path; do
     if [ -e "$root$path" ] && [ ! -f "$root$path" ]; then refuse unsafe-target "$number"; fi
     number=$((number + 1))
 done
-private_folder "$folder" || { [ -e "$folder" ] && refuse unsafe-folder; refuse damaged; }
+hold "$folder" || { [ -e "$folder" ] && refuse unsafe-folder; refuse damaged; }
+folder=$held
 verified "$folder" "$name" || refuse damaged
 
 # 1. Extract what is asked for into a folder of ours, and compare it with the sums.
@@ -37,33 +38,42 @@ for path; do
     number=$((number + 1))
 done
 
+# The folder of a file, as $at: that very one, with no symlink on the way to it, whatever its name leads to a moment later.
+real=$(cd -P "$root/" && pwd -P) || fail "no folder $root/"
+at=/proc/self/fd/4
+aim() {
+    expected=${real%/}${1%/*}
+    command exec 4<"$root${1%/*}/." && [ "$(readlink $at)" = "${expected:-/}" ]
+} 2>/dev/null
+
 # 2. Lay each one beside its place; until here a failure has changed nothing.
-beside() { echo "${1%/*}/.certwright-restore-$2"; }
+new() { echo "$at/.certwright-restore-$1"; }
 undo() {
     number=0
     for path; do
-        rm -f "$(beside "$root$path" "$number")"
+        if aim "$path"; then rm -f "$(new "$number")"; fi
         number=$((number + 1))
     done
 }
 number=0
 for path; do
-    mkdir -p "$root${path%/*}" || { undo "$@"; fail "no folder for a file"; }
-    new=$(beside "$root$path" "$number")
-    rm -f "$new"
-    cp -p ".$path" "$new" && cmp -s ".$path" "$new" || { undo "$@"; fail "a file could not be laid beside its place"; }
-    durable "$new"
+    [ -d "$root${path%/*}" ] || mkdir -p "$root${path%/*}" || { undo "$@"; fail "no folder for a file"; }
+    aim "$path" || { unsafe=$number; undo "$@"; refuse unsafe-target "$unsafe"; }
+    rm -f "$(new "$number")"
+    cp -p ".$path" "$(new "$number")" && cmp -s ".$path" "$(new "$number")" ||
+        { undo "$@"; fail "a file could not be laid beside its place"; }
+    durable "$(new "$number")"
     number=$((number + 1))
 done
 
 # 3. Put them in place, each by a rename.
 number=0
 for path; do
-    mv -f "$(beside "$root$path" "$number")" "$root$path" || { undo "$@"; echo interrupted; exit 74; }
+    aim "$path" && mv -fT "$(new "$number")" "$at/${path##*/}" || { undo "$@"; echo interrupted; exit 74; }
     number=$((number + 1))
 done
 for path; do
-    durable "$root${path%/*}"
-    cmp -s ".$path" "$root$path" || { echo interrupted; fail "a restored file is not what was put in place"; }
+    aim "$path" && durable "$at/." && cmp -s ".$path" "$at/${path##*/}" ||
+        { echo interrupted; fail "a restored file is not what was put in place"; }
 done
 echo 'done'

@@ -164,3 +164,43 @@ async fn a_backup_killed_at_any_of_its_programs_never_counts_and_the_next_one_wo
     crate::tools::testing::tell(format_args!("killed at {killed} points"));
     assert!(killed >= 15);
 }
+
+/// Whoever may write above the folder: what is checked and what is used is one folder all the same.
+#[tokio::test]
+async fn a_folder_of_backups_that_is_swapped_for_a_symlink_gets_nothing_into_the_other_one() {
+    let mut swapped = 0;
+    // Programs behind the check, from the first to the last.
+    for (program, nth) in [
+        ("stat", 1),
+        ("find", 1),
+        ("du", 1),
+        ("df", 1),
+        ("mkdir", 2),
+        ("tar", 1),
+        ("tar", 2),
+        ("mv", 1),
+        ("mv", 2),
+        ("sync", 2),
+    ] {
+        let mut node = Node::new();
+        let (folder, away, theirs) = (node.at(FOLDER), node.at("/var/lib/away"), node.at("/var/lib/theirs"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::create_dir(&theirs).unwrap();
+        let (from, to, link) = (folder.display(), away.display(), theirs.display());
+        let body = format!(
+            "echo x >>$fired; [ $(wc -l <$fired) != {nth} ] || {{ mv '{from}' '{to}'; ln -s '{link}' '{from}'; }}; real \"$@\""
+        );
+        node.shim(program, &body);
+        let error = node.backup().await.expect_err("it is not where it should be");
+        node.unshim();
+        let error = StepError::from(error);
+        assert!(error.message.contains("moved away meanwhile"), "{program}: {}", error.message);
+        assert_eq!(std::fs::read_dir(&theirs).unwrap().count(), 0, "{program}: something is in theirs");
+        assert_eq!(list(&node.host, "/var/lib/away", &[]).await.unwrap().len(), 1, "{program}");
+        let unsafe_now = list(&node.host, FOLDER, &[]).await;
+        assert_eq!(unsafe_now, Err(ArchiveError::UnsafeFolder { folder: FOLDER.into() }), "{program}");
+        swapped += 1;
+    }
+    crate::tools::testing::tell(format_args!("swapped at {swapped} points"));
+}

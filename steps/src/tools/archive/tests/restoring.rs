@@ -109,3 +109,38 @@ async fn a_restore_that_fails_on_the_way_says_whether_it_changed_something_and_w
     crate::tools::testing::tell(format_args!("{failed} failures without, {interrupted} with an effect"));
     assert!(failed >= 10 && interrupted >= 3);
 }
+
+/// A folder on the way to a file that is swapped for a symlink after it was looked at.
+#[tokio::test]
+async fn a_folder_that_is_swapped_for_a_symlink_gets_no_restored_file() {
+    let file = "/etc/kubernetes/pki/apiserver.crt";
+    let (mut swapped, mut interrupted) = (0, 0);
+    for (program, nth) in [("stat", 1), ("tar", 1), ("cp", 1), ("cmp", 1), ("mv", 1)] {
+        let mut node = Node::new();
+        node.backup().await.unwrap();
+        node.put(file, "new", 0o600, 1_800_000_000);
+        let (folder, away) = (node.at("/etc/kubernetes/pki"), node.at("/etc/kubernetes/away"));
+        let theirs = node.at("/theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        std::fs::write(theirs.join("apiserver.crt"), "theirs").unwrap();
+        let (from, to, link) = (folder.display(), away.display(), theirs.display());
+        let body = format!(
+            "echo x >>$fired; [ $(wc -l <$fired) != {nth} ] || {{ mv '{from}' '{to}'; ln -s '{link}' '{from}'; }}; real \"$@\""
+        );
+        node.shim(program, &body);
+        let error = node.restore(&[file]).await.expect_err("it is not where it should be");
+        node.unshim();
+        match error {
+            ArchiveError::Interrupted { .. } => interrupted += 1,
+            ArchiveError::UnsafeTarget(_) => {
+                assert_eq!(std::fs::read_to_string(away.join("apiserver.crt")).unwrap(), "new");
+            }
+            other => panic!("{program} {nth}: {other}"),
+        }
+        let theirs = snapshot(&theirs);
+        assert_eq!(theirs.len(), 2, "{program} {nth}: something is in theirs: {theirs:?}");
+        assert_eq!(node.read("/theirs/apiserver.crt"), "theirs", "{program} {nth}");
+        swapped += 1;
+    }
+    crate::tools::testing::tell(format_args!("swapped at {swapped} points, {interrupted} with an effect"));
+}
