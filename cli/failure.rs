@@ -6,8 +6,9 @@ use std::error::Error;
 
 use certwright_engine::driver::DriverError;
 use certwright_engine::journal::{JournalError, RunId};
-use certwright_engine::machine::{IllegalTransition, Outcome, ShapeError, StepError};
-use certwright_engine::plan::{Color, Diagnostics};
+use certwright_engine::machine::{Header, IllegalTransition, Outcome, ShapeError, StepError};
+use certwright_engine::plan::{Color, Diagnostics, Unfit};
+use certwright_engine::text::escape;
 use certwright_steps::lab::LabError;
 
 use crate::confirm::ConfirmError;
@@ -92,6 +93,14 @@ impl Failure {
         let message = format!("run `{run}` changed nothing that can be undone");
         let failure = Self::new(Exit::Refused, "nothing-to-do", message);
         if stays.is_empty() { failure } else { failure.hint(format!("stays as it is: {}", stays.join(", "))) }
+    }
+
+    /// A run that another version began, with a step that this one cannot make.
+    pub(crate) fn other_version(unfit: &Unfit, header: &Header, options: &str) -> Self {
+        let (run, tool) = (&header.run, escape(&header.tool));
+        Self::new(Exit::Refused, "other-version", unfit.to_string())
+            .hint(format!("certwright {tool} began run `{run}`: resume or undo it with that version"))
+            .hint(format!("`certwright{options} abandon {run}` gives it up: what it changed stays"))
     }
 
     /// A run that would stop before it changes anything: the first cause in full, the others in a line each.
@@ -247,5 +256,5 @@ pub(crate) fn explain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    certwright_engine::text::escape(&text)
+    escape(&text)
 }

@@ -2,10 +2,12 @@
 //!
 //! Every acting step is probed. A probe judges a step above which nothing will change. What stands below a change
 //! is not guessed at: a drifted step there will run after it, a satisfied one `will run if` the change touches it,
-//! each with its own outlook where its kind has one, and a check is left for the run. A host that does not let us in
-//! says so once. Nothing is changed. Deliberately absent: text (see [`crate::human::preview`]).
+//! each with its own outlook where its kind has one, and a check is left for the run. A host that does not let us in,
+//! or belongs to another run, says so once. Nothing is changed. Deliberately absent: text (see [`crate::human::preview`]).
 
 mod finding;
+
+mod knock;
 
 mod look;
 
@@ -27,7 +29,8 @@ use certwright_engine::step::Registry;
 
 use above::{changes_above, changes_touching};
 pub(crate) use finding::{Finding, Foreseen, Preview};
-pub(crate) use look::{Dark, Looked, Looker, Seen};
+pub(crate) use knock::{Again, Dark};
+pub(crate) use look::{Looked, Looker, Seen};
 
 /// Looks at every host: hosts side by side, the acting steps of one in their order, and the checks that no change can
 /// stand above at the same time. `run` is the id that names what the
@@ -40,7 +43,8 @@ pub(crate) async fn preview(
     clock: &Clock,
 ) -> Preview {
     let looker = Looker { plan, run, registry, hosts, clock };
-    let dark = looker.knock().await;
+    let knocked = looker.knock(Again::All).await;
+    let dark = &knocked.dark;
     let acting = |id: &TaskId| plan.step(*id).nature == Nature::Acting;
     let lit = |id: &TaskId| !dark.contains_key(&plan.task(*id).host);
     let first = above::checks_before_any_change(plan);
@@ -55,13 +59,14 @@ pub(crate) async fn preview(
         |id: &TaskId| !acting(id) && lit(id) && above[id.0 as usize].is_empty() && !first.contains(id);
     seen.extend(checked);
     seen.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
-    let tasks = plan
+    let mut tasks: Vec<Foreseen> = plan
         .task_ids()
-        .map(|task| match in_the_dark(plan, task, seen.get(&task), &dark) {
-            Some(finding) => Foreseen { task, finding, after: Vec::new() },
+        .map(|task| match in_the_dark(plan, task, seen.get(&task), dark) {
+            Some(finding) => Foreseen { task, finding, after: Vec::new(), warnings: Vec::new() },
             None => foresee(task, seen.remove(&task), &above[task.0 as usize], &touching[task.0 as usize]),
         })
         .collect();
+    knocked.tell_owned(&looker, &mut tasks);
     Preview { tasks }
 }
 
@@ -73,24 +78,28 @@ fn foresee(
 ) -> Foreseen {
     let all: Vec<TaskId> = above.iter().copied().collect();
     let touching: Vec<TaskId> = touching.iter().copied().collect();
+    let mut warnings = Vec::new();
     let (finding, after) = match looked {
         None => (Finding::WillCheck, all),
-        Some(Ok(seen)) => (below(seen, &touching), touching),
+        Some(Ok(mut seen)) => {
+            warnings.append(&mut seen.warnings);
+            (below(seen, &touching), touching)
+        }
         Some(Err(error)) if all.is_empty() => (Finding::Fails { error }, all),
         Some(Err(error)) => (Finding::NotYetSeen { why: error.message }, all),
     };
-    Foreseen { task, finding, after }
+    Foreseen { task, finding, after, warnings }
 }
 
 /// What a look means below these changes.
 fn below(seen: Seen, touching: &[TaskId]) -> Finding {
-    let Seen { verdict, summary, commands, outlook, warnings, .. } = seen;
+    let Seen { verdict, summary, commands, outlook, .. } = seen;
     let (outlook, later) = match outlook {
         Some(outlook) => (Some(outlook.summary), Some(outlook.commands)),
         None => (None, None),
     };
     match (verdict, touching) {
-        (Verdict::Satisfied, []) => Finding::Unchanged { summary, warnings },
+        (Verdict::Satisfied, []) => Finding::Unchanged { summary },
         (Verdict::Drifted, []) => Finding::WillChange { summary, commands },
         (Verdict::Satisfied, [_, ..]) => {
             Finding::WillRunIf { summary, outlook, commands: later.unwrap_or_default() }
@@ -108,7 +117,7 @@ fn in_the_dark(
     looked: Option<&Looked>,
     dark: &BTreeMap<HostIndex, Dark>,
 ) -> Option<Finding> {
-    if let Some(Dark { first, error }) = dark.get(&plan.task(task).host) {
+    if let Some(Dark { first, error, .. }) = dark.get(&plan.task(task).host) {
         let finding = || Finding::Fails { error: error.clone() };
         return Some(if *first == task { finding() } else { Finding::NotSeen { see: *first } });
     }

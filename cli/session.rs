@@ -3,14 +3,19 @@
 //! Invariant: the cluster's lock is held from before the first look until the end, and the view shown is the
 //! fold of the very records that are durable.
 
+mod begin;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use begin::lock_name;
+pub(crate) use begin::{Begin, Ground};
 use certwright_engine::clock::Clock;
 use certwright_engine::host::Hosts;
-use certwright_engine::journal::{ClusterLock, Cut, FORMAT, Journal, RunId, Stamp, StateDir};
-use certwright_engine::machine::{Header, Input, Machine, Outcome, RunState, Shape, fold};
-use certwright_engine::plan::Plan;
+use certwright_engine::journal::{ClusterLock, Cut, Journal, RunId, Stamp, StateDir};
+use certwright_engine::machine::{Input, Machine, Outcome, RunState, Shape, fold};
+use certwright_engine::plan::FilledIn;
+use certwright_engine::text::escape;
 use certwright_steps::lab::Lab;
 
 use crate::args::Format;
@@ -24,77 +29,11 @@ use crate::signals::Stops;
 use crate::terminal::out;
 use crate::verbs::App;
 use crate::view::RunView;
-use crate::{hosts, json, place, source, when};
+use crate::warning::Warning;
+use crate::{hosts, json, source, when};
 
 /// Tasks in flight at most.
 const IN_FLIGHT: usize = 256;
-
-/// Where the hosts of a new run are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Ground<'a> {
-    /// Real ones, reached with this ssh_config before the operator's own.
-    Real { ssh_config: Option<&'a Path> },
-    /// Those of the lab in this folder.
-    Lab(&'a Path),
-}
-
-/// A run that is about to begin: its cluster is ours, its journal does not exist yet.
-pub(crate) struct Begin {
-    state: StateDir,
-    header: Header,
-    run: RunId,
-    lock: ClusterLock,
-}
-
-impl Begin {
-    /// Takes the cluster for a new run.
-    pub(crate) fn new(state: &StateDir, plan: Plan, ground: Ground<'_>) -> Result<Self, Failure> {
-        let chance = || getrandom::u64().map_err(|error| Failure::system("ask for randomness", &error));
-        let run = RunId::new(Clock::system_wall_ms(), chance()?);
-        let (lab, ssh_config) = match ground {
-            Ground::Lab(folder) => (Some(folder.display().to_string()), None),
-            Ground::Real { ssh_config } => (None, ssh_config.map(text).transpose()?),
-        };
-        let lock = state.lock_cluster(&lock_name(&plan, lab.as_deref()), &run)?;
-        let header = Header {
-            format: FORMAT,
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            run: run.to_string(),
-            seed: chance()?,
-            operator: place::operator(),
-            lab,
-            ssh_config,
-            plan,
-        };
-        Ok(Self { state: state.clone(), header, run, lock })
-    }
-
-    /// The id the run will have.
-    pub(crate) fn run(&self) -> &str {
-        self.run.as_str()
-    }
-
-    /// The plan of the run.
-    pub(crate) fn plan(&self) -> &Plan {
-        &self.header.plan
-    }
-}
-
-/// A path as the journal holds it.
-fn text(path: &Path) -> Result<String, Failure> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        let message = format!("the path `{}` is not UTF-8, so no run can keep it", path.display());
-        Failure::new(Exit::Refused, "system", message)
-    })
-}
-
-/// A rehearsal does not hold the real cluster: it has a lock of its own, named after its lab.
-fn lock_name(plan: &Plan, lab: Option<&str>) -> String {
-    match lab {
-        None => plan.cluster.name.clone(),
-        Some(lab) => format!("lab {lab}"),
-    }
-}
 
 /// A run that this process owns.
 pub(crate) struct Session {
@@ -137,6 +76,20 @@ impl Session {
         let (journal, cut) = replay.into_journal(Clock::system_wall_ms())?;
         let cluster = state.lock_cluster(&lock_name(view.plan(), view.header.lab.as_deref()), run)?;
         Ok(Self { machine, journal, view, cut, state: state.clone(), _cluster: cluster })
+    }
+
+    /// Fits the plan to the kinds of this certwright, and says which parameters are younger than the run: called before
+    /// anything is asked or started.
+    pub(crate) fn fit(&mut self, app: &App) -> Result<(), Failure> {
+        let header = &mut self.view.header;
+        let filled = match header.plan.fit(&app.registry) {
+            Ok(filled) => filled,
+            Err(unfit) => return Err(Failure::other_version(&unfit, header, &app.next().options)),
+        };
+        if !filled.is_empty() {
+            younger(&filled, &header.tool).tell(app.format);
+        }
+        Ok(())
     }
 
     /// Where the run stands.
@@ -301,6 +254,26 @@ pub(crate) fn finish(app: &App, view: &RunView, next: &report::Next) -> Result<E
         }
     }
     Ok(Exit::from(outcome))
+}
+
+/// Says of parameters that are younger than a run which values they take.
+fn younger(filled: &[FilledIn], tool: &str) -> Warning {
+    let each =
+        filled.iter().map(|FilledIn { step, field, default }| format!("{field} = {default} in {step}"));
+    let takes = if filled.len() == 1 { "takes its default" } else { "take their defaults" };
+    Warning {
+        code: "younger-parameters",
+        message: format!(
+            "{} younger than this run and {takes}: {}",
+            if filled.len() == 1 {
+                "1 parameter is".to_owned()
+            } else {
+                format!("{} parameters are", filled.len())
+            },
+            each.collect::<Vec<_>>().join(", ")
+        ),
+        hint: format!("certwright {} began the run; docs/step-kinds.md says what they do", escape(tool)),
+    }
 }
 
 /// What is said before the first line of a drive: which run this is, and where it stands.

@@ -73,6 +73,9 @@ mod struck;
 #[path = "cli/journal.rs"]
 mod journal;
 
+#[path = "cli/older.rs"]
+mod older;
+
 #[path = "cli/golden/mod.rs"]
 mod golden;
 

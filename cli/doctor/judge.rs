@@ -6,7 +6,7 @@ use certwright_steps::checkup::{About, Checkup, recent};
 use certwright_steps::diagnosis::{self, Grade, Source, Text};
 use certwright_steps::kinds::{CertificateFacts, certificate_facts, component_troubles, is_no_node};
 
-use super::quorum::quorum;
+use super::quorum::{beside_the_others, quorum};
 use super::{Examination, Finding, cause_of};
 use crate::preview::{Looked, Seen};
 use crate::when;
@@ -37,7 +37,7 @@ pub(super) fn judge(seen: &Examination, plan: &Plan, now: i64, run: &str) -> Vec
     for checkup in seen.checkups.iter().filter(|checkup| !elsewhere.contains(&checkup.host.as_str())) {
         findings.extend(judge.texts(checkup));
     }
-    findings
+    findings.into_iter().map(|finding| beside_the_others(finding, &seen.checkups, &dark)).collect()
 }
 
 /// Hosts that are no control-plane nodes: the cures of all else would make such of them.

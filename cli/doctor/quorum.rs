@@ -10,14 +10,8 @@ use super::Finding;
 /// Members are counted by the nodes that run one, those that are dark among them: a node whose peers have etcd has it
 /// too.
 pub(super) fn quorum(checkups: &[Checkup], dark: &[&str], run: &str) -> Option<Finding> {
-    let has_etcd = |checkup: &&Checkup| checkup.answers.iter().any(|answer| answer.name == "etcd-image");
-    let with_etcd: Vec<&Checkup> = checkups.iter().filter(has_etcd).collect();
-    if with_etcd.is_empty() {
-        return None;
-    }
-    let all = with_etcd.len() + dark.len();
-    let healthy = with_etcd.iter().filter(|c| c.member.is_some_and(|member| member.healthy)).count();
-    if healthy == all {
+    let Counted { with_etcd, healthy, all } = count(checkups, dark);
+    if with_etcd.is_empty() || healthy == all {
         return None;
     }
     let lost = healthy < all / 2 + 1;
@@ -38,6 +32,51 @@ pub(super) fn quorum(checkups: &[Checkup], dark: &[&str], run: &str) -> Option<F
     let (id, grade) = if lost { ("etcd-quorum", Grade::Broken) } else { ("etcd-member", Grade::Endangered) };
     let cause = format!("{healthy} of {all} etcd members are healthy: {words}");
     Some(Finding { evidence, cure, ..Finding::new(id, grade, "etcd".to_owned(), cause) })
+}
+
+/// A member that finds no leader is no quorum that is lost: what one node's texts say fits what all members say together.
+pub(super) fn beside_the_others(finding: Finding, checkups: &[Checkup], dark: &[&str]) -> Finding {
+    let Counted { healthy, all, .. } = count(checkups, dark);
+    if finding.id != "etcd-no-leader" || healthy < all / 2 + 1 {
+        return finding;
+    }
+    let of_host = checkups.iter().find(|checkup| checkup.host == finding.host);
+    let (host, most) = (&finding.host, format!("{healthy} of {all} members have one"));
+    if of_host.and_then(|checkup| checkup.member).is_some_and(|member| member.healthy) {
+        let cause = format!("{host}: etcd had no leader a while ago; now {most}, the one here among them");
+        return Finding { grade: Grade::Note, cause, cure: Vec::new(), ..finding };
+    }
+    let (cause, cure) = match of_host {
+        Some(_) => (
+            format!("{host}: the etcd member here has no leader, though {most}: it is cut off from them"),
+            format!(
+                "crictl ps -a --name '^etcd$'; curl -s http://127.0.0.1:2381/health   # on {host}; see its log, too"
+            ),
+        ),
+        None => (
+            format!("{host}: an API server was met whose etcd member has no leader, though {most}"),
+            "curl -s http://127.0.0.1:2381/health   # on every node: which member is not healthy?".to_owned(),
+        ),
+    };
+    Finding { cause, cure: vec![cure], ..finding }
+}
+
+/// The members of a cluster.
+struct Counted<'a> {
+    /// The nodes that answer and run one.
+    with_etcd: Vec<&'a Checkup>,
+    /// How many say that they are healthy.
+    healthy: usize,
+    /// How many there are.
+    all: usize,
+}
+
+fn count<'a>(checkups: &'a [Checkup], dark: &[&str]) -> Counted<'a> {
+    let has_etcd = |checkup: &&Checkup| checkup.answers.iter().any(|answer| answer.name == "etcd-image");
+    let with_etcd: Vec<&Checkup> = checkups.iter().filter(has_etcd).collect();
+    let healthy = with_etcd.iter().filter(|c| c.member.is_some_and(|member| member.healthy)).count();
+    let all = with_etcd.len() + dark.len();
+    Counted { with_etcd, healthy, all }
 }
 
 fn say(checkup: &Checkup) -> String {
@@ -69,6 +108,39 @@ mod tests {
             text: Untrusted::default(),
         });
         checkup
+    }
+
+    /// What becomes of a text of `host` that says that there is no leader.
+    fn leaderless(members: &[Option<bool>], dark: &[&str], host: &str) -> (Grade, String, usize) {
+        let all: Vec<Checkup> = members.iter().enumerate().map(|(n, member)| node(n + 1, *member)).collect();
+        let told = Finding {
+            cure: vec!["look".to_owned(), "renew".to_owned()],
+            ..Finding::new(
+                "etcd-no-leader",
+                Grade::Broken,
+                host.to_owned(),
+                "no leader, so no quorum".to_owned(),
+            )
+        };
+        let told = beside_the_others(told, &all, dark);
+        (told.grade, told.cause, told.cure.len())
+    }
+
+    #[test]
+    fn a_member_without_a_leader_is_told_as_the_others_have_one_or_have_none() {
+        let (up, down, silent) = (Some(true), Some(false), None);
+        let broken = |cause: &str, cure: usize| (Grade::Broken, cause.to_owned(), cure);
+        let lost = broken("no leader, so no quorum", 2);
+        assert_eq!(leaderless(&[down, down, down], &[], "cp-1"), lost);
+        assert_eq!(leaderless(&[up], &["cp-2", "cp-3"], "cp-1"), lost);
+        let cut_off = "cp-3: the etcd member here has no leader, though 2 of 3 members have one: it is cut off from them";
+        assert_eq!(leaderless(&[up, up, down], &[], "cp-3"), broken(cut_off, 1));
+        assert_eq!(leaderless(&[up, up, silent], &[], "cp-3"), broken(cut_off, 1));
+        let met = "workstation: an API server was met whose etcd member has no leader, though 2 of 3 members have one";
+        assert_eq!(leaderless(&[up, up], &["cp-3"], "workstation"), broken(met, 1));
+        let past =
+            "cp-1: etcd had no leader a while ago; now 3 of 3 members have one, the one here among them";
+        assert_eq!(leaderless(&[up, up, up], &[], "cp-1"), (Grade::Note, past.to_owned(), 0));
     }
 
     fn judged(members: &[Option<bool>], dark: &[&str]) -> Option<(&'static str, String)> {

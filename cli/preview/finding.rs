@@ -11,8 +11,6 @@ pub(crate) enum Finding {
     Unchanged {
         /// What the probe said.
         summary: String,
-        /// What the operator should know before a run.
-        warnings: Vec<Warning>,
     },
     /// Not as wanted: the run would change it.
     WillChange {
@@ -58,6 +56,33 @@ pub(crate) enum Finding {
     },
 }
 
+impl Finding {
+    /// Whether a run may get to act at its task.
+    pub(super) fn may_act(&self) -> bool {
+        match self {
+            Self::WillChange { .. }
+            | Self::WillRunAfter { .. }
+            | Self::WillRunIf { .. }
+            | Self::NotYetSeen { .. } => true,
+            Self::Unchanged { .. } | Self::WillCheck | Self::NotSeen { .. } | Self::Fails { .. } => false,
+        }
+    }
+
+    /// Why the run would stop at its task.
+    pub(super) fn failure(&self) -> Option<&StepError> {
+        match self {
+            Self::Fails { error } => Some(error),
+            Self::Unchanged { .. }
+            | Self::WillChange { .. }
+            | Self::WillRunAfter { .. }
+            | Self::WillRunIf { .. }
+            | Self::WillCheck
+            | Self::NotYetSeen { .. }
+            | Self::NotSeen { .. } => None,
+        }
+    }
+}
+
 /// A task, what a run would do with it, and the changes above it that matter.
 #[derive(Debug, Clone)]
 pub(crate) struct Foreseen {
@@ -67,22 +92,8 @@ pub(crate) struct Foreseen {
     pub(crate) finding: Finding,
     /// The nearest tasks above it that would change something.
     pub(crate) after: Vec<TaskId>,
-}
-
-impl Foreseen {
-    /// What the operator should know before a run.
-    pub(crate) fn warnings(&self) -> &[Warning] {
-        match &self.finding {
-            Finding::Unchanged { warnings, .. } => warnings,
-            Finding::WillChange { .. }
-            | Finding::WillRunAfter { .. }
-            | Finding::WillRunIf { .. }
-            | Finding::WillCheck
-            | Finding::NotYetSeen { .. }
-            | Finding::NotSeen { .. }
-            | Finding::Fails { .. } => &[],
-        }
-    }
+    /// What the operator should know before a run, whatever becomes of the task.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The whole dry run, in the order of the tasks.
@@ -95,16 +106,7 @@ pub(crate) struct Preview {
 impl Preview {
     /// The tasks at which a run would stop before it could change anything.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (TaskId, &StepError)> {
-        self.tasks.iter().filter_map(|foreseen| match &foreseen.finding {
-            Finding::Fails { error } => Some((foreseen.task, error)),
-            Finding::Unchanged { .. }
-            | Finding::WillChange { .. }
-            | Finding::WillRunAfter { .. }
-            | Finding::WillRunIf { .. }
-            | Finding::WillCheck
-            | Finding::NotYetSeen { .. }
-            | Finding::NotSeen { .. } => None,
-        })
+        self.tasks.iter().filter_map(|foreseen| Some((foreseen.task, foreseen.finding.failure()?)))
     }
 
     /// How many tasks would change something for sure.

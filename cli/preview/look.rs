@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{HostError, Hosts, by_hand};
+use certwright_engine::host::Hosts;
 use certwright_engine::machine::{Facts, StepError, Verdict};
-use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId, WORKSTATION};
-use certwright_engine::step::{Context, Outlook, Progress, Registry, Step, host_error};
+use certwright_engine::plan::{ErrorClass, Nature, Plan, TaskId, WORKSTATION};
+use certwright_engine::step::{Context, Outlook, Progress, Registry, Step};
 use certwright_steps::kinds::{Warning, warnings};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -28,12 +28,6 @@ pub(crate) struct Seen {
 
 pub(crate) type Looked = Result<Seen, StepError>;
 
-/// A host that does not let us in: the first of its tasks, and what it says.
-pub(crate) struct Dark {
-    pub(super) first: TaskId,
-    pub(crate) error: StepError,
-}
-
 /// Looks at the hosts of one plan.
 pub(crate) struct Looker<'a> {
     pub(crate) plan: &'a Plan,
@@ -44,59 +38,6 @@ pub(crate) struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    /// Asks every host for its root folder; those that do not answer are not asked anything more.
-    ///
-    /// Who was not reached is asked a second time: the run would try again too, and whoever stood still for a moment (a
-    /// busy machine, a workstation that slept) is not refused for it.
-    pub(crate) async fn knock(&self) -> BTreeMap<HostIndex, Dark> {
-        let mut first: BTreeMap<HostIndex, TaskId> = BTreeMap::new();
-        for task in self.plan.task_ids() {
-            first.entry(self.plan.task(task).host).or_insert(task);
-        }
-        let mut dark = self.ask(first).await;
-        let was_reached = |dark: &Dark| dark.error.class != ErrorClass::Unavailable;
-        let late = dark.iter().filter(|(_, dark)| !was_reached(dark)).map(|(at, dark)| (*at, dark.first));
-        let late = late.collect();
-        dark.retain(|_, dark| was_reached(dark));
-        dark.extend(self.ask(late).await);
-        dark
-    }
-
-    /// Asks these hosts for their root folders, side by side; those that do not let us in.
-    async fn ask(&self, hosts: BTreeMap<HostIndex, TaskId>) -> BTreeMap<HostIndex, Dark> {
-        let mut side_by_side = JoinSet::new();
-        for (index, first) in hosts {
-            let spec = &self.plan.hosts[index.0 as usize];
-            let host = self.context(&spec.name).host;
-            side_by_side.spawn(async move {
-                match host.stat("/").await {
-                    Err(error @ (HostError::NotReached { .. } | HostError::Auth { .. })) => {
-                        let error = host_error(&error, None);
-                        let error = match by_hand(host.as_ref()) {
-                            Some(by_hand) => error.remedy(by_hand),
-                            None => error,
-                        };
-                        Some((index, Dark { first, error }))
-                    }
-                    // It says itself what to do about the key.
-                    Err(error @ HostError::Identity { .. }) => {
-                        Some((index, Dark { first, error: host_error(&error, None) }))
-                    }
-                    // A probe tells it with what it was about.
-                    Ok(_)
-                    | Err(
-                        HostError::Deadline { .. }
-                        | HostError::Unknown { .. }
-                        | HostError::Busy { .. }
-                        | HostError::Owned { .. }
-                        | HostError::Refused { .. },
-                    ) => None,
-                }
-            });
-        }
-        side_by_side.join_all().await.into_iter().flatten().collect()
-    }
-
     /// Probes these tasks: hosts side by side, one probe at a time of those that act on each, and one of those that check.
     /// Those of the workstation are side by side, too: they ask the cluster, and a cluster that does not answer lets each
     /// of them wait.
@@ -134,7 +75,7 @@ impl Looker<'_> {
         (kind.step(&spec.with), Duration::from_millis(spec.timeout_ms))
     }
 
-    fn context(&self, host: &str) -> Context {
+    pub(super) fn context(&self, host: &str) -> Context {
         Context {
             host: Arc::clone(self.hosts.get(host).expect("every host of the plan was made")),
             hosts: self.hosts.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::plan::{Choices, Plan, Source, resolve};
-use certwright_steps::lab::{Lab, LabSpec, Validity};
+use certwright_steps::lab::{Lab, LabSpec, SigningAsk, Validity};
 use expect_test::expect;
 
 use super::preview;
@@ -19,6 +19,8 @@ use crate::terminal::{Paint, Terminal};
 use crate::{hosts, human};
 
 mod late;
+
+mod owned;
 
 /// A host that does not let us in.
 struct Closed {
@@ -91,13 +93,23 @@ fn looked_at_without(certificates: Validity, closed: &str) -> String {
 /// The text of a dry run on a lab with certificates in this state, over other ways to its hosts, after a change of its
 /// files; the lab is as it was afterwards.
 fn looked_at_over(certificates: Validity, over: impl Fn(&Hosts) -> Hosts, change: impl Fn(&Path)) -> String {
+    looked_at_by(SHIPPED[0].text, certificates, over, change)
+}
+
+/// The same of another plan.
+fn looked_at_by(
+    plan: &str,
+    certificates: Validity,
+    over: impl Fn(&Hosts) -> Hosts,
+    change: impl Fn(&Path),
+) -> String {
     let folder = tempfile::tempdir().unwrap();
     let spec = LabSpec::default().certificates(certificates);
     let lab = Lab::create(folder.path(), &spec, &Clock::real()).unwrap();
     change(folder.path());
     let inventory = lab.inventory().unwrap();
     let registry = certwright_steps::registry();
-    let shipped = Source { name: SHIPPED[0].name, text: SHIPPED[0].text };
+    let shipped = Source { name: SHIPPED[0].name, text: plan };
     let inventory = Source { name: "inventory", text: &inventory };
     let mut plan: Plan = resolve(shipped, inventory, &Choices::default(), &registry).unwrap();
     let before = std::fs::read(folder.path().join("cp-2/etc/kubernetes/pki/apiserver.crt")).unwrap();
@@ -312,4 +324,26 @@ fn a_warning_stands_below_its_task_and_stops_nothing() {
     assert!(text.contains(told), "{text}");
     assert!(text.ends_with(" more after that. 1 warning above.\n"), "{text}");
     assert_eq!(text.matches("warning").count(), 3, "{text}");
+}
+
+/// An operator who lets a run approve one request wants to know of the other one now, not after the next run.
+#[test]
+fn a_warning_stands_below_a_task_that_changes_something_too() {
+    let ask = |folder: &Path| {
+        let config = folder.join("cp-1/var/lib/kubelet/config.yaml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{text}serverTLSBootstrap: true\n")).unwrap();
+        let own = SigningAsk::of_kubelet("cp-1", "10.200.0.2");
+        let odd = SigningAsk { username: "mallory".to_owned(), ..own.clone() };
+        let lab = Lab::open(folder).unwrap();
+        for asked in [own, odd] {
+            lab.ask(asked).unwrap();
+        }
+    };
+    let text = looked_at_over(Validity::Valid, Hosts::clone, ask);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("kubelets/client will change csr-"), "{text}");
+    let told = "is left pending: mallory asked for it, not system:node:cp-1";
+    assert!(words.contains(told), "{text}");
+    assert!(text.ends_with("1 warning above.\n"), "{text}");
 }

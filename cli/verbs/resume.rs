@@ -16,9 +16,10 @@ pub(crate) fn resume(app: &App, args: &ResumeArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let stops = signals::listen()?;
     let run = pick(&state, args.run.as_deref(), Default::Unfinished)?;
-    let session = Session::take_up(&state, &run)?;
+    let mut session = Session::take_up(&state, &run)?;
     if !session.state().can_resume() {
         return Err(Failure::nothing_to(&run, "resume", session.view().outcome));
     }
+    session.fit(app)?;
     session.drive(app, Input::Resume { operator: place::operator() }, stops)
 }

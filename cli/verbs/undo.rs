@@ -25,7 +25,7 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     let state = app.state()?;
     let mut stops = signals::listen()?;
     let run = pick(&state, args.run.as_deref(), Default::Changed)?;
-    let session = Session::take_up(&state, &run)?;
+    let mut session = Session::take_up(&state, &run)?;
     if !session.state().can_undo() {
         return Err(Failure::nothing_to(&run, "undo", session.view().outcome));
     }
@@ -36,6 +36,7 @@ pub(crate) fn undo(app: &App, args: &UndoArgs) -> Result<Exit, Failure> {
     refuse_other(&session.view().plan().cluster.name, args.yes.as_deref())?;
     let lab = session.lab(app)?;
     session.ssh_config(app).map(drop)?;
+    session.fit(app)?;
     if app.format == Format::Human {
         out(&intent(session.view()));
     }

@@ -57,7 +57,7 @@ fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
 }
 
 /// Writes a journal anew, each record changed as told, with checksums that fit.
-fn rewrite(journal: &PathBuf, change: impl Fn(u64, &mut String)) {
+pub(crate) fn rewrite(journal: &PathBuf, change: impl Fn(u64, &mut String)) {
     let bytes = fs::read(journal).unwrap();
     let text = String::from_utf8(bytes.into_iter().take_while(|byte| *byte != 0).collect()).unwrap();
     let (mut out, mut crc) = (String::new(), 0);

@@ -42,7 +42,7 @@ fn a_second_operator_is_refused_by_name_until_the_first_run_is_over_or_given_up(
     assert_eq!(failed.code, Some(10), "{}", failed.whole());
     let run = owner(&cluster).expect("a failed run keeps its hosts");
 
-    // Before anything is changed, and whatever the plan: a look says it, a command is refused.
+    // Before anything is started, and whatever the plan: a look says it.
     let looked = cluster.run_as("lee", LOOK);
     let says = format!("cp-1: run `{run}` of kim@");
     assert!(looked.code == Some(14) && looked.stdout.contains(&says), "{}", looked.whole());
@@ -51,9 +51,10 @@ fn a_second_operator_is_refused_by_name_until_the_first_run_is_over_or_given_up(
     let other = PLAN.replace("etcd/first", "etcd/other");
     cluster.write("plan2.toml", &other);
     let refused = cluster.run_as("lee", &RUN.replace("plan.toml", "plan2.toml"));
-    assert_eq!(refused.code, Some(10), "{}", refused.whole());
-    assert!(refused.stdout.contains(&format!("cp-1 belongs to run `{run}` of kim@")), "{}", refused.whole());
-    assert!(refused.stdout.contains(&format!("certwright abandon {run}")), "{}", refused.whole());
+    assert_eq!(refused.code, Some(14), "{}", refused.whole());
+    let says = format!("error: the run would stop at files/first@cp-1: cp-1 belongs to run `{run}` of kim@");
+    assert!(refused.stderr.contains(&says), "{}", refused.whole());
+    assert!(refused.stderr.contains(&format!("certwright abandon {run}")), "{}", refused.whole());
     assert!(!cluster.path("lab/cp-1/var/lib/etcd/other").exists(), "nothing was started");
     assert_eq!(owner(&cluster), Some(run.clone()));
 
@@ -65,9 +66,9 @@ fn a_second_operator_is_refused_by_name_until_the_first_run_is_over_or_given_up(
         assert_eq!(owner(&cluster), None);
     }
     fs::write(cluster.path("lab/cp-1/var/lib/etcd/allowed"), "").expect("written");
-    let resumed = cluster.run_as("lee", "resume");
-    assert_eq!(resumed.code, Some(0), "{}", resumed.whole());
-    assert_eq!(owner(&cluster), None, "a run that is over keeps no host: {}", resumed.whole());
+    let ended = cluster.run_as("lee", &RUN.replace("plan.toml", "plan2.toml"));
+    assert_eq!(ended.code, Some(0), "{}", ended.whole());
+    assert_eq!(owner(&cluster), None, "a run that is over keeps no host: {}", ended.whole());
 
     // A workstation that is gone for ever.
     fs::remove_file(cluster.path("lab/cp-1/var/lib/etcd/allowed")).expect("there");

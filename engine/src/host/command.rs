@@ -149,7 +149,7 @@ pub enum Settled {
 }
 
 /// What is known when a host call has no result.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum HostError {
     /// Certainly nothing was started on the host.
     #[error("{host} could not be reached: {why}")]
@@ -236,13 +236,13 @@ impl HostError {
         match self {
             Self::Deadline { .. } => Some(Cow::Borrowed(
                 "see whether the host is overloaded or its disk hangs (uptime, df, dmesg); the command may still be \
-                 running there, and a resume looks before it acts",
+                 running there, and the next attempt looks before it acts",
             )),
             Self::Refused { why, .. } if why.contains("No space left on device") => {
-                Some(Cow::Borrowed("free space on that host's file system (see `df -h`), then resume"))
+                Some(Cow::Borrowed("free space on that host's file system (see `df -h`)"))
             }
             Self::Refused { why, .. } if is_of_worker_files(why) => Some(Cow::Borrowed(
-                "see whether its file system is full or read-only (`df -h`, `df -i`, `mount`), then resume",
+                "see whether its file system is full or read-only (`df -h`, `df -i`, `mount`)",
             )),
             Self::Owned { run, .. } => Some(Cow::Owned(format!(
                 "on that operator's workstation, `certwright resume {run}` goes on with that run, and `certwright \

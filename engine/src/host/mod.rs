@@ -5,6 +5,8 @@
 
 mod by_hand;
 
+mod closed;
+
 mod command;
 
 pub mod worker;
@@ -158,6 +160,18 @@ impl Hosts {
             (spec.clone(), host)
         };
         Self::new(self.by_name.values().map(look))
+    }
+
+    /// The same hosts, those named here closed: each says at once what it said when it was asked.
+    #[must_use]
+    pub fn closed<'a>(&self, said: impl IntoIterator<Item = (&'a str, HostError)>) -> Self {
+        let mut by_name = BTreeMap::clone(&self.by_name);
+        for (name, said) in said {
+            if let Some((_, host)) = by_name.get_mut(name) {
+                *host = Arc::new(closed::Closed { host: Arc::clone(host), said });
+            }
+        }
+        Self { by_name: Arc::new(by_name) }
     }
 
     /// All hosts, in the order of their names.

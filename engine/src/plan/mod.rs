@@ -43,6 +43,7 @@ mod choices;
 mod inventory;
 
 mod digest;
+mod fit;
 mod info;
 mod lower;
 mod resolve;
@@ -51,6 +52,7 @@ pub use base::Base;
 pub use choices::Choices;
 pub use code::{Code, TABLE};
 pub use diagnostic::{Color, Diagnostic, Diagnostics, Source};
+pub use fit::{FilledIn, Unfit};
 pub use info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
 pub use model::{
     Cluster, HostIndex, HostSpec, Plan, SshSettings, StepIndex, StepSpec, Task, TaskId, WORKSTATION,

@@ -159,7 +159,7 @@ fn left_out(field: &Field, schema: &KindSchema, step: &Section, findings: &mut F
 ///
 /// # Panics
 /// When it is not TOML of the field's type: a bug of the kind.
-fn default_of(field: &Field, default: &str, schema: &KindSchema) -> serde_json::Value {
+pub(super) fn default_of(field: &Field, default: &str, schema: &KindSchema) -> serde_json::Value {
     let mut findings = Findings::new(Source { name: schema.name, text: default });
     let read = DeValue::parse(default)
         .ok()

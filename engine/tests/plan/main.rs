@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "suites print how many cases they ran")]
 
 mod cases;
+mod fit;
 mod language;
 mod schemas;
 mod shapes;

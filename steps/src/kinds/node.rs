@@ -1,6 +1,7 @@
 //! What a kind must know of a node before it can look: where static pods are and how the runtime is asked.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use certwright_engine::host::dial::{Dial, DialError, Served};
 use certwright_engine::host::{Command, Host, Output};
@@ -29,8 +30,16 @@ pub(crate) struct Node<'a> {
     pub(super) asks_for_serving: bool,
     /// crictl, asking the kubelet's own runtime.
     pub(crate) crictl: Crictl,
-    /// What each manifest says; None of a component that the node does not run.
-    pods: BTreeMap<Component, Result<Option<StaticPod>, StepError>>,
+    pods: BTreeMap<Component, Manifest>,
+}
+
+/// The manifest of a component, parsed when somebody asks for it: a look at a node is mostly for one of them or none.
+#[derive(Clone)]
+struct Manifest {
+    path: String,
+    /// None where the node does not run the component.
+    yaml: Option<Vec<u8>>,
+    pod: OnceLock<Result<Option<StaticPod>, StepError>>,
 }
 
 impl<'a> Node<'a> {
@@ -48,7 +57,7 @@ impl<'a> Node<'a> {
             let what = format!("{}: {}: {error}", host.name(), kubelet::CONFIG);
             StepError::new(ErrorClass::Invalid, what)
         })?;
-        let endpoint = kubelet::runtime_endpoint(config.as_deref(), flags.as_deref(), instance.as_deref());
+        let endpoint = kubelet::runtime_endpoint(parsed.as_ref(), flags.as_deref(), instance.as_deref());
         let rotates = parsed.as_ref().is_some_and(|config| config.rotates);
         let asks_for_serving = parsed.as_ref().is_some_and(|config| config.asks_for_serving);
         let manifests = parsed.and_then(|c| c.static_pod_path).unwrap_or_else(|| MANIFESTS.to_owned());
@@ -56,12 +65,8 @@ impl<'a> Node<'a> {
         if paths != usual {
             found = host.read_all(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
         }
-        let parse = |path: &String, yaml: Option<Vec<u8>>| {
-            yaml.map(|yaml| StaticPod::parse(&yaml)).transpose().map_err(|error| {
-                StepError::new(ErrorClass::Invalid, format!("{}: {path}: {error}", host.name()))
-            })
-        };
-        let pods = paths.iter().zip(found).map(|(path, yaml)| parse(path, yaml));
+        let pods = paths.into_iter().zip(found);
+        let pods = pods.map(|(path, yaml)| Manifest { path, yaml, pod: OnceLock::new() });
         let pods = Component::ALL.into_iter().zip(pods).collect();
         let crictl = Crictl::new(endpoint);
         Ok(Self { host, manifests, rotates, asks_for_serving, crictl, pods })
@@ -69,12 +74,18 @@ impl<'a> Node<'a> {
 
     /// The manifest of a component; None when the node runs none (an external etcd).
     pub(crate) fn static_pod(&self, component: Component) -> Result<Option<&StaticPod>, StepError> {
-        self.pods[&component].as_ref().map(Option::as_ref).map_err(Clone::clone)
+        let Manifest { path, yaml, pod } = &self.pods[&component];
+        let parse = || {
+            yaml.as_deref().map(StaticPod::parse).transpose().map_err(|error| {
+                StepError::new(ErrorClass::Invalid, format!("{}: {path}: {error}", self.host.name()))
+            })
+        };
+        pod.get_or_init(parse).as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
 
     /// True where etcd runs as a static pod.
     pub(crate) fn has_local_etcd(&self) -> bool {
-        !matches!(self.static_pod(Component::Etcd), Ok(None))
+        self.pods[&Component::Etcd].yaml.is_some()
     }
 
     /// All containers of the runtime, exited ones too.

@@ -1,12 +1,13 @@
 //! Makes a lab: its files, and the processes that have been running there since they were written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::LabError;
 use super::build::{Build, issued};
 use super::files::Files;
 use super::spec::{LabSpec, NodeSpec, Peers, Validity};
-use super::state::{DaemonSet, Kubelet, Node, Objects, State};
+use super::state::{DaemonSet, Kubelet, Links, Node, Objects, State};
 use super::store;
 use super::world::{World, load, logs, pods};
 use crate::pki::layout::Component;
@@ -54,11 +55,11 @@ fn check(spec: &LabSpec) -> Result<(), LabError> {
 pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
     State {
         format: store::FORMAT,
-        spec: spec.clone(),
+        spec: Arc::new(spec.clone()),
         issued: 0,
         now,
         nodes: BTreeMap::new(),
-        links: BTreeSet::new(),
+        links: Links::default(),
         leader: None,
         election_at: None,
         objects: Objects {
@@ -77,7 +78,7 @@ pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
 
 /// The processes of a node, as they have been running since its certificates were issued.
 fn processes(files: &Files, state: &mut State, node: &NodeSpec) {
-    let spec = state.spec.clone();
+    let spec = Arc::clone(&state.spec);
     let validity = node.certificates.unwrap_or(spec.certificates);
     let started = issued(validity, state.now) + INIT;
     let entry = Node {
@@ -92,7 +93,7 @@ fn processes(files: &Files, state: &mut State, node: &NodeSpec) {
         posted: BTreeMap::new(),
         heartbeat: state.now,
     };
-    state.nodes.insert(node.name.clone(), entry);
+    state.nodes.insert(node.name.clone(), Arc::new(entry));
     for component in Component::ALL {
         let pod = pods::sandbox(state, &format!("{}-{}", component.name(), node.name), started);
         state.node_mut(&node.name).pods.insert(component.name().to_owned(), pod);
@@ -131,7 +132,6 @@ fn processes(files: &Files, state: &mut State, node: &NodeSpec) {
 /// Connections with all members before it, as they were made when all certificates were valid.
 fn connect(state: &mut State, name: &str) {
     for other in state.names().into_iter().filter(|n| n != name) {
-        let name = name.to_owned();
-        state.links.insert(if other < name { (other, name) } else { (name, other) });
+        state.links.connect(name, &other);
     }
 }

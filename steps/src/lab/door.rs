@@ -11,7 +11,7 @@ use super::exec::{Call, Deed, Place, exec};
 use super::files::Files;
 use super::programs::NAMES;
 use super::store::Store;
-use super::world::World;
+use super::world::{Touched, World};
 
 /// Which lab and which of its hosts a program plays on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn program(seat: &Seat, argv: &[String], now_ms: u64) -> Result<Played, LabE
     let files = Files::new(&seat.dir);
     let store = Store::new(&seat.dir);
     let mut locked = store.open()?;
-    World { state: &mut locked.state, files: &files }.advance(now_ms)?;
+    World { state: &mut locked.state, files: &files }.advance(now_ms, Touched::Any)?;
     let call = Call { host: &seat.host, argv, stdin: &[], place: Place::Machine };
     let (answer, deed) = exec(&mut locked.state, &files, call)?;
     match deed {

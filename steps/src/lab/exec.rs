@@ -9,7 +9,7 @@ use std::path::Path;
 use super::fault::FaultKind;
 use super::files::{Files, absent_is_none};
 use super::state::State;
-use super::world::World;
+use super::world::{Touched, World};
 use super::{LabError, programs};
 
 /// The exit status of what the lab does not have.
@@ -239,7 +239,7 @@ pub(super) fn exec(state: &mut State, files: &Files, call: Call<'_>) -> Result<(
     if shell.deed == Deed::Changed && matches!(call.place, Place::Folder | Place::Machine) {
         // What the command changed has its first consequences now: nothing is to be seen half-done.
         let now = shell.now();
-        shell.world.advance(now)?;
+        shell.world.advance(now, Touched::Host(call.host))?;
     }
     Ok((answer, shell.deed))
 }

@@ -18,7 +18,7 @@ use super::exec::{Answer, Call, Deed, Place, exec, line};
 use super::fault::FaultKind;
 use super::files::{Files, absent_is_none};
 use super::store::{Locked, Store};
-use super::world::World;
+use super::world::{Touched, World};
 
 /// The largest file that is read, bytes.
 const LIMIT: u64 = 1 << 20;
@@ -60,7 +60,8 @@ impl LabHost {
     /// Opens the lab's state, brought up to now.
     fn open(&self) -> Result<Locked<'_>, LabError> {
         let mut locked = self.store.open()?;
-        World { state: &mut locked.state, files: &self.files }.advance(self.clock.wall_ms())?;
+        World { state: &mut locked.state, files: &self.files }
+            .advance(self.clock.wall_ms(), Touched::Host(&self.name))?;
         Ok(locked)
     }
 
@@ -109,7 +110,7 @@ impl LabHost {
         let result = self.files.replace(&self.name, path, bytes, mode, now);
         let result = result.map_err(|e| self.refused(format_args!("write {path}: {e}")));
         let dropped = state.take_fault(FaultKind::DropAfter, &self.name, &text, is_write).is_some();
-        World { state, files: &self.files }.advance(now)?;
+        World { state, files: &self.files }.advance(now, Touched::Host(&self.name))?;
         locked.save()?;
         Ok(if dropped { Err(self.lost()) } else { result })
     }

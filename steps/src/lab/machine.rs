@@ -5,6 +5,7 @@
 //! container (the runtime's matter), the lab's memory, faults, and time (the caller's clock says when).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::exec::{Answer, Call, Place, Reach, exec};
 use super::files::Files;
@@ -77,7 +78,7 @@ impl Machine {
         getrandom(&mut seed)?;
         let spec = LabSpec { nodes: Vec::new(), seed: u64::from_le_bytes(seed), ..LabSpec::default() };
         let mut state = create::empty(&spec, now);
-        state.nodes.insert(self.host.clone(), self.node(now));
+        state.nodes.insert(self.host.clone(), Arc::new(self.node(now)));
         let words: Vec<String> = std::iter::once(name.to_owned()).chain(args.iter().cloned()).collect();
         let call = Call { host: &self.host, argv: &words, stdin: &[], place };
         let (answer, _) = exec(&mut state, &Files::of_machine(), call)?;

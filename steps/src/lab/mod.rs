@@ -48,7 +48,7 @@ pub use world::requests::SigningAsk;
 
 use files::Files;
 use store::{Locked, Store};
-use world::World;
+use world::{Touched, World};
 
 /// Why a lab cannot be made, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +157,7 @@ impl Lab {
 
     /// What it was made from.
     pub fn spec(&self) -> Result<LabSpec, LabError> {
-        Ok(self.locked()?.state.spec.clone())
+        Ok(LabSpec::clone(&self.locked()?.state.spec))
     }
 
     /// The latest time it has seen, ms since 1970; a clock for it starts here or later.
@@ -169,7 +169,7 @@ impl Lab {
     /// even that of the time it took.
     pub fn pass_until(&self, now_ms: u64) -> Result<(), LabError> {
         let mut locked = self.locked()?;
-        World { state: &mut locked.state, files: &self.files }.advance(now_ms)?;
+        World { state: &mut locked.state, files: &self.files }.advance(now_ms, Touched::Any)?;
         locked.save_with_time()
     }
 

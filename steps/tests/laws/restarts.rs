@@ -313,7 +313,11 @@ async fn a_cluster_that_is_worse_than_when_the_gate_was_taken_stops_the_run_befo
             "{component} of cp-4 was ready before anything was stopped on cp-1, and is not: {component} is not ready"
         );
         assert_says(&error, ErrorClass::Refused, &words);
-        assert!(error.remedy.is_some_and(|remedy| remedy.contains("then resume")));
+        assert!(
+            error.remedy.is_some_and(
+                |remedy| remedy.contains("bring it back first") && !remedy.contains("then resume")
+            )
+        );
         assert_eq!(stopped(), front, "an etcd or an API server was stopped");
         // Lost before the next look, it holds nothing up: four of five keep a quorum of three.
         good("a resume", bench.attempt().await);

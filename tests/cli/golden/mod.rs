@@ -26,15 +26,15 @@ fn folder(format: u32) -> PathBuf {
 }
 
 /// A journal that is kept, in a state folder of its own.
-struct Kept {
+pub(crate) struct Kept {
     folder: PathBuf,
-    place: Place,
+    pub(crate) place: Place,
     run: RunId,
     records: Vec<Record>,
 }
 
 impl Kept {
-    fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(folder: PathBuf) -> Self {
         let place = Place::new();
         let bytes = fs::read(folder.join("journal")).expect("a journal that is kept");
         let name = fs::read_to_string(folder.join("run")).expect("the id of its run");
@@ -51,6 +51,11 @@ impl Kept {
             })
             .collect();
         Self { folder, place, run, records }
+    }
+
+    /// Its copy in the place.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.place.path("state/runs").join(self.run.as_str()).join("journal")
     }
 
     /// What the program says of it, and what a resume from every batch would do, is what it always was.

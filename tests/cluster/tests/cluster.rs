@@ -17,6 +17,9 @@ mod containers;
 #[path = "cluster/kubelets.rs"]
 mod kubelets;
 
+#[path = "cluster/serving.rs"]
+mod serving;
+
 #[path = "cluster/proof.rs"]
 mod proof;
 
@@ -31,6 +34,9 @@ mod live;
 
 #[path = "cluster/faults.rs"]
 mod faults;
+
+#[path = "cluster/worse.rs"]
+mod worse;
 
 #[path = "cluster/undone.rs"]
 mod undone;

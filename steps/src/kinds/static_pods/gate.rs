@@ -95,6 +95,6 @@ impl Gate {
 /// The end of a run that the cluster became worse under. It is not tried again: the next attempt would take that for given.
 pub(super) fn stopped(worse: &[String]) -> StepError {
     StepError::new(ErrorClass::Refused, worse.join("; ")).remedy(
-        "bring it back first (its container, its disk, its network), then resume; a resume takes the cluster as it is then",
+        "bring it back first (its container, its disk, its network); whatever goes on then, a resume or an undo, takes the cluster as it is",
     )
 }

@@ -144,9 +144,8 @@ pub(super) async fn may_stop(
         let waited = Duration::from_millis(cx.clock.mono().since(start));
         let reason = if !reasons.is_empty() {
             if waited >= PATIENCE {
-                return Err(StepError::new(ErrorClass::Unavailable, reasons.join("; ")).remedy(
-                    "bring those named back first (their containers, their disks, their network); then resume",
-                ));
+                return Err(StepError::new(ErrorClass::Unavailable, reasons.join("; "))
+                    .remedy("bring those named back first (their containers, their disks, their network)"));
             }
             reasons.join("; ")
         } else if !worse.is_empty() {

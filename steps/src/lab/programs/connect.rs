@@ -76,7 +76,7 @@ pub(super) fn ask(shell: &Shell<'_>, kubeconfig: &str, options: &Options<'_>) ->
     check_server(serving, &access, options, &host, now)?;
     let ca = shell.files().text(&node, "/etc/kubernetes/pki/ca.crt").unwrap_or_default();
     check_client(&ca, &access, now)?;
-    if !state.api_is_ready(&node, now) {
+    if !state.api_is_ready(&node, now, &state.quorum(now)) {
         return Err(unready(shell, server.ready_at > now, options));
     }
     Ok(Asked::Cluster)
@@ -141,7 +141,8 @@ pub(super) fn host_and_port(url: &str) -> (String, u16) {
 /// The node whose API server the load balancer chooses.
 pub(super) fn behind_balancer(state: &State, now: u64) -> Option<String> {
     let names = state.names();
-    let ready = names.iter().find(|n| state.api_is_ready(n, now));
+    let quorum = state.quorum(now);
+    let ready = names.iter().find(|n| state.api_is_ready(n, now, &quorum));
     let speaks = names.iter().find(|n| state.api_does_tls(n));
     let runs = names.iter().find(|n| state.api_server(n).is_some());
     ready.or(speaks).or(runs).cloned()

@@ -160,7 +160,7 @@ fn etcd(shell: &Shell<'_>, node: &str, path: &str, query: &str) -> Result<Reply,
     if member.is_none_or(|c| c.started + state.delay(300) > now) {
         return Err(Some(refused("127.0.0.1", 2381)));
     }
-    let healthy = state.etcd_is_healthy(node, now);
+    let healthy = state.quorum(now).has(node);
     let code = if healthy { 200 } else { 503 };
     let body = match (path, healthy) {
         ("/health", true) => "{\"health\":\"true\",\"reason\":\"\"}".to_owned(),
@@ -220,7 +220,7 @@ fn api_server(
         return Err(Some(Failure { status: 35, why: "Recv failure: Connection reset by peer".into() }));
     }
     verify(shell, server.loaded.get("apiserver").map(|l| l.pem.as_str()), host, request)?;
-    let ready = state.api_is_ready(node, now);
+    let ready = state.api_is_ready(node, now, &state.quorum(now));
     let name = path.trim_start_matches('/');
     match name {
         "livez" | "readyz" | "healthz" if ready && query != "verbose" => Ok(ok()),

@@ -17,7 +17,7 @@ pub(super) fn metrics(state: &State, node: &str, healthy: bool) -> String {
         gauge(
             "etcd_network_active_peers",
             "The current number of active peer connections.",
-            &of_peers(&|peer| state.are_linked(node, peer)),
+            &of_peers(&|peer| state.links.has(node, peer)),
         ),
         gauge("etcd_network_known_peers", "The current number of known peers.", &of_peers(&|_| true)),
         gauge(

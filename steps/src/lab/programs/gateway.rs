@@ -2,10 +2,12 @@
 //!
 //! Answers are those of etcd 3.4; a client without a certificate that etcd trusts is cut off in the handshake.
 
+use std::sync::Arc;
+
 use super::curl::{Failure, Reply, refused};
 use crate::lab::exec::Shell;
 use crate::lab::mint::Seen;
-use crate::lab::state::State;
+use crate::lab::state::{Node, State};
 use crate::pki::layout::{Authority, CERT_DIR, Component};
 
 /// Answers a POST; `verify` is curl's look at the certificate that is served. `Err(None)` is what the lab does not have.
@@ -63,7 +65,7 @@ fn header(node: &str) -> String {
 }
 
 fn status(state: &State, node: &str, now: u64) -> Reply {
-    let leader = state.leader.as_ref().filter(|_| state.etcd_is_healthy(node, now));
+    let leader = state.leader.as_ref().filter(|_| state.quorum(now).has(node));
     let leader = leader.map_or_else(String::new, |leader| format!(",\"leader\":\"{}\"", id(leader)));
     Reply {
         code: 200,
@@ -72,7 +74,7 @@ fn status(state: &State, node: &str, now: u64) -> Reply {
 }
 
 fn members(state: &State) -> Reply {
-    let one = |(name, node): (&String, &crate::lab::state::Node)| {
+    let one = |(name, node): (&String, &Arc<Node>)| {
         let (id, address) = (id(name), &node.address);
         format!(
             "{{\"ID\":\"{id}\",\"name\":\"{name}\",\"peerURLs\":[\"https://{address}:2380\"],\
@@ -90,13 +92,13 @@ fn transfer(shell: &mut Shell<'_>, node: &str, body: &str) -> Reply {
         code: 412,
         body: format!("{{\"error\":\"etcdserver: {why}\",\"message\":\"etcdserver: {why}\",\"code\":9}}"),
     };
-    if state.leader.as_deref() != Some(node) || !state.etcd_is_healthy(node, now) {
+    if state.leader.as_deref() != Some(node) || !state.quorum(now).has(node) {
         return no("not leader");
     }
     let target = serde_json::from_str::<serde_json::Value>(body).ok();
     let target = target.and_then(|value| value.get("targetID")?.as_str()?.parse::<u64>().ok());
     let heir = state.nodes.keys().find(|name| Some(id(name)) == target).cloned();
-    let Some(heir) = heir.filter(|heir| state.etcd_is_healthy(heir, now)) else {
+    let Some(heir) = heir.filter(|heir| state.quorum(now).has(heir)) else {
         return no("bad leader transferee");
     };
     shell.change().state.leader = Some(heir);

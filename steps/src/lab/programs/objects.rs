@@ -158,7 +158,7 @@ pub(super) fn pods(shell: &Shell<'_>, namespace: Option<&str>, output: Option<&s
         .nodes
         .iter()
         .flat_map(|(name, node)| {
-            node.posted.iter().map(move |(pod, posted)| (name.as_str(), node, pod.as_str(), posted))
+            node.posted.iter().map(move |(pod, posted)| (name.as_str(), &**node, pod.as_str(), posted))
         })
         .collect();
     all.sort_by(|a, b| a.3.name.cmp(&b.3.name));

@@ -110,10 +110,11 @@ pub(super) fn status(shell: &Shell<'_>, name: &str, namespace: &str, timeout: Op
     let step = shell.state().delay(ROLLOUT_STEP);
     let left = (all - updated) as u64;
     let (state, now) = (shell.state(), shell.now());
-    let can_go_on = state.controllers_work(now)
+    let quorum = state.quorum(now);
+    let can_go_on = state.controllers_work(now, &quorum)
         && state.nodes.iter().all(|(node, entry)| {
             entry.pods.get(DEFRAG).is_some_and(|p| p.generation == set.generation)
-                || state.kubelet_is_heard(node, now)
+                || state.kubelet_is_heard(node, now, &quorum)
         });
     let first = set.step_at.filter(|_| can_go_on).map(|due| due.saturating_sub(now));
     // The last pod's kubelet tells that it is ready a moment after its start.

@@ -15,8 +15,9 @@ pub(super) fn run(shell: &Shell<'_>, name: &str) -> Answer {
         ("uname", ["-srm"]) => Answer::ok("Linux 6.1.0-lab x86_64\n"),
         ("cat", ["/etc/os-release"]) => Answer::ok("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n"),
         ("journalctl", words) if words.contains(&"kubelet") && shell.on_node() => {
-            let node = shell.state().node(shell.call.host);
-            let heard = shell.state().api_is_ready(shell.call.host, shell.now());
+            let (state, now) = (shell.state(), shell.now());
+            let node = state.node(shell.call.host);
+            let heard = state.api_is_ready(shell.call.host, now, &state.quorum(now));
             Answer::ok(kubelet_log(&node.kubelet, heard, shell.now()))
         }
         (name, words) => Answer::gap(format_args!("{name} {}", words.join(" "))),

@@ -1,14 +1,28 @@
 //! Who talks to whom: etcd members, their leader, API servers and their clients.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::World;
 use super::pods::TLS_UP;
-use crate::lab::state::{Container, State};
+use crate::lab::state::{Container, Node, State};
 use crate::pki::layout::Component;
 
 /// From the loss of a leader to the next one, ms.
 const ELECTION: u64 = 1_000;
 /// From its first contact with etcd until an API server is ready, ms.
 const COME_UP: u64 = 1_800;
+
+/// The etcd members that can commit at a moment: found once, asked for many nodes.
+#[derive(Debug)]
+pub(in crate::lab) struct Quorum(BTreeSet<String>);
+
+impl Quorum {
+    /// True when the member of `node` is one of them.
+    pub(in crate::lab) fn has(&self, node: &str) -> bool {
+        self.0.contains(node)
+    }
+}
 
 impl State {
     fn etcd(&self, node: &str) -> Option<&Container> {
@@ -20,25 +34,19 @@ impl State {
         self.etcd(node).is_some_and(|c| c.ready_at <= at)
     }
 
-    /// True when two members have a connection.
-    pub(in crate::lab) fn are_linked(&self, a: &str, b: &str) -> bool {
-        let pair = if a < b { (a.to_owned(), b.to_owned()) } else { (b.to_owned(), a.to_owned()) };
-        self.links.contains(&pair)
-    }
-
     fn has_majority(&self, node: &str, at: u64) -> bool {
-        let reached = self.nodes.keys().filter(|other| {
-            (other.as_str() == node || self.are_linked(node, other)) && self.etcd_is_up(other, at)
-        });
-        self.etcd_is_up(node, at) && reached.count() > self.nodes.len() / 2
+        let all = self.nodes.len();
+        self.links.count(node) + 1 > all / 2
+            && self.etcd_is_up(node, at)
+            && 1 + self.links.of(node).filter(|other| self.etcd_is_up(other, at)).count() > all / 2
     }
 
-    /// True when the etcd member of `node` can commit: it is, or is connected with, a leader that has a majority.
-    pub(in crate::lab) fn etcd_is_healthy(&self, node: &str, at: u64) -> bool {
-        let Some(leader) = &self.leader else { return false };
-        self.etcd_is_up(node, at)
-            && self.has_majority(leader, at)
-            && (leader == node || self.are_linked(leader, node))
+    /// Which etcd members can commit: a leader that has a majority, and those that are connected with it.
+    pub(in crate::lab) fn quorum(&self, at: u64) -> Quorum {
+        let leader = self.leader.as_deref().filter(|leader| self.has_majority(leader, at));
+        let Some(leader) = leader else { return Quorum(BTreeSet::new()) };
+        let followers = self.links.of(leader).filter(|other| self.etcd_is_up(other, at)).cloned();
+        Quorum(followers.chain([leader.to_owned()]).collect())
     }
 
     /// The running API server of `node`.
@@ -47,9 +55,9 @@ impl State {
     }
 
     /// True when the API server of `node` answers requests.
-    pub(in crate::lab) fn api_is_ready(&self, node: &str, at: u64) -> bool {
+    pub(in crate::lab) fn api_is_ready(&self, node: &str, at: u64, quorum: &Quorum) -> bool {
         let server = self.api_server(node);
-        server.is_some_and(|c| c.came_up && c.connected && c.ready_at <= at) && self.etcd_is_healthy(node, at)
+        server.is_some_and(|c| c.came_up && c.connected && c.ready_at <= at) && quorum.has(node)
     }
 
     /// True when the API server of `node` does TLS.
@@ -64,44 +72,38 @@ impl State {
     }
 
     /// True when some controller-manager can do its work.
-    pub(in crate::lab) fn controllers_work(&self, at: u64) -> bool {
-        self.nodes
-            .keys()
-            .any(|n| self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at))
+    pub(in crate::lab) fn controllers_work(&self, at: u64, quorum: &Quorum) -> bool {
+        self.nodes.keys().any(|n| {
+            self.is_authorized(n, Component::KubeControllerManager, at) && self.api_is_ready(n, at, quorum)
+        })
     }
 
     /// True when the kubelet of `node` is heard by its API server.
-    pub(in crate::lab) fn kubelet_is_heard(&self, node: &str, at: u64) -> bool {
+    pub(in crate::lab) fn kubelet_is_heard(&self, node: &str, at: u64, quorum: &Quorum) -> bool {
         let kubelet = &self.node(node).kubelet;
         kubelet.active
             && kubelet.client.as_ref().is_some_and(|l| l.is_good(at))
-            && self.api_is_ready(node, at)
+            && self.api_is_ready(node, at, quorum)
     }
 }
 
 impl World<'_> {
     /// Members that run and accept each other's certificate connect; a connection lives as long as both ends.
     pub(super) fn connect_members(&mut self, at: u64) {
-        let names = self.state.names();
-        for (k, a) in names.iter().enumerate() {
-            for b in &names[k + 1..] {
-                let state = &*self.state;
-                let (one, two) = (state.etcd(a), state.etcd(b));
-                let good = |c: &Container| {
-                    c.ready_at <= at && c.loaded.get("etcd-peer").is_some_and(|l| l.is_good(at))
-                };
-                let pair = (a.clone(), b.clone());
-                match (one, two) {
-                    (Some(one), Some(two)) if good(one) && good(two) => {
-                        self.state.links.insert(pair);
-                    }
-                    (Some(_), Some(_)) => {}
-                    _ => {
-                        self.state.links.remove(&pair);
+        let state = &mut *self.state;
+        let mut good = BTreeSet::new();
+        for (name, node) in &state.nodes {
+            match node.running(Component::Etcd.name()) {
+                None => state.links.end(name),
+                Some(etcd) => {
+                    let own = etcd.loaded.get("etcd-peer");
+                    if etcd.ready_at <= at && own.is_some_and(|own| own.is_good(at)) {
+                        good.insert(name.as_str());
                     }
                 }
             }
         }
+        state.links.meet(&good);
     }
 
     /// Keeps a leader that has a majority; else one is elected a second later.
@@ -112,7 +114,7 @@ impl World<'_> {
             return;
         }
         state.leader = None;
-        let candidate = state.names().into_iter().find(|n| state.has_majority(n, at));
+        let candidate = state.nodes.keys().find(|n| state.has_majority(n, at)).cloned();
         match (candidate, state.election_at) {
             (None, _) => state.election_at = None,
             // A lone member has nobody to wait for.
@@ -127,25 +129,24 @@ impl World<'_> {
     }
 
     /// API servers connect with their own etcd where both accept the other's certificate.
-    pub(super) fn connect_api_servers(&mut self, at: u64) {
+    pub(super) fn connect_api_servers(&mut self, at: u64, quorum: &Quorum) {
         let tls_up = self.state.delay(TLS_UP);
         let come_up = self.state.delay(COME_UP);
-        for name in self.state.names() {
-            let state = &*self.state;
-            let etcd = state.etcd(&name).filter(|c| c.ready_at <= at);
+        for (name, node) in &mut self.state.nodes {
+            let etcd = node.running(Component::Etcd.name()).filter(|c| c.ready_at <= at);
             let etcd_serves = etcd.and_then(|c| c.loaded.get("etcd-server")).is_some_and(|l| l.is_good(at));
-            let up = etcd.is_some();
-            let healthy = state.etcd_is_healthy(&name, at);
-            let Some(server) = self.state.node_mut(&name).running_mut(Component::KubeApiserver.name()) else {
-                continue;
-            };
+            let Some(server) = node.running(Component::KubeApiserver.name()) else { continue };
             let trusted = server.loaded.get("apiserver-etcd-client").is_some_and(|l| l.is_good(at));
-            if !up {
-                server.connected = false;
-            } else if !server.connected && etcd_serves && trusted && server.started + tls_up <= at {
-                server.connected = true;
+            let connects = etcd_serves && trusted && server.started + tls_up <= at;
+            let connected = etcd.is_some() && (server.connected || connects);
+            let is_new = connected && !server.came_up && quorum.has(name);
+            if connected == server.connected && !is_new {
+                continue;
             }
-            if server.connected && !server.came_up && healthy {
+            let server = Arc::make_mut(node).running_mut(Component::KubeApiserver.name());
+            let server = server.expect("it was found");
+            server.connected = connected;
+            if is_new {
                 server.came_up = true;
                 server.ready_at = server.ready_at.max(at + come_up);
             }
@@ -153,14 +154,16 @@ impl World<'_> {
     }
 
     /// Controller-managers and schedulers that reach their API server once have synced.
-    pub(super) fn sync_clients(&mut self, at: u64) {
-        for name in self.state.names() {
-            for component in [Component::KubeControllerManager, Component::KubeScheduler] {
-                let reached =
-                    self.state.is_authorized(&name, component, at) && self.state.api_is_ready(&name, at);
-                if let Some(container) = self.state.node_mut(&name).running_mut(component.name()) {
-                    container.connected |= reached;
-                }
+    pub(super) fn sync_clients(&mut self, at: u64, quorum: &Quorum) {
+        for component in [Component::KubeControllerManager, Component::KubeScheduler] {
+            let waits = |node: &Node| node.running(component.name()).is_some_and(|c| !c.connected);
+            let waiting = self.state.nodes.iter().filter(|(_, node)| waits(node)).map(|(name, _)| name);
+            let reaches = |name: &&String| {
+                self.state.is_authorized(name, component, at) && self.state.api_is_ready(name, at, quorum)
+            };
+            for name in waiting.filter(reaches).cloned().collect::<Vec<_>>() {
+                let container = self.state.node_mut(&name).running_mut(component.name());
+                container.expect("it was found").connected = true;
             }
         }
     }

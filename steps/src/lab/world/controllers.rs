@@ -1,6 +1,7 @@
 //! Controllers behind the API: the cluster's kubeconfig secret, and the rollout of etcd-defrag.
 
 use super::World;
+use super::cluster::Quorum;
 use super::pods::{DEFRAG, new_defrag};
 use crate::lab::LabError;
 use crate::lab::build::{EARLY, YEAR};
@@ -13,10 +14,10 @@ pub(in crate::lab) const ROLLOUT_STEP: u64 = 3_000;
 
 impl World<'_> {
     /// A controller renews the kubeconfig in the secret some time after the API works, once half of its life is over.
-    pub(super) fn refresh_secret(&mut self, at: u64) -> Result<(), LabError> {
+    pub(super) fn refresh_secret(&mut self, at: u64, quorum: &Quorum) -> Result<(), LabError> {
         let state = &mut *self.state;
         let Some(after) = state.spec.secret_after_ms else { return Ok(()) };
-        let works = state.nodes.keys().any(|n| state.api_is_ready(n, at));
+        let works = state.nodes.keys().any(|n| state.api_is_ready(n, at, quorum));
         let is_old = state.objects.kubeconfig_not_after < (at / 1000).cast_signed() + YEAR / 2;
         if !works || !is_old || state.objects.kubeconfig.is_none() {
             state.objects.kubeconfig_at = None;
@@ -54,13 +55,13 @@ impl World<'_> {
     }
 
     /// A rollout replaces one pod after the other, while a controller-manager and the node's kubelet can work.
-    pub(super) fn roll_out(&mut self, at: u64) {
+    pub(super) fn roll_out(&mut self, at: u64, quorum: &Quorum) {
         let Some(set) = &self.state.objects.defrag else { return };
         let (generation, step_at) = (set.generation, set.step_at);
-        let works = self.state.controllers_work(at);
+        let works = self.state.controllers_work(at, quorum);
         let old = self.state.nodes.iter().find(|(name, node)| {
             node.pods.get(DEFRAG).is_none_or(|p| p.generation < generation)
-                && self.state.kubelet_is_heard(name, at)
+                && self.state.kubelet_is_heard(name, at, quorum)
         });
         let next = match (old.map(|(name, _)| name.clone()), step_at) {
             (Some(_), None) if works => Some(at + self.state.delay(ROLLOUT_STEP)),

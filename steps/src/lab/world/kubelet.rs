@@ -1,13 +1,14 @@
 //! The kubelets: their own certificate, the trap it sets, and what they tell the API server.
 
 use super::World;
+use super::cluster::Quorum;
 use super::load::kubelet_client;
 use crate::lab::LabError;
 use crate::lab::build::{EARLY, KUBELET_CURRENT, YEAR, dates, kubelet_file_name};
 use crate::lab::kubeconf;
 use crate::lab::mint::{self, Dates, Minted, Seen};
 use crate::lab::spec::Validity;
-use crate::lab::state::{Node, Posted};
+use crate::lab::state::{Container, Pod, Posted};
 use crate::pki::layout::{Authority, CERT_DIR, Component};
 
 /// How long a kubelet stays after it last had a valid certificate, once an API server answers, ms. Measured.
@@ -21,8 +22,9 @@ impl World<'_> {
     /// A kubelet with an expired client certificate exits once its API server answers; a dead one is started again
     /// and again by systemd, and lives when kubelet.conf leads to a valid certificate.
     pub(super) fn live_kubelets(&mut self, at: u64) -> Result<(), LabError> {
+        let quorum = self.state.quorum(at);
         for name in self.state.names() {
-            let answers = self.state.api_is_ready(&name, at);
+            let answers = self.state.api_is_ready(&name, at, &quorum);
             let kubelet = &self.state.node(&name).kubelet;
             let last_valid =
                 kubelet.client.as_ref().map_or(0, |l| u64::try_from(l.not_after).unwrap_or(0) * 1000);
@@ -79,24 +81,27 @@ impl World<'_> {
     }
 
     /// A kubelet renews its own client certificate late in its life, while controllers and API server work.
-    pub(super) fn rotate_kubelets(&mut self, at: u64) -> Result<(), LabError> {
+    pub(super) fn rotate_kubelets(&mut self, at: u64, quorum: &Quorum) -> Result<(), LabError> {
+        let works = self.state.controllers_work(at, quorum);
         for name in self.state.names() {
-            let possible = self.state.kubelet_is_heard(&name, at) && self.state.controllers_work(at);
+            let possible = works && self.state.kubelet_is_heard(&name, at, quorum);
             let delay = self.state.delay(ROTATION);
-            let kubelet = &mut self.state.node_mut(&name).kubelet;
+            let kubelet = &self.state.node(&name).kubelet;
             let seconds = (at / 1000).cast_signed();
             // The kubelet picks a moment between 70 and 90 % of the lifetime.
             let late = kubelet
                 .client
                 .as_ref()
                 .is_some_and(|l| seconds > l.not_before + (l.not_after - l.not_before) * 8 / 10);
-            match kubelet.rotates_at {
-                None if possible && late => kubelet.rotates_at = Some(at + delay),
+            let rotates_at = kubelet.rotates_at;
+            let mut set = |due| self.state.node_mut(&name).kubelet.rotates_at = due;
+            match rotates_at {
+                None if possible && late => set(Some(at + delay)),
                 Some(due) if due <= at && possible => {
-                    kubelet.rotates_at = None;
+                    set(None);
                     self.rotate_kubelet(&name, at)?;
                 }
-                Some(_) if !possible => kubelet.rotates_at = None,
+                Some(_) if !possible => set(None),
                 None | Some(_) => {}
             }
         }
@@ -132,7 +137,7 @@ impl World<'_> {
 
     /// Writes a certificate that the kubelet got at `got`, s since 1970, and lets the link lead to it.
     fn store(&self, node: &str, pair: &Minted, got: i64, at: u64) -> Result<(), LabError> {
-        let name = kubelet_file_name(got);
+        let name = kubelet_file_name("client", got);
         let path = format!("/var/lib/kubelet/pki/{name}");
         let pem = format!("{}{}", pair.certificate, pair.key);
         let link = self.files.root(node).join(&KUBELET_CURRENT[1..]);
@@ -145,52 +150,44 @@ impl World<'_> {
     }
 
     /// A kubelet that is heard tells how its pods are; what a silent one told last stays.
-    pub(super) fn post(&mut self, at: u64) {
+    pub(super) fn post(&mut self, at: u64, quorum: &Quorum) {
         for name in self.state.names() {
-            if !self.state.kubelet_is_heard(&name, at) {
+            if !self.state.kubelet_is_heard(&name, at, quorum) {
                 continue;
             }
-            let ready: Vec<(String, bool)> = self
-                .state
-                .node(&name)
-                .pods
-                .keys()
-                .map(|p| (p.clone(), self.is_ready(&name, p, at)))
-                .collect();
-            let node = self.state.node_mut(&name);
+            let node = self.state.node(&name);
             if node.heartbeat + HEARTBEAT <= at {
-                node.heartbeat = at;
+                self.state.node_mut(&name).heartbeat = at;
             }
-            node.posted = ready.into_iter().filter_map(|(pod, ready)| posted(node, &pod, ready)).collect();
+            let node = self.state.node(&name);
+            let mut seen: Vec<(&String, &Pod, &Container, bool)> = Vec::new();
+            for (pod, entry) in &node.pods {
+                if let Some(container) = entry.containers.last() {
+                    seen.push((pod, entry, container, self.is_ready(&name, pod, at, quorum)));
+                }
+            }
+            let is_told = |&(pod, entry, container, ready): &_| {
+                node.posted.get(pod).is_some_and(|told| told.tells(entry, container, ready))
+            };
+            if seen.len() == node.posted.len() && seen.iter().all(is_told) {
+                continue;
+            }
+            let post = |(pod, entry, container, ready): (&String, _, _, _)| {
+                (pod.clone(), Posted::of(entry, container, ready))
+            };
+            let posted = seen.into_iter().map(post).collect();
+            self.state.node_mut(&name).posted = posted;
         }
     }
 
-    fn is_ready(&self, node: &str, pod: &str, at: u64) -> bool {
+    fn is_ready(&self, node: &str, pod: &str, at: u64, quorum: &Quorum) -> bool {
         let Some(container) = self.state.node(node).running(pod) else { return false };
         match Component::from_name(pod) {
-            Some(Component::Etcd) => self.state.etcd_is_healthy(node, at),
-            Some(Component::KubeApiserver) => self.state.api_is_ready(node, at),
+            Some(Component::Etcd) => quorum.has(node),
+            Some(Component::KubeApiserver) => self.state.api_is_ready(node, at, quorum),
             // Only the scheduler has a readiness probe that sees the API.
             Some(Component::KubeScheduler) => container.ready_at <= at && container.connected,
             Some(Component::KubeControllerManager) | None => container.ready_at <= at,
         }
     }
-}
-
-fn posted(node: &Node, pod: &str, ready: bool) -> Option<(String, Posted)> {
-    let entry = node.pods.get(pod)?;
-    let container = entry.containers.last()?;
-    let posted = Posted {
-        name: entry.name.clone(),
-        uid: entry.uid.clone(),
-        created: entry.created,
-        container: container.id.clone(),
-        started: container.started,
-        restarts: container.attempt,
-        last_end: entry.last_end,
-        ready,
-        running: container.ended.is_none(),
-        generation: entry.generation,
-    };
-    Some((pod.to_owned(), posted))
 }

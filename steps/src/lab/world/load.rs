@@ -1,11 +1,13 @@
 //! What processes read of a node's files, and when they notice that a file has changed.
 
-use super::World;
+use std::sync::Arc;
+
+use super::{Touched, World};
 use crate::lab::build::KUBELET_CURRENT;
 use crate::lab::files::Files;
 use crate::lab::kubeconf;
 use crate::lab::mint::Seen;
-use crate::lab::state::Loaded;
+use crate::lab::state::{Container, Loaded, Node};
 use crate::pki::layout::{CERT_DIR, Component, Form, Leaf, leaf};
 
 /// Between a file's change and its use by an API server or an etcd member, ms. Measured: within 3 s.
@@ -88,23 +90,31 @@ fn reloads(pod: &str) -> bool {
 
 impl World<'_> {
     /// Sets the time at which a changed file will have been read again.
-    pub(super) fn notice_files(&mut self, now: u64) {
+    ///
+    /// The files of all nodes are looked at twice in the time that a process takes to notice: who looked at them for
+    /// every command would look at more the more nodes there are, for more commands.
+    pub(super) fn notice_files(&mut self, now: u64, touched: Touched<'_>) {
         let since = self.state.now;
         let delay = self.state.delay(RELOAD);
         let files = self.files;
-        for (name, node) in &mut self.state.nodes {
-            for (pod, entry) in node.pods.iter_mut().filter(|(pod, _)| reloads(pod)) {
-                let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else {
-                    continue;
-                };
+        let period = (delay / 2).max(1);
+        let of_all = touched == Touched::Any || since / period != now / period;
+        let is_looked_at = |name: &str| of_all || touched == Touched::Host(name);
+        for (name, node) in self.state.nodes.iter_mut().filter(|(name, _)| is_looked_at(name)) {
+            let mut changed = Vec::new();
+            for (pod, entry) in node.pods.iter().filter(|(pod, _)| reloads(pod)) {
+                let Some(container) = entry.running() else { continue };
                 for leaf in reads(pod) {
-                    let Some(loaded) = container.loaded.get_mut(leaf.name) else { continue };
+                    let Some(loaded) = container.loaded.get(leaf.name) else { continue };
                     let paths = paths(leaf);
                     if loaded.reload_at.is_none() && files.stamp(name, &paths) != loaded.stamp {
-                        let changed = files.newest(name, &paths).clamp(since, now);
-                        loaded.reload_at = Some(changed + delay);
+                        changed.push((pod.clone(), leaf, files.newest(name, &paths).clamp(since, now)));
                     }
                 }
+            }
+            for (pod, leaf, at) in changed {
+                let container = Arc::make_mut(node).running_mut(&pod).expect("it was found");
+                container.loaded.get_mut(leaf.name).expect("it was found").reload_at = Some(at + delay);
             }
         }
     }
@@ -112,14 +122,18 @@ impl World<'_> {
     /// Reads changed files whose time has come; a pair that does not match is left for later.
     pub(super) fn reload(&mut self, at: u64) {
         let files = self.files;
-        for (name, node) in &mut self.state.nodes {
-            for (pod, entry) in &mut node.pods {
+        let is_due = |loaded: &Loaded| loaded.reload_at.is_some_and(|due| due <= at);
+        let of_container = |container: &Container| container.loaded.values().any(is_due);
+        let of_node =
+            |node: &Arc<Node>| node.pods.values().any(|pod| pod.running().is_some_and(of_container));
+        for (name, node) in self.state.nodes.iter_mut().filter(|(_, node)| of_node(node)) {
+            for (pod, entry) in &mut Arc::make_mut(node).pods {
                 let Some(container) = entry.containers.last_mut().filter(|c| c.ended.is_none()) else {
                     continue;
                 };
                 for leaf in reads(pod) {
                     let Some(old) = container.loaded.get_mut(leaf.name) else { continue };
-                    if old.reload_at.is_some_and(|due| due <= at) {
+                    if is_due(old) {
                         old.reload_at = None;
                         match leaf_of(files, name, leaf) {
                             Some(new) => *old = new,

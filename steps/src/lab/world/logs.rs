@@ -1,6 +1,7 @@
 //! What containers write about certificates while something is wrong.
 
 use super::World;
+use super::cluster::Quorum;
 use crate::lab::clockwork::{klog, rfc3339, rfc3339_us};
 use crate::lab::state::{Complaint, Container, State};
 use crate::pki::layout::Component;
@@ -19,10 +20,16 @@ impl World<'_> {
     pub(in crate::lab) fn write_logs(&mut self, from: u64, to: u64) {
         let last = to / EVERY;
         let first = (from / EVERY + 1).max((last + 1).saturating_sub(OF_A_STRETCH));
+        if first > last {
+            return;
+        }
+        let quorum = self.state.quorum(from);
         for at in (first..=last).map(|k| k * EVERY) {
             for name in self.state.names() {
                 for component in Component::ALL {
-                    let Some(complaint) = self.state.complaint(&name, component, from, at) else { continue };
+                    let Some(complaint) = self.state.complaint(&name, component, (from, &quorum), at) else {
+                        continue;
+                    };
                     let container = self.state.node_mut(&name).running_mut(component.name());
                     let Some(container) = container.filter(|c| c.started <= at) else { continue };
                     container.log.push((at, complaint));
@@ -35,24 +42,33 @@ impl World<'_> {
 }
 
 impl State {
-    fn complaint(&self, node: &str, component: Component, state_at: u64, at: u64) -> Option<Complaint> {
+    fn complaint(
+        &self,
+        node: &str,
+        component: Component,
+        (state_at, quorum): (u64, &Quorum),
+        at: u64,
+    ) -> Option<Complaint> {
         let container = self.nodes.get(node)?.running(component.name())?;
         match component {
             Component::Etcd => self.refused_peer(node, state_at, at),
             Component::KubeApiserver => self.refused_etcd(node, container, at),
             Component::KubeControllerManager | Component::KubeScheduler => {
-                self.refused_client(node, container, state_at, at)
+                self.refused_client(node, container, (state_at, quorum), at)
             }
         }
     }
 
     fn refused_peer(&self, node: &str, state_at: u64, at: u64) -> Option<Complaint> {
         let own = self.nodes.get(node)?.running(Component::Etcd.name())?.loaded.get("etcd-peer")?;
+        if self.links.count(node) + 1 == self.nodes.len() {
+            return None;
+        }
         let (_, peer) = self.nodes.iter().find(|(name, other)| {
             let its = other.running(Component::Etcd.name()).and_then(|c| c.loaded.get("etcd-peer"));
             name.as_str() != node
                 && self.etcd_is_up(name, state_at)
-                && !self.are_linked(node, name)
+                && !self.links.has(node, name)
                 && its.is_some_and(|its| !its.is_good(at) || !own.is_good(at))
         })?;
         Some(Complaint::RefusedPeer(peer.address.clone()))
@@ -63,7 +79,13 @@ impl State {
         (!server.connected && !etcd.is_valid(at)).then_some(Complaint::ExpiredEtcd(etcd.not_after))
     }
 
-    fn refused_client(&self, node: &str, client: &Container, state_at: u64, at: u64) -> Option<Complaint> {
+    fn refused_client(
+        &self,
+        node: &str,
+        client: &Container,
+        (state_at, quorum): (u64, &Quorum),
+        at: u64,
+    ) -> Option<Complaint> {
         if !self.api_does_tls(node) {
             return None;
         }
@@ -72,7 +94,7 @@ impl State {
             return Some(Complaint::ExpiredServer(self.node(node).address.clone(), serving.not_after));
         }
         let stale = !client.loaded.values().all(|l| l.is_good(at));
-        (self.api_is_ready(node, state_at) && stale).then_some(Complaint::Unauthorized)
+        (stale && self.api_is_ready(node, state_at, quorum)).then_some(Complaint::Unauthorized)
     }
 }
 

@@ -31,11 +31,21 @@ pub(super) struct World<'a> {
     pub(super) files: &'a Files,
 }
 
+/// Whose files may have changed since the lab was last brought up to a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touched<'a> {
+    /// Those of this host: it is the one that a command of the lab runs on. What somebody else writes meanwhile is
+    /// noticed a little later.
+    Host(&'a str),
+    /// Those of any host.
+    Any,
+}
+
 impl World<'_> {
     /// Lets time pass until `now`; the lab's clock never goes back.
-    pub(super) fn advance(&mut self, now: u64) -> Result<(), LabError> {
+    pub(super) fn advance(&mut self, now: u64, touched: Touched<'_>) -> Result<(), LabError> {
         let now = now.max(self.state.now);
-        self.notice_files(now);
+        self.notice_files(now, touched);
         let mut at = self.state.now;
         loop {
             self.tick(at)?;
@@ -58,13 +68,15 @@ impl World<'_> {
         self.start_containers(at);
         self.connect_members(at);
         self.elect(at);
-        self.connect_api_servers(at);
-        self.sync_clients(at);
-        self.post(at);
-        self.refresh_secret(at)?;
-        self.roll_out(at);
-        self.rotate_kubelets(at)?;
-        self.serve_kubelets(at)
+        // Nothing below changes it.
+        let quorum = self.state.quorum(at);
+        self.connect_api_servers(at, &quorum);
+        self.sync_clients(at, &quorum);
+        self.post(at, &quorum);
+        self.refresh_secret(at, &quorum)?;
+        self.roll_out(at, &quorum);
+        self.rotate_kubelets(at, &quorum)?;
+        self.serve_kubelets(at, &quorum)
     }
 
     /// The earliest timer after `at`.
@@ -87,5 +99,47 @@ impl World<'_> {
             of_pods.chain(node.kubelet.rotates_at)
         });
         of_lab.into_iter().flatten().chain(self.signs_at()).chain(of_nodes).filter(|t| *t > at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use certwright_engine::clock::Clock;
+
+    use super::{Touched, World};
+    use crate::lab::{Lab, LabSpec, NodeSpec, Validity};
+
+    const START: u64 = 1_795_553_100_000;
+
+    /// What a command costs must not be work for every node that it has nothing to do with.
+    #[test]
+    fn time_that_changes_nothing_copies_no_node_and_one_that_changes_one_copies_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = |n: u32| NodeSpec {
+            name: format!("cp-{n}"),
+            address: format!("192.0.2.{n}"),
+            certificates: None,
+            kubelet: None,
+            groups: Vec::new(),
+        };
+        let spec = LabSpec { nodes: (1..=5).map(node).collect(), ..LabSpec::default() };
+        let spec = spec.certificates(Validity::Valid);
+        let lab = Lab::create(folder.path().join("lab"), &spec, &Clock::virtual_from(START)).unwrap();
+        lab.pass_until(START + 1_000).unwrap();
+        let mut locked = lab.locked().unwrap();
+        let before = locked.state.clone();
+        let mut world = World { state: &mut locked.state, files: &lab.files };
+        let shared = |world: &World<'_>| -> Vec<bool> {
+            let nodes = world.state.nodes.iter();
+            nodes.map(|(name, node)| Arc::ptr_eq(node, &before.nodes[name])).collect()
+        };
+        world.advance(START + 3_000, Touched::Any).unwrap();
+        assert_eq!(shared(&world), [true; 5]);
+        // One that is changed shows that sharing can end.
+        world.restart_kubelet("cp-3", START + 3_000).unwrap();
+        world.advance(START + 3_500, Touched::Host("cp-3")).unwrap();
+        assert_eq!(shared(&world), [true, true, false, true, true]);
     }
 }

@@ -1,11 +1,13 @@
 //! Containers and sandboxes: how they are made, end, and come back.
 
+use std::sync::Arc;
+
 use super::World;
 use super::load::{leaf_of, reads};
 use crate::lab::build::YEAR;
 use crate::lab::files::Files;
 use crate::lab::mint::{self, Dates};
-use crate::lab::state::{Container, Pod, State};
+use crate::lab::state::{Container, Node, Pod, State};
 use crate::pki::layout::Component;
 
 /// The name of the DaemonSet's container, and of its pod in [`crate::lab::state::Node::pods`].
@@ -143,13 +145,18 @@ impl World<'_> {
     /// Ends containers whose time has come.
     pub(super) fn end_containers(&mut self, at: u64) {
         let give_up = self.state.delay(GIVE_UP);
-        for pod in self.state.nodes.values_mut().flat_map(|n| n.pods.values_mut()) {
+        let end = |pod: &Pod| {
+            let container = pod.running()?;
+            let in_vain = !container.came_up && container.started + give_up <= at;
+            container.ends.or(in_vain.then_some((at, 1))).filter(|(due, _)| *due <= at)
+        };
+        let nodes =
+            self.state.nodes.values_mut().filter(|node| node.pods.values().any(|pod| end(pod).is_some()));
+        for pod in nodes.flat_map(|node| Arc::make_mut(node).pods.values_mut()) {
+            let Some((due, status)) = end(pod) else { continue };
             let last_end = pod.last_end;
-            let Some(container) = pod.containers.last_mut().filter(|c| c.ended.is_none()) else { continue };
-            if !container.came_up && container.started + give_up <= at && container.ends.is_none() {
-                container.ends = Some((at, 1));
-            }
-            let Some((due, status)) = container.ends.filter(|(due, _)| *due <= at) else { continue };
+            let container = pod.containers.last_mut().expect("it is the one that ends");
+            container.ends = Some((due, status));
             container.ended = Some((due, status));
             container.connected = false;
             if due.saturating_sub(last_end.max(container.started)) > FORGET {
@@ -161,7 +168,10 @@ impl World<'_> {
 
     /// Starts containers where a living kubelet's back-off has passed.
     pub(super) fn start_containers(&mut self, at: u64) {
-        for name in self.state.names() {
+        let is_idle = |pod: &Pod| pod.running().is_some() && pod.restart_at.is_none();
+        let ended = |node: &Arc<Node>| node.pods.values().any(|pod| !is_idle(pod));
+        let nodes = self.state.nodes.iter().filter(|(_, node)| ended(node)).map(|(name, _)| name.clone());
+        for name in nodes.collect::<Vec<_>>() {
             let pods: Vec<String> = self.state.node(&name).pods.keys().cloned().collect();
             for pod in pods {
                 let node = self.state.node(&name);

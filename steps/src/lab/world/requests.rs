@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::World;
+use super::cluster::Quorum;
 use crate::lab::build::{EARLY, YEAR};
 use crate::lab::mint::{self, Dates, Minted, Seen, Subject};
 use crate::lab::state::Request;
@@ -93,15 +94,15 @@ impl World<'_> {
     }
 
     /// Kubelets ask, and the controller-manager signs what was approved.
-    pub(super) fn serve_kubelets(&mut self, at: u64) -> Result<(), LabError> {
-        if self.state.controllers_work(at) {
+    pub(super) fn serve_kubelets(&mut self, at: u64, quorum: &Quorum) -> Result<(), LabError> {
+        if self.state.controllers_work(at, quorum) {
             self.sign_approved(at)?;
         }
         if !self.state.spec.server_tls_bootstrap {
             return Ok(());
         }
         for node in self.state.names() {
-            if self.state.kubelet_is_heard(&node, at) && self.wants_to_serve(&node, at) {
+            if self.state.kubelet_is_heard(&node, at, quorum) && self.wants_to_serve(&node, at) {
                 let address = self.state.node(&node).address.clone();
                 drop(self.ask(SigningAsk::of_kubelet(&node, &address), at)?);
             }

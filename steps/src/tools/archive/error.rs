@@ -108,9 +108,7 @@ pub(super) const DISK_FULL: &str = "No space left on device";
 fn remedy(evidence: &Evidence) -> Option<&'static str> {
     let says = |words: &str| evidence.last_lines.iter().any(|line| line.contains(words));
     if says(DISK_FULL) {
-        return Some(
-            "free space on that host's file systems (`df -h /etc/kubernetes /var/lib/certwright`), then resume",
-        );
+        return Some("free space on that host's file systems (`df -h /etc/kubernetes /var/lib/certwright`)");
     }
     let by_signal = evidence.status.is_some_and(|status| (129..=192).contains(&status));
     (by_signal || says("ended by a signal")).then_some(
