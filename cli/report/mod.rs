@@ -7,6 +7,7 @@
 mod attempts;
 mod page;
 mod restarts;
+mod versions;
 
 pub(crate) use page::{html, markdown};
 
@@ -15,12 +16,15 @@ use serde::Serialize;
 
 use crate::json::{self, RunJson};
 use crate::view::RunView;
+use versions::Versions;
 
 /// A run for a ticket.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
     /// As `show` tells it.
     run: RunJson<'a>,
+    /// What ran, and on what.
+    versions: Versions,
     /// Everyone who began, resumed or undid it, in the order of time.
     hands: Vec<Hand>,
     /// Every attempt at every task, in the order of time.
@@ -45,6 +49,7 @@ impl<'a> Report<'a> {
     pub(crate) fn new(view: &'a RunView, records: &[Record]) -> Self {
         Self {
             run: json::run(view),
+            versions: Versions::of(view),
             hands: hands(records),
             attempts: attempts::of(view.plan(), records),
             restarts: restarts::of(view.plan(), records),

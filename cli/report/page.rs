@@ -128,6 +128,12 @@ fn hand(hand: &Hand) -> String {
     format!("{} by {}, {} UTC", hand.what, hand.operator, when::seconds(hand.at_ms))
 }
 
+/// An id of a container, as long as crictl prints it.
+fn id(whole: &str) -> &str {
+    const SHOWN: usize = 13;
+    whole.char_indices().nth(SHOWN).map_or(whole, |(end, _)| &whole[..end])
+}
+
 /// The last words of the command that failed, a line each.
 fn words(attempt: &Attempt) -> Vec<String> {
     attempt

@@ -149,6 +149,13 @@ fn a_browser_shows_the_figures_of_the_json_in_any_light_on_a_phone_and_on_paper_
     assert_eq!(shown, told);
     assert_eq!(table("restarts").as_array().map(Vec::len), Some(list(&json, "restarts").len()));
     assert_eq!(browser.script("return document.getElementById('outcome').innerText"), "changed");
+    let versions = format!(
+        "certwright {}; Kubernetes {}, kubeadm {}",
+        json["versions"]["certwright"].as_str().expect("a version"),
+        json["versions"]["nodes"][0]["kubernetes"].as_str().expect("a version"),
+        json["versions"]["nodes"][0]["kubeadm"].as_str().expect("a version")
+    );
+    assert_eq!(browser.script("return document.getElementById('versions').innerText"), versions);
 
     let colours =
         "const style = getComputedStyle(document.body); return [style.backgroundColor, style.color]";

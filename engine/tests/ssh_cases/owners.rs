@@ -45,6 +45,8 @@ async fn a_retry_against_a_running_command_names_it_and_starts_nothing_until_it_
     let node = Node::start("retry");
     let (host, started, effects) = (node.host(), node.path("started"), node.path("effects"));
     let long = format!(": >{started}; sleep 3; echo long >>{effects}");
+    // Claimed before: the short deadline is the command's alone.
+    ok(&host, &Command::mutates(["true"])).await;
     let long = Command::mutates(sh(&long)).deadline(Duration::from_secs(1));
     let error = host.run(&long).await.expect_err("too late");
     assert!(matches!(error, HostError::Deadline { .. }), "{error}");

@@ -83,16 +83,33 @@ impl Warning {
     }
 }
 
-/// The facts of a kind that warns.
+/// The facts of a node that is ready for a renewal.
 #[derive(Serialize, Deserialize)]
-pub(super) struct WithWarnings {
+pub(super) struct Ready {
     /// In the order in which they are told.
     pub(super) warnings: Vec<Warning>,
+    /// Those of journals from before they were told are empty.
+    #[serde(default)]
+    pub(super) versions: Versions,
+}
+
+/// Versions on a node, as `v1.36.1`; None where nothing told one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// The newest among the images of Kubernetes' own components.
+    pub kubernetes: Option<String>,
+    /// kubeadm's own.
+    pub kubeadm: Option<String>,
 }
 
 /// The warnings in the facts of a `preflight` task; none in those of another kind.
 pub fn warnings(facts: &Facts) -> Vec<Warning> {
-    facts.read::<WithWarnings>().map(|read| read.warnings).unwrap_or_default()
+    facts.read::<Ready>().map(|read| read.warnings).unwrap_or_default()
+}
+
+/// The versions in the facts of a `preflight` task; None for those of another kind.
+pub fn versions(facts: &Facts) -> Option<Versions> {
+    facts.read::<Ready>().ok().map(|read| read.versions)
 }
 
 /// The part of a task's facts that [`certificate_facts`] reads.

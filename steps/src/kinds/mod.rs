@@ -57,7 +57,8 @@ mod command;
 use certwright_engine::step::Registry;
 
 pub use facts::{
-    CertificateFacts, ComponentTrouble, Warning, certificate_facts, component_troubles, warnings,
+    CertificateFacts, ComponentTrouble, Versions, Warning, certificate_facts, component_troubles, versions,
+    warnings,
 };
 pub(crate) use holdings::Holdings;
 pub(crate) use kubelet::{Client, first};

@@ -49,6 +49,28 @@ pub enum Job<'a> {
     },
 }
 
+/// Which constant script of ours a command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Script(u64);
+
+impl Script {
+    /// `/bin/sh -c SCRIPT`.
+    const WORDS: usize = 3;
+
+    /// That of a command; None where it runs another program.
+    fn of(command: &Command) -> Option<Self> {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        command.script?;
+        let [shell, flag, script, ..] = command.argv.as_slice() else { return None };
+        if shell != "/bin/sh" || flag != "-c" {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        script.hash(&mut hasher);
+        Some(Self(hasher.finish()))
+    }
+}
+
 /// Who ends a reading command that takes too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -86,13 +108,21 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The request but for the input: everything that is sent before it.
+    /// The script of ours that it reads by; a worker keeps the last one.
+    pub(super) fn script(self) -> Option<Script> {
+        match self {
+            Job::Reads { command, .. } => Script::of(command),
+            Job::Mutates { .. } | Job::Settle { .. } => None,
+        }
+    }
+
+    /// The request but for the input: everything that is sent before it, to a worker that keeps this script.
     ///
     /// # Panics
     /// When a word holds a NUL byte, which no argument can carry: callers refuse those first.
-    pub(super) fn frame(self, nonce: &Nonce) -> Vec<u8> {
+    pub(super) fn frame(self, nonce: &Nonce, kept: Option<Script>) -> Vec<u8> {
         let mut words = Vec::new();
-        for word in self.words() {
+        for word in self.words(kept) {
             quote(word.as_bytes(), &mut words);
             words.push(b' ');
         }
@@ -104,14 +134,19 @@ impl<'a> Job<'a> {
         frame
     }
 
-    fn words(self) -> Vec<String> {
+    fn words(self, kept: Option<Script>) -> Vec<String> {
         let (name, secs, token, what, argv): (_, _, _, _, Vec<String>) = match self {
             Job::Reads { command, limit } => {
                 let secs = match limit {
                     Limit::OnHost => whole_secs(command.deadline + SLACK),
                     Limit::Ours => 0,
                 };
-                ("reads", secs, "-", String::new(), command.argv.clone())
+                let (name, argv) = match Script::of(command) {
+                    None => ("reads", command.argv.clone()),
+                    script if script == kept => ("reads_again", command.argv[Script::WORDS..].to_vec()),
+                    Some(_) => ("reads_anew", command.argv.clone()),
+                };
+                (name, secs, "-", String::new(), argv)
             }
             Job::Mutates { command, token } => {
                 let what = shortened(&command.display());
@@ -160,10 +195,27 @@ mod tests {
     fn a_request_says_how_many_lines_and_bytes_follow() {
         let command = Command::mutates(["a", "two\nlines\n"]).stdin(Secret::new(b"12345".to_vec()));
         let nonce = Nonce::random();
-        let frame = String::from_utf8(Job::Mutates { command: &command, token: "-" }.frame(&nonce));
+        let frame = String::from_utf8(Job::Mutates { command: &command, token: "-" }.frame(&nonce, None));
         let frame = frame.expect("UTF-8");
         // Two line ends of the argument; its display is one line.
         assert!(frame.starts_with(&format!("{} 3 5\n'mutates' '30' '-' 'a ", nonce.as_str())), "{frame}");
         assert!(frame.ends_with("'a' 'two\nlines\n' \n"), "{frame}");
+    }
+
+    #[test]
+    fn a_script_is_sent_once_and_only_a_script_of_ours_is() {
+        let argv = ["/bin/sh", "-c", "echo ours", "certwright", "/", "x"];
+        let (ours, other) = (Command::reads(argv).script("ours"), Command::reads(argv));
+        let frame = |command, kept| {
+            let job = Job::Reads { command, limit: Limit::Ours };
+            let frame = String::from_utf8(job.frame(&Nonce::random(), kept)).expect("UTF-8");
+            (frame.split_once('\n').expect("a header").1.to_owned(), job.script())
+        };
+        let (first, kept) = frame(&ours, None);
+        assert_eq!(first, "'reads_anew' '0' '-' '' '/bin/sh' '-c' 'echo ours' 'certwright' '/' 'x' \n");
+        assert_eq!(frame(&ours, kept).0, "'reads_again' '0' '-' '' 'certwright' '/' 'x' \n");
+        assert_eq!(frame(&other, kept), (first.replace("reads_anew", "reads"), None));
+        let changed = Command::reads(["/bin/sh", "-c", "echo other", "certwright"]).script("ours");
+        assert!(frame(&changed, kept).0.starts_with("'reads_anew' "));
     }
 }

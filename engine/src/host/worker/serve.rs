@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::frame::Job;
+use super::frame::{Job, Script};
 use super::line::{Ended, Pipes};
 use super::stream::{Nonce, Stream, Verdict};
 use crate::host::Output;
@@ -27,6 +27,8 @@ const CLOSING: Duration = Duration::from_millis(500);
 pub struct Worker {
     pipes: Pipes,
     boot: String,
+    /// The script that it keeps.
+    kept: Option<Script>,
     phase: Phase,
     /// The whole of the last request was handed over: its command may have started.
     sent: AtomicBool,
@@ -69,7 +71,7 @@ impl Worker {
     /// The error says how the line ended instead, and what was on its standard error.
     pub async fn start(pipes: Pipes, start: &Nonce) -> Result<Self, (Ended, Untrusted)> {
         let mut worker =
-            Self { pipes, boot: String::new(), phase: Phase::Busy, sent: AtomicBool::new(false) };
+            Self { pipes, boot: String::new(), kept: None, phase: Phase::Busy, sent: AtomicBool::new(false) };
         let (mut stdout, mut stderr) = (Stream::new(start), Stream::new(start));
         // Not kept: workers of many hosts are idle most of the time.
         let [one, two] = &mut [vec![0; CHUNK], vec![0; CHUNK]];
@@ -102,10 +104,11 @@ impl Worker {
         self.sent.store(false, Ordering::Relaxed);
         let nonce = Nonce::random();
         let (mut stdout, mut stderr) = (Stream::new(&nonce), Stream::new(&nonce));
-        self.exchange(&job.frame(&nonce), job.input(), &mut stdout, &mut stderr).await;
+        self.exchange(&job.frame(&nonce, self.kept), job.input(), &mut stdout, &mut stderr).await;
         let answer = answer(stdout, stderr).ok_or(Lost { sent: self.was_sent() })?;
         if self.was_sent() {
             self.phase = Phase::Idle;
+            self.kept = job.script().or(self.kept);
         }
         Ok(answer)
     }

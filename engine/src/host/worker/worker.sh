@@ -9,7 +9,7 @@
 #
 # Descriptors: 3 4 the pipes of a mutating command (read ends), 5 6 files for what comes out of them, 7 input,
 # 8 for a moment, 9 the lock. No lock is held between requests.
-n=$1 base=$2 log=$3 run=$2/run file=$2/run/$1 made='' late='' limit=''
+n=$1 base=$2 log=$3 run=$2/run file=$2/run/$1 made='' late='' limit='' kept=''
 umask 077
 trap 'late=1' USR1
 
@@ -87,6 +87,15 @@ reads() {
         status=$?
     } 8>&2 2>/dev/null
     say "end $status - -"
+}
+# `/bin/sh -c SCRIPT ...`: the script is kept, and the words behind it come alone where it is the same once more. Each byte of a
+# request costs the shell a call of the system.
+reads_anew() {
+    kept=$3
+    reads "$@"
+}
+reads_again() {
+    reads /bin/sh -c "$kept" "$@"
 }
 
 # Two pipes and two files without names, for as long as nothing of an earlier command can write to them.

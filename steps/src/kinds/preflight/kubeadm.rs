@@ -22,6 +22,8 @@ pub(super) struct Look {
     pub(super) findings: Vec<Finding>,
     /// What holds nothing up.
     pub(super) warnings: Vec<Warning>,
+    /// kubeadm's own version.
+    pub(super) version: Option<Version>,
 }
 
 /// Asks kubeadm for its version, and to look at the certificates with the very configuration of a renewal.
@@ -33,7 +35,7 @@ pub(super) async fn look(
     now: i64,
 ) -> Result<Look, StepError> {
     let version = configuration::version(node.host).await?;
-    let mut look = Look::default();
+    let mut look = Look { version: Some(version), ..Look::default() };
     look.findings.extend(too_old(version, pods.version(), node.host.name()));
     look.warnings.extend(too_new(version, pods.version()));
     // Without its manifest nothing tells how kubeadm was set up, and with certificates that it cannot read it stops.

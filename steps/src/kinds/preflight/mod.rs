@@ -34,12 +34,13 @@ use async_trait::async_trait;
 use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
-use super::facts::{Warning, WithWarnings};
+use super::facts::{Ready, Versions, Warning};
 use super::fields::{CERT_DIR, unchecked};
 use super::finding::{Finding, invalid_with};
 use super::holdings::Holdings;
 use super::kubelet;
 use super::node::{Node, now};
+use crate::tools::kubeadm::Version;
 use crate::tools::output::plural;
 use places::Places;
 use pods::Pods;
@@ -105,6 +106,8 @@ struct Found {
     findings: Vec<Finding>,
     /// What holds nothing up.
     warnings: Vec<Warning>,
+    /// kubeadm's version, where it was asked.
+    kubeadm: Option<Version>,
 }
 
 /// What is said of a machine that is none of the control plane.
@@ -167,6 +170,7 @@ impl Preflight {
             let look = kubeadm::look(node, pods, &holdings, &self.cert_dir, now(cx)).await?;
             found.findings.extend(look.findings);
             found.warnings.extend(look.warnings);
+            found.kubeadm = look.version;
         }
         Ok(found)
     }
@@ -194,7 +198,7 @@ impl Step for Preflight {
             return Err(invalid_with(host.name(), &[other], &[]));
         }
         let mut curable = None;
-        let mut found = Found { findings: programs.findings, warnings: Vec::new() };
+        let mut found = Found { findings: programs.findings, ..Found::default() };
         let around = self.surroundings(cx, &node, &pods).await?;
         found.findings.extend(around.findings);
         found.warnings.extend(around.warnings);
@@ -208,6 +212,7 @@ impl Step for Preflight {
             let certificates = self.certificates(cx, &node, &pods, kubeadm).await?;
             found.findings.extend(certificates.findings);
             found.warnings.extend(certificates.warnings);
+            found.kubeadm = certificates.kubeadm;
         }
         found.findings.extend(others);
         let cluster = cluster::cluster(cx, &node, &self.cert_dir).await?;
@@ -223,11 +228,14 @@ impl Step for Preflight {
         for more in [cluster.outage, cluster.etcd].into_iter().flatten() {
             ready = format!("{ready}; {more}");
         }
-        if found.warnings.is_empty() {
-            return Ok(Probe::satisfied(ready));
+        if !found.warnings.is_empty() {
+            ready = format!("{ready}; {}", plural(found.warnings.len(), "warning"));
         }
-        let ready = format!("{ready}; {}", plural(found.warnings.len(), "warning"));
-        Ok(Probe::satisfied(ready).facts(&WithWarnings { warnings: found.warnings }))
+        let versions = Versions {
+            kubernetes: pods.version().map(|(_, version)| version.to_string()),
+            kubeadm: found.kubeadm.map(|version| version.to_string()),
+        };
+        Ok(Probe::satisfied(ready).facts(&Ready { warnings: found.warnings, versions }))
     }
 }
 

@@ -77,7 +77,7 @@ async fn the_input_of_a_command_that_is_refused_is_never_taken_for_a_request() {
         let other = Owner { run: "two".into(), ..node.owner().expect("claimed") };
         std::fs::write(node.base().join("owner"), format!("{other}\n")).expect("written");
         let touch = Command::mutates(["touch", &node.text("mark")]);
-        let hostile = Job::Mutates { command: &touch, token: "-" }.frame(&Nonce::random());
+        let hostile = Job::Mutates { command: &touch, token: "-" }.frame(&Nonce::random(), None);
         let cat = Command::mutates(["cat"]).stdin(crate::text::Secret::new(hostile));
         let error = client.run(&cat).await.expect_err("it is another run's");
         assert!(matches!(error, HostError::Owned { .. }), "{shell:?}: {error}");

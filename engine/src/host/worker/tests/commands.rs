@@ -33,6 +33,30 @@ async fn statuses_and_streams_are_exact_one_request_after_the_other() {
 }
 
 #[tokio::test]
+async fn a_script_that_is_kept_is_the_one_that_was_meant_whatever_is_asked_in_between() {
+    let scripts: [&'static str; 2] =
+        ["x='it'\\''s \\ $1'\nprintf '%s|' \"$x\" \"$@\"\n", "printf '%s,' \"$@\""];
+    for shell in shells() {
+        let node = Node::new(shell);
+        let client = node.client("r");
+        let ask = |which: usize, word: &'static str| {
+            let argv = ["/bin/sh", "-c", scripts[which], "certwright", word, "two\nlines"];
+            Command::reads(argv).script("ours")
+        };
+        for (which, word) in [(0, "a"), (0, "b"), (1, "c"), (1, "d"), (0, "e"), (0, "$(f)")] {
+            let expected = match which {
+                0 => format!("it's \\ $1|{word}|two\nlines|"),
+                _ => format!("{word},two\nlines,"),
+            };
+            assert_eq!(ok(&client, &ask(which, word)).await.stdout.lossy(), expected, "{shell:?}");
+            // Neither of these changes what is kept.
+            ok(&client, &Command::reads(sh("exit 3"))).await;
+            ok(&client, &Command::mutates(sh("exit 3"))).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_byte_survives_in_arguments_input_and_output() {
     let every_char: String = ('\u{1}'..='\u{2ff}').chain(['\u{20ac}', '\u{10348}', '\u{feff}']).collect();
     let words =

@@ -44,7 +44,7 @@ fn a_request_that_is_cut_at_any_byte_starts_nothing() {
             Job::Reads { command: &reads, limit: Limit::OnHost },
             Job::Settle { within, expected: "-", new: owner },
         ] {
-            let request = [&job.frame(&nonce), job.input().unwrap_or_default()].concat();
+            let request = [&job.frame(&nonce, None), job.input().unwrap_or_default()].concat();
             for end in 0..=request.len() {
                 let (printed, _status) = fed(&node, &request[..end]);
                 let acted = node.path("mark").exists() || node.owner().is_some();
@@ -67,7 +67,7 @@ fn what_is_no_request_ends_the_worker() {
         let node = Node::new(shell);
         let nonce = Nonce::random();
         let command = Command::reads(["echo", "served"]);
-        let request = Job::Reads { command: &command, limit: Limit::OnHost }.frame(&nonce);
+        let request = Job::Reads { command: &command, limit: Limit::OnHost }.frame(&nonce, None);
         for noise in ["noise\n", "\n", "00 1\u{1}\n", "$(id) 1 -\n"] {
             let (printed, status) = fed(&node, &[noise.as_bytes(), &request].concat());
             assert!(printed.contains(" ready ") && !printed.contains("served"), "{shell:?}: {printed:?}");
@@ -122,7 +122,7 @@ fn no_program_on_the_host_is_given_the_nonce_or_the_input_of_a_request() {
             Job::Mutates { command: &mutates, token: "-" },
             Job::Settle { within: Duration::from_secs(1), expected: "-", new: "run 1 n b o" },
         ]
-        .map(|job| [&job.frame(&nonce), job.input().unwrap_or_default()].concat());
+        .map(|job| [&job.frame(&nonce, None), job.input().unwrap_or_default()].concat());
         let (printed, _status) = fed(&node, &requests.concat());
         assert_eq!(
             printed.matches(&format!("{} end 0 - -", nonce.as_str())).count(),
