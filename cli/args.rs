@@ -267,7 +267,24 @@ pub(crate) enum ReportForm {
 
 /// Arguments of `runs`.
 #[derive(Debug, Args)]
-pub(crate) struct RunsArgs {}
+pub(crate) struct RunsArgs {
+    /// Only those of this cluster
+    #[arg(long, value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+    /// Only those that have not come to an end: running, cut off, failed, interrupted, stuck
+    #[arg(long)]
+    pub(crate) unfinished: bool,
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// Only those that --prune removes: finished, and older than the N newest finished ones of their cluster or lab; but
+    /// never the last one that changed something, which `undo` takes
+    #[arg(long, value_name = "N", conflicts_with_all = ["unfinished", "last"], value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: Option<u32>,
+    /// Removes them: their journals and bundles on this workstation; no host is touched
+    #[arg(long, requires = "keep")]
+    pub(crate) prune: bool,
+}
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
