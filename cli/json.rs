@@ -244,7 +244,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 | preview::Finding::NotYetSeen { .. } => None,
             };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
-                preview::Finding::Unchanged { summary, .. } => ("unchanged", Some(summary), &[]),
+                preview::Finding::Unchanged { summary } => ("unchanged", Some(summary), &[]),
                 preview::Finding::WillChange { summary, commands } => {
                     ("will-change", Some(summary), commands)
                 }
@@ -267,7 +267,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 "text": text,
                 "commands": commands,
                 "remedy": remedy,
-                "warnings": foreseen.warnings(),
+                "warnings": foreseen.warnings,
                 "after": names(&foreseen.after),
                 "see": see(&foreseen.finding),
             })

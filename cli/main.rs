@@ -37,9 +37,9 @@ mod bundle;
 
 mod human;
 
-mod inventory;
-
 mod json;
+
+mod neighbours;
 
 mod reached;
 mod report;

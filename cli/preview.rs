@@ -62,7 +62,7 @@ pub(crate) async fn preview(
     let mut tasks: Vec<Foreseen> = plan
         .task_ids()
         .map(|task| match in_the_dark(plan, task, seen.get(&task), dark) {
-            Some(finding) => Foreseen { task, finding, after: Vec::new() },
+            Some(finding) => Foreseen { task, finding, after: Vec::new(), warnings: Vec::new() },
             None => foresee(task, seen.remove(&task), &above[task.0 as usize], &touching[task.0 as usize]),
         })
         .collect();
@@ -78,24 +78,28 @@ fn foresee(
 ) -> Foreseen {
     let all: Vec<TaskId> = above.iter().copied().collect();
     let touching: Vec<TaskId> = touching.iter().copied().collect();
+    let mut warnings = Vec::new();
     let (finding, after) = match looked {
         None => (Finding::WillCheck, all),
-        Some(Ok(seen)) => (below(seen, &touching), touching),
+        Some(Ok(mut seen)) => {
+            warnings.append(&mut seen.warnings);
+            (below(seen, &touching), touching)
+        }
         Some(Err(error)) if all.is_empty() => (Finding::Fails { error }, all),
         Some(Err(error)) => (Finding::NotYetSeen { why: error.message }, all),
     };
-    Foreseen { task, finding, after }
+    Foreseen { task, finding, after, warnings }
 }
 
 /// What a look means below these changes.
 fn below(seen: Seen, touching: &[TaskId]) -> Finding {
-    let Seen { verdict, summary, commands, outlook, warnings, .. } = seen;
+    let Seen { verdict, summary, commands, outlook, .. } = seen;
     let (outlook, later) = match outlook {
         Some(outlook) => (Some(outlook.summary), Some(outlook.commands)),
         None => (None, None),
     };
     match (verdict, touching) {
-        (Verdict::Satisfied, []) => Finding::Unchanged { summary, warnings },
+        (Verdict::Satisfied, []) => Finding::Unchanged { summary },
         (Verdict::Drifted, []) => Finding::WillChange { summary, commands },
         (Verdict::Satisfied, [_, ..]) => {
             Finding::WillRunIf { summary, outlook, commands: later.unwrap_or_default() }

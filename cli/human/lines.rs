@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use certwright_engine::machine::{Event, Evidence, Op, Record, StepError, Stop, Verdict};
+use certwright_engine::machine::{Event, Evidence, Facts, Op, Record, StepError, Stop, Verdict};
 use certwright_engine::plan::{Plan, TaskId};
 use certwright_steps::kinds::{Warning, warnings};
 
@@ -121,19 +121,18 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
     match &record.body {
         Event::RunStarted { .. } | Event::StepStarted { .. } | Event::Applied { .. } => None,
         Event::StepUndoStarted { .. } => say("undoing", Tone::Warn, String::new()),
-        Event::Probed { verdict: Verdict::Drifted, summary, .. } => {
+        Event::Probed { verdict: Verdict::Drifted, summary, facts, .. } => {
             let acts = state.is_some_and(|task| task.phase != Phase::Unfinished);
             let word = if acts { "changing" } else { "left" };
-            say(word, Tone::Warn, shortened(summary, LONGEST_SUMMARY))
+            let line = say(word, Tone::Warn, shortened(summary, LONGEST_SUMMARY))?;
+            Some(Line { evidence: warned(facts), ..line })
         }
         Event::Probed { verdict: Verdict::Satisfied, summary, facts, .. } => {
             if state.is_some_and(|task| task.acted) {
                 return say("found", Tone::Good, format!("an earlier attempt did it: {summary}"));
             }
-            let warning =
-                |warning: &Warning| shortened(&format!("warning: {}", warning.line()), LONGEST_EVIDENCE);
-            let evidence = warnings(facts).iter().map(warning).collect();
-            Some(Line { evidence, ..say("unchanged", Tone::Faint, shortened(summary, LONGEST_SUMMARY))? })
+            let line = say("unchanged", Tone::Faint, shortened(summary, LONGEST_SUMMARY))?;
+            Some(Line { evidence: warned(facts), ..line })
         }
         Event::Verified { summary, .. } => say("changed", Tone::Good, shortened(summary, LONGEST_SUMMARY)),
         Event::Undone { summary, .. } => say("undone", Tone::Good, summary.clone()),
@@ -157,6 +156,12 @@ pub(crate) fn line(view: &RunView, record: &Record) -> Option<Line> {
             say(outcome_word(*outcome), tone(*outcome), outcome_meaning(*outcome).to_owned())
         }
     }
+}
+
+/// What an operator should know of what a probe saw.
+fn warned(facts: &Facts) -> Vec<String> {
+    let one = |warning: &Warning| shortened(&format!("warning: {}", warning.line()), LONGEST_EVIDENCE);
+    warnings(facts).iter().map(one).collect()
 }
 
 /// What is said of an operation that has been silent for long.

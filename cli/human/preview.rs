@@ -68,7 +68,7 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         UndoSupport::Supported | UndoSupport::Nothing => "",
     };
     let (word, tone, text, commands): (_, _, _, &[String]) = match &foreseen.finding {
-        Finding::Unchanged { summary, .. } => ("unchanged", Tone::Faint, summary.clone(), &[]),
+        Finding::Unchanged { summary } => ("unchanged", Tone::Faint, summary.clone(), &[]),
         Finding::WillChange { summary, commands } => {
             ("will change", Tone::Warn, format!("{summary}{no_undo}"), commands)
         }
@@ -113,7 +113,7 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
             }
         }
     }
-    for warning in foreseen.warnings() {
+    for warning in &foreseen.warnings {
         let inner = terminal.width.map(|width| width.saturating_sub(6));
         for (n, piece) in wrap(&format!("warning: {}", warning.line()), inner).iter().enumerate() {
             let piece = match piece.strip_prefix("warning:").filter(|_| n == 0) {
@@ -163,7 +163,7 @@ fn verdict(plan: &Plan, preview: &Preview) -> String {
             return format!("A run would stop at {all}: nothing after these would be begun.");
         }
     }
-    let warnings = match preview.tasks.iter().map(|task| task.warnings().len()).sum() {
+    let warnings = match preview.tasks.iter().map(|task| task.warnings.len()).sum() {
         0 => String::new(),
         n => format!(" {} above.", count(n, "warning")),
     };

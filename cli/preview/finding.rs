@@ -11,8 +11,6 @@ pub(crate) enum Finding {
     Unchanged {
         /// What the probe said.
         summary: String,
-        /// What the operator should know before a run.
-        warnings: Vec<Warning>,
     },
     /// Not as wanted: the run would change it.
     WillChange {
@@ -94,22 +92,8 @@ pub(crate) struct Foreseen {
     pub(crate) finding: Finding,
     /// The nearest tasks above it that would change something.
     pub(crate) after: Vec<TaskId>,
-}
-
-impl Foreseen {
-    /// What the operator should know before a run.
-    pub(crate) fn warnings(&self) -> &[Warning] {
-        match &self.finding {
-            Finding::Unchanged { warnings, .. } => warnings,
-            Finding::WillChange { .. }
-            | Finding::WillRunAfter { .. }
-            | Finding::WillRunIf { .. }
-            | Finding::WillCheck
-            | Finding::NotYetSeen { .. }
-            | Finding::NotSeen { .. }
-            | Finding::Fails { .. } => &[],
-        }
-    }
+    /// What the operator should know before a run, whatever becomes of the task.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The whole dry run, in the order of the tasks.

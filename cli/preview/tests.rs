@@ -9,7 +9,7 @@ use std::time::Duration;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::plan::{Choices, Plan, Source, resolve};
-use certwright_steps::lab::{Lab, LabSpec, Validity};
+use certwright_steps::lab::{Lab, LabSpec, SigningAsk, Validity};
 use expect_test::expect;
 
 use super::preview;
@@ -324,4 +324,26 @@ fn a_warning_stands_below_its_task_and_stops_nothing() {
     assert!(text.contains(told), "{text}");
     assert!(text.ends_with(" more after that. 1 warning above.\n"), "{text}");
     assert_eq!(text.matches("warning").count(), 3, "{text}");
+}
+
+/// An operator who lets a run approve one request wants to know of the other one now, not after the next run.
+#[test]
+fn a_warning_stands_below_a_task_that_changes_something_too() {
+    let ask = |folder: &Path| {
+        let config = folder.join("cp-1/var/lib/kubelet/config.yaml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{text}serverTLSBootstrap: true\n")).unwrap();
+        let own = SigningAsk::of_kubelet("cp-1", "10.200.0.2");
+        let odd = SigningAsk { username: "mallory".to_owned(), ..own.clone() };
+        let lab = Lab::open(folder).unwrap();
+        for asked in [own, odd] {
+            lab.ask(asked).unwrap();
+        }
+    };
+    let text = looked_at_over(Validity::Valid, Hosts::clone, ask);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("kubelets/client will change csr-"), "{text}");
+    let told = "is left pending: mallory asked for it, not system:node:cp-1";
+    assert!(words.contains(told), "{text}");
+    assert!(text.ends_with("1 warning above.\n"), "{text}");
 }

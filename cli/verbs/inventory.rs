@@ -7,7 +7,9 @@ use std::path::Path;
 
 use certwright_engine::host::{Host as _, LocalHost};
 use certwright_engine::plan::WORKSTATION;
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
+use certwright_steps::inventories::merge::{Told, merge};
+use certwright_steps::inventories::{Draft, DraftError, ansible, bmctl, nodes};
 use serde_json::json;
 
 use super::App;
@@ -16,11 +18,9 @@ use crate::doctor::LOOKS;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file::{self, Readers};
-use crate::inventory::merge::{Told, merge};
-use crate::inventory::{Draft, DraftError, ansible, bmctl, nodes};
 use crate::source::{self, Text};
 use crate::terminal::{err, out};
-use crate::{human, json, place, runtime};
+use crate::{human, json, neighbours, place, runtime};
 
 /// What is printed where there is no file to name.
 const NEW: &str = "the new inventory";
@@ -29,10 +29,13 @@ const NEW: &str = "the new inventory";
 pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
     let (mut draft, facts) = match from {
         SourceArgs::Bmctl { file, facts } => {
-            (bmctl::read(file, &source::file(file)?.text, facts.admin_kubeconfig.as_deref())?, facts)
+            let (text, admin) = (source::file(file)?.text, facts.admin_kubeconfig.as_deref());
+            (bmctl::read(file, &text, admin, || neighbours::clusters(file))?, facts)
         }
         SourceArgs::Ansible { file, group, facts } => {
-            (ansible::read(file, &source::file(file)?.text, group.as_deref())?, facts)
+            let mut draft = ansible::read(file, &source::file(file)?.text, group.as_deref())?;
+            draft.notes.extend(neighbours::variables(file));
+            (draft, facts)
         }
         SourceArgs::Nodes { facts } => (from_nodes(facts)?, facts),
     };
@@ -66,7 +69,7 @@ pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
         (Format::Human, Some(path)) => {
             notes(&draft);
             for told in &merged.told {
-                out(&line(told));
+                out(&sentence(told));
             }
             let path = human::word(&path.display().to_string());
             let end = if is_new { "written" } else { "unchanged" };
@@ -121,8 +124,7 @@ fn complete(text: &str, name: &str, from: &SourceArgs) -> Result<(), Failure> {
         SourceArgs::Nodes { .. } => "nodes do",
         SourceArgs::Ansible { .. } => "an Ansible inventory does",
     };
-    let neither =
-        if name == NEW { String::new() } else { format!(", and `{}` does not either", escape(name)) };
+    let neither = if name == NEW { String::new() } else { format!(", and `{}` does not either", line(name)) };
     let message = format!("{what} not tell all of a cluster{neither}");
     let missing: Vec<String> = missing.iter().map(|option| format!("`{option}`")).collect();
     Err(Failure::new(Exit::Invalid, "incomplete", message)
@@ -162,14 +164,14 @@ fn notes(draft: &Draft) {
     }
 }
 
-fn line(told: &Told) -> String {
+fn sentence(told: &Told) -> String {
     match told {
-        Told::Added(what) => format!("added    {}\n", escape(what)),
+        Told::Added(what) => format!("added    {}\n", line(what)),
         Told::Kept { what, has, source } => {
-            format!("kept     {} = {}, where the source says {}\n", escape(what), escape(has), escape(source))
+            format!("kept     {} = {}, where the source says {}\n", line(what), line(has), line(source))
         }
         Told::Unknown(host) => {
-            format!("kept     host {}, which the source does not know\n", escape(host))
+            format!("kept     host {}, which the source does not know\n", line(host))
         }
     }
 }

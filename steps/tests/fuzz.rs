@@ -34,6 +34,9 @@ mod node;
 #[path = "fuzz/worker.rs"]
 mod worker;
 
+#[path = "fuzz/sources.rs"]
+mod sources;
+
 #[path = "fuzz/itself.rs"]
 mod itself;
 
@@ -168,6 +171,12 @@ fn plans_and_inventories() {
     let inventory = fs::read_to_string(folder.join("tests/plans/inventory.toml")).expect("an inventory");
     let read = &mut |text: &[u8]| targets::read_plan(text, &inventory);
     fuzz(Target { check: &targets::check_inventory, ..target("toml", corpus, targets::change_toml, read) });
+}
+
+#[test]
+fn what_inventories_are_made_of() {
+    let read = &mut sources::read;
+    fuzz(Target { check: &sources::check, ..target("sources", sources::corpus(), sources::change, read) });
 }
 
 #[test]

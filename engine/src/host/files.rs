@@ -5,9 +5,6 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::{Command, Host, HostError, Output, Stat, StatKind};
 use crate::text::{KEPT, Secret};
 
@@ -18,14 +15,29 @@ const READ: &str = r#"test -e "$1" || exit 44
 test -f "$1" || { echo 'is not a regular file' >&2; exit 1; }
 exec head -c "$2" -- "$1""#;
 
-/// One line a file, in the order of the arguments; of a file that is too large nothing is sent.
+/// A line a path: whether a file is there. Then a line a file: its size, and what changes with it. Then all that they hold,
+/// and those lines once more: between equal ones no file was another one. Three programs, however many files; of more than
+/// 1 MiB in all nothing is sent.
 const READ_ALL: &str = r#"for path; do
-    if test ! -e "$path"; then echo absent; continue; fi
-    test -f "$path" && test "$(wc -c <"$path")" -le 1048576 || exit 1
-    printf 'file '
-    base64 -w 0 <"$path" || exit 1
-    echo
-done"#;
+    shift
+    if test -f "$path"; then
+        echo file
+        set -- "$@" "$path"
+    else
+        test ! -e "$path" || exit 1
+        echo absent
+    fi
+done
+test $# != 0 || exit 0
+facts=$(stat -Lc '%s %i %.9Z' -- "$@") || exit 1
+size=0 n=0
+for word in $facts; do
+    test $((n % 3)) != 0 || size=$((size + word))
+    n=$((n + 1))
+done
+test $size -le 1048576 || exit 1
+echo "$facts"
+cat -- "$@" && exec stat -Lc '%s %i %.9Z' -- "$@""#;
 
 /// New file in the same folder, 0600 (umask 077, mktemp) until it is complete; `dd` syncs the data. A symlink's
 /// target is replaced, not the symlink; an owner that was there stays.
@@ -59,8 +71,8 @@ pub(super) async fn read(host: &dyn Host, path: &str) -> Result<Option<Vec<u8>>,
     Ok(Some(output.stdout.bytes().to_vec()))
 }
 
-/// Reads several files in one call. Where one of them cannot be read, or they are too much together, they are read one
-/// after the other: that says which, and why.
+/// Reads several files in one call. Where one of them cannot be read or changes meanwhile, or they are too much together,
+/// they are read one after the other: that says which, and why.
 pub(super) async fn read_all(host: &dyn Host, paths: &[&str]) -> Result<Vec<Option<Vec<u8>>>, HostError> {
     let [first, others @ ..] = paths else { return Ok(Vec::new()) };
     if let Some(path) = others.iter().find(|path| !path.starts_with('/')) {
@@ -80,14 +92,39 @@ pub(super) async fn read_all(host: &dyn Host, paths: &[&str]) -> Result<Vec<Opti
     Ok(all)
 }
 
-/// Reads a line a file: `absent`, or `file` and its content in base64.
+/// Reads what the script prints of so many paths; None where a file was changed meanwhile, or it makes no sense.
 fn parse_all(stdout: &[u8], count: usize) -> Option<Vec<Option<Vec<u8>>>> {
-    let text = std::str::from_utf8(stdout).ok()?.strip_suffix('\n')?;
-    let one = |line: &str| match line.strip_prefix("file ") {
-        Some(content) => Some(Some(STANDARD.decode(content).ok()?)),
-        None => (line == "absent").then_some(None),
+    let mut rest = stdout;
+    let mut line = || {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let (line, others) = rest.split_at(end);
+        rest = &others[1..];
+        std::str::from_utf8(line).ok()
     };
-    text.split('\n').map(one).collect::<Option<Vec<_>>>().filter(|all| all.len() == count)
+    let mut there = Vec::with_capacity(count);
+    for _path in 0..count {
+        there.push(match line()? {
+            "file" => true,
+            "absent" => false,
+            _odd => return None,
+        });
+    }
+    let mut facts = Vec::new();
+    let mut sizes = Vec::new();
+    for _file in there.iter().filter(|there| **there) {
+        let told = line()?;
+        sizes.push(told.split(' ').next()?.parse::<usize>().ok()?);
+        facts.extend_from_slice(told.as_bytes());
+        facts.push(b'\n');
+    }
+    let mut held = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        let (content, others) = rest.split_at_checked(size)?;
+        held.push(content.to_vec());
+        rest = others;
+    }
+    let mut held = held.into_iter();
+    (rest == facts).then(|| there.into_iter().map(|there| there.then(|| held.next()).flatten()).collect())
 }
 
 /// Puts a file in place.
@@ -191,6 +228,27 @@ pub(super) fn kind_of(raw: u32) -> StatKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_files_are_told_apart_and_one_that_changed_meanwhile_makes_no_answer() {
+        let some = |text: &str| Some(text.as_bytes().to_vec());
+        let (one, two) = ("3 7 1.5", "4 8 2.5");
+        let good = format!("file\nabsent\nfile\n{one}\n{two}\na\nbfile{one}\n{two}\n");
+        assert_eq!(parse_all(good.as_bytes(), 3), Some(vec![some("a\nb"), None, some("file")]));
+        assert_eq!(parse_all(b"absent\n", 1), Some(vec![None]));
+        assert_eq!(parse_all(b"", 0), Some(Vec::new()));
+        let empty = "0 7 1.5";
+        assert_eq!(parse_all(format!("file\n{empty}\n{empty}\n").as_bytes(), 1), Some(vec![some("")]));
+        for cut in 0..good.len() {
+            assert_eq!(parse_all(&good.as_bytes()[..cut], 3), None, "{cut}");
+        }
+        for (from, to) in [("bfile3 7", "bfile3 9"), ("2.5\na", "2.6\na"), ("file\nabsent", "file\nodd")] {
+            assert!(good.contains(from));
+            assert_eq!(parse_all(good.replacen(from, to, 1).as_bytes(), 3), None, "{from}");
+        }
+        let longer = format!("{good}x");
+        assert_eq!(parse_all(longer.as_bytes(), 3), None);
+    }
 
     #[test]
     fn the_line_of_stat_is_read_to_the_nanosecond() {

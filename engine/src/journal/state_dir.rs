@@ -139,8 +139,11 @@ impl StateDir {
             ids.extend(name.to_str().and_then(|n| n.parse::<RunId>().ok()));
         }
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        // A run folder without a journal never began.
-        ids.retain(|id| self.run_folder(id).join("journal").symlink_metadata().is_ok());
+        // A run folder without a journal never began; where that cannot be seen its summary says why.
+        ids.retain(|id| {
+            let journal = self.run_folder(id).join("journal").symlink_metadata();
+            !journal.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        });
         Ok(ids.into_iter().map(|id| ListedRun { summary: self.summary(&id), id }).collect())
     }
 

@@ -304,3 +304,17 @@ fn a_folder_without_a_journal_never_was_a_run() {
     assert!(matches!(state.resume(&run()), Err(JournalError::NoSuchRun { .. })));
     assert!(state.list().unwrap().is_empty());
 }
+
+/// A disk that cannot tell whether there is a run is no reason to begin another one.
+#[test]
+fn a_run_that_cannot_be_seen_is_listed_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::new(folder.path());
+    drop(state.create(header(RUN), NOW).unwrap());
+    // Nothing below it can be asked for: a loop, not an absence.
+    let hidden = "20261202-000000-aaaa";
+    std::os::unix::fs::symlink(hidden, folder.path().join("runs").join(hidden)).unwrap();
+    let list = state.list().unwrap();
+    let seen: Vec<_> = list.iter().map(|listed| (listed.id.as_str(), listed.summary.is_ok())).collect();
+    assert_eq!(seen, [(hidden, false), (RUN, true)]);
+}

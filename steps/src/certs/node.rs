@@ -181,6 +181,7 @@ impl<'a> Node<'a> {
             report.rows.extend(self.rows(host, place));
         }
         sign(&mut report.rows);
+        report.troubles.extend(self.collected.left_out.iter().cloned());
         for (component, pod) in &self.configuration.pods {
             if let Err(why) = pod {
                 let path = format!("{}/{}.yaml", self.configuration.manifests, component.name());

@@ -11,7 +11,7 @@ use crate::kinds::{dial, ports};
 use crate::pki::{Component, Digest};
 use crate::tools::collect::Collected;
 use crate::tools::crictl::{self, Crictl, Which};
-use crate::tools::kubelet::{CONFIG, FLAGS, INSTANCE, runtime_endpoint};
+use crate::tools::kubelet::{CONFIG, FLAGS, INSTANCE, KubeletConfig, runtime_endpoint};
 use crate::tools::wanted::Configuration;
 
 /// Asks the ports of the rows and the runtime; what does not answer is a word in its place. Only a lost line is an error.
@@ -64,7 +64,9 @@ async fn components(
 ) -> Result<(), StepError> {
     let text = |path: &str| collected.texts.get(path).map(Vec::as_slice);
     let config = text(configuration.flags.config()).or(text(CONFIG));
-    let command = Crictl::new(runtime_endpoint(config, text(FLAGS), text(INSTANCE))).ps(Which::All);
+    let config = config.and_then(|yaml| KubeletConfig::parse(yaml).ok());
+    let endpoint = runtime_endpoint(config.as_ref(), text(FLAGS), text(INSTANCE));
+    let command = Crictl::new(endpoint).ps(Which::All);
     let output = match host.run(&command).await {
         Ok(output) => output,
         Err(error) => {

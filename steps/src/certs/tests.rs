@@ -179,6 +179,22 @@ async fn a_file_that_is_not_as_it_must_be_is_told_by_what_is_wrong_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_looked_at_for_its_name_is_named() {
+    let bench = Bench::new(Validity::Valid);
+    bench.copy(
+        ("cp-1", "/etc/kubernetes/pki/ca.crt"),
+        ("cp-1", "/etc/kubernetes/pki/etcd/two\nlines\u{1b}[2J.pem"),
+    );
+    let findings = bench.findings(Ask::Files).await;
+    assert_eq!(told(&findings), ["incomplete cp-1"]);
+    assert_eq!(
+        findings[0].what,
+        "cp-1: `/etc/kubernetes/pki/etcd/two\\nlines\\u{1b}[2J.pem` was not looked at: its name has a line end, or bytes that are no \
+         UTF-8"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_authority_of_another_cluster_is_told_with_all_that_hangs_on_it() {
     let (bench, other) = (Bench::new(Validity::Valid), Bench::new(Validity::Valid));
     for extension in ["crt", "key"] {

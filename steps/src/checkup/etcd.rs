@@ -27,7 +27,7 @@ const METRICS: [&str; 4] =
 
 /// Asks the member; None where the node runs none, or its port says nothing.
 pub(super) async fn ask(node: &Node<'_>, answers: &mut Vec<Answer>) -> Result<Option<Member>, StepError> {
-    let pod = match node.static_pod(Component::Etcd).await {
+    let pod = match node.static_pod(Component::Etcd) {
         Ok(Some(pod)) => pod,
         Ok(None) => return Ok(None),
         Err(error) => return fatal(error).map(|()| None),
@@ -40,7 +40,7 @@ pub(super) async fn ask(node: &Node<'_>, answers: &mut Vec<Answer>) -> Result<Op
     let health = get(node, "etcd-health", &Dial::http(at.clone(), "/health"), answers).await?;
     let metrics = get(node, "etcd-metrics", &Dial::http(at, "/metrics"), answers).await?;
     let (Some(health), metrics) = (health, metrics.unwrap_or_default()) else {
-        list(node, &pod, answers).await?;
+        list(node, pod, answers).await?;
         return Ok(None);
     };
     let leads = metrics.lines().any(|line| line.trim() == "etcd_server_is_leader 1");
@@ -50,7 +50,7 @@ pub(super) async fn ask(node: &Node<'_>, answers: &mut Vec<Answer>) -> Result<Op
         answer.text = Untrusted::new(text.into_bytes());
     }
     // Last: where the runtime hangs, so does this.
-    list(node, &pod, answers).await?;
+    list(node, pod, answers).await?;
     Ok(Some(Member { healthy: health.contains("\"health\":\"true\""), leads }))
 }
 

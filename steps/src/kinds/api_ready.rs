@@ -46,7 +46,7 @@ impl ApiReady {
 impl Step for ApiReady {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let server = own_server(&node).await?;
+        let server = own_server(&node)?;
         let command = Kubectl::new(&self.kubeconfig).server(&server).nodes();
         let output = cx.run(&command).await?;
         if !output.success() {

@@ -73,7 +73,7 @@ pub(super) async fn configuration(
         Source::ClusterElsewhere => Ok(Configuration::CertDir(cert_dir.to_owned())),
         Source::Manifests(_) => {
             let version = version(node.host).await?;
-            Ok(Configuration::Manifests(manifested(node, cert_dir, version).await?))
+            Ok(Configuration::Manifests(manifested(node, cert_dir, version)?))
         }
     }
 }
@@ -85,8 +85,8 @@ fn of_cluster(says: &ClusterConfiguration, cert_dir: &str) -> Source {
 }
 
 /// What the manifests say.
-async fn manifested(node: &Node<'_>, cert_dir: &str, kubeadm: Version) -> Result<Manifested, StepError> {
-    let api = node.static_pod(Component::KubeApiserver).await?.ok_or_else(|| {
+fn manifested(node: &Node<'_>, cert_dir: &str, kubeadm: Version) -> Result<Manifested, StepError> {
+    let api = node.static_pod(Component::KubeApiserver)?.ok_or_else(|| {
         let (host, manifests) = (node.host.name(), &node.manifests);
         let message = format!(
             "{host}: {manifests}/kube-apiserver.yaml is missing: nothing tells how kubeadm was set up"
@@ -94,9 +94,9 @@ async fn manifested(node: &Node<'_>, cert_dir: &str, kubeadm: Version) -> Result
         StepError::new(ErrorClass::Invalid, message)
             .remedy(format!("put the manifest back into {manifests}, then go on"))
     })?;
-    let etcd = node.static_pod(Component::Etcd).await?;
+    let etcd = node.static_pod(Component::Etcd)?;
     let runtime = node.crictl.endpoint.as_deref();
-    Ok(Manifested::read(kubeadm, cert_dir, &api, etcd.as_ref(), runtime))
+    Ok(Manifested::read(kubeadm, cert_dir, api, etcd, runtime))
 }
 
 /// The version of a node's kubeadm.

@@ -62,7 +62,7 @@ impl Holdings {
     }
 
     async fn survey_to(depth: Depth, node: &Node<'_>, cert_dir: &str) -> Result<Self, StepError> {
-        let local_etcd = node.has_local_etcd().await?;
+        let local_etcd = node.has_local_etcd();
         let covered: Vec<&'static Leaf> = LEAVES
             .iter()
             .filter(|leaf| match leaf.presence {

@@ -9,7 +9,7 @@ use certwright_engine::plan::{
 };
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
-use super::silence::silence;
+use super::silence::{ask, patience};
 use crate::tools::kubectl::{self, Kubectl, Pod};
 
 /// What the plan language knows of it.
@@ -64,11 +64,10 @@ impl Step for PodsHealthy {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let kubectl = kubectl(cx);
         let object = format!("{}: pods of {}", cx.host.name(), self.namespace);
-        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
-            return Err(silence.error(&object));
-        }
-        let command = kubectl.pods(&self.namespace);
-        let output = cx.run(&command).await?;
+        let patience = patience(cx, cx.host.as_ref(), &kubectl).await?;
+        let patience = patience.map_err(|silence| silence.error(&object))?;
+        let command = kubectl.pods(&self.namespace).deadline(patience);
+        let output = ask(cx.host.as_ref(), &command, &object).await?;
         if !output.success() {
             return Err(kubectl::step_error(&object, &command, &output));
         }

@@ -17,6 +17,7 @@ use super::facts::read_facts;
 use super::fields::{COMPONENTS, unchecked};
 use super::kubelet;
 use super::node::{Node, now};
+use super::peers::{Group, peers};
 use super::static_pods::{Gate, Look, Proof, Restart, Restarts, State, look};
 use crate::pki::Component;
 
@@ -156,7 +157,11 @@ impl Step for RestartStaticPods {
             kubelet::brings_back(&node, first.name(), now(cx)).await?;
         }
         let front: Vec<Component> = stale.into_iter().filter(|component| component.is_front()).collect();
-        let facts = self.facts(&node, &looks, Gate::take(cx, &front).await?);
+        let gate = match front.as_slice() {
+            [] => Gate::default(),
+            front => Gate::take(&Group::look(&peers(cx), &node).await?, front).await?,
+        };
+        let facts = self.facts(&node, &looks, gate);
         let reasons: Vec<&str> = facts.components.iter().filter_map(|c| c.reason.as_deref()).collect();
         let probe = if reasons.is_empty() {
             Probe::satisfied(match looks.len() {
@@ -171,10 +176,11 @@ impl Step for RestartStaticPods {
 
     async fn apply(&self, cx: &Context, facts: &Facts) -> Result<Done, StepError> {
         let gate = read_facts::<RestartFacts>(facts)?.gate;
-        let node = Node::look(cx.host.as_ref()).await?;
+        let (hosts, node) = (peers(cx), Node::look(cx.host.as_ref()).await?);
         let restart = Restart {
             cx,
             node: &node,
+            group: &Group::look(&hosts, &node).await?,
             grace: self.grace,
             within: self.within,
             restarts: self.restarts,

@@ -20,7 +20,7 @@ use time::format_description::well_known::Rfc3339;
 use super::facts::read_facts;
 use super::node::now;
 use super::pods_healthy::{is_namespace, kubectl};
-use super::silence::silence;
+use super::silence::{ask, patience};
 use crate::tools::kubectl::{self, DaemonSet, Failure, Resource};
 
 /// What the plan language knows of it.
@@ -124,15 +124,15 @@ impl RolloutRestart {
 
     async fn look(&self, cx: &Context) -> Result<Seen, StepError> {
         let kubectl = kubectl(cx);
-        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
-            return Err(silence.error(&self.object(cx)));
-        }
-        let command = kubectl.daemonset(self.resource.name(), &self.namespace);
-        let output = cx.run(&command).await?;
+        let object = self.object(cx);
+        let patience = patience(cx, cx.host.as_ref(), &kubectl).await?;
+        let patience = patience.map_err(|silence| silence.error(&object))?;
+        let command = kubectl.daemonset(self.resource.name(), &self.namespace).deadline(patience);
+        let output = ask(cx.host.as_ref(), &command, &object).await?;
         match kubectl::classify(&output) {
             None => {}
             Some(Failure::NotFound) => return Ok(Seen::Absent),
-            Some(_) => return Err(kubectl::step_error(&self.object(cx), &command, &output)),
+            Some(_) => return Err(kubectl::step_error(&object, &command, &output)),
         }
         let set = kubectl::parse_daemonset(&output)
             .map_err(|error| error.step_error(cx.host.name(), &command, &output))?;

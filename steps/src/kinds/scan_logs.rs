@@ -4,13 +4,16 @@
 //! the other is restarted, the others still hold old certificates and are rightly refused. A line without a time
 //! of its own counts. Waiting is the retry of the step.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use certwright_engine::host::{Command, Output};
+use certwright_engine::host::{Command, Host, Output};
 use certwright_engine::plan::{
     CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Evidence, Kind, Probe, Step, StepError};
 use certwright_engine::text::escape;
+use futures_util::future::join_all;
 
 use super::fields::COMPONENTS;
 use super::log_time;
@@ -114,28 +117,33 @@ fn is_of_a_look(line: &str) -> bool {
     line.contains("rejected connection") && without.iter().any(|words| line.contains(words))
 }
 
-/// When the last of the group's components was started, ns since 1970.
-async fn last_start(cx: &Context, components: &[Component]) -> Result<i128, StepError> {
-    let mut last = 0;
-    for host in peers(cx) {
-        let containers = Node::look(host.as_ref()).await?.containers().await?;
-        let starts = components.iter().filter_map(|c| crictl::running(&containers, c.name()));
-        last = starts.map(|container| container.created_ns).fold(last, i128::max);
+/// When the last of the group's components was started, ns since 1970; `own` are the containers of the step's own node.
+async fn last_start(cx: &Context, own: &[Container], components: &[Component]) -> Result<i128, StepError> {
+    let last = |containers: &[Container]| {
+        let starts = components.iter().filter_map(|c| crictl::running(containers, c.name()));
+        starts.map(|container| container.created_ns).max().unwrap_or(0)
+    };
+    let hosts = peers(cx);
+    let others = hosts.iter().filter(|host| host.name() != cx.host.name());
+    let of_one = async |host: &Arc<dyn Host>| Node::look(host.as_ref()).await?.containers().await;
+    let mut newest = last(own);
+    for containers in join_all(others.map(of_one)).await {
+        newest = newest.max(last(&containers?));
     }
-    Ok(last)
+    Ok(newest)
 }
 
 #[async_trait]
 impl Step for ScanLogs {
     async fn probe(&self, cx: &Context) -> Result<Probe, StepError> {
         let node = Node::look(cx.host.as_ref()).await?;
-        let since = last_start(cx, &self.components).await?;
         let containers = node.containers().await?;
+        let since = last_start(cx, &containers, &self.components).await?;
         let mut scanned = 0;
         let mut hits = Vec::new();
         for component in &self.components {
             let Some(container) = crictl::running(&containers, component.name()) else {
-                if *component == Component::Etcd && node.static_pod(*component).await?.is_none() {
+                if *component == Component::Etcd && node.static_pod(*component)?.is_none() {
                     continue;
                 }
                 let message = format!("{}: {} has no running container", cx.host.name(), component.name());

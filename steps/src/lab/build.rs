@@ -178,7 +178,7 @@ impl<'a> Build<'a> {
         let dates = dates(node.kubelet.unwrap_or(spec.kubelet), now);
         let who = subjects::of_kubelet(&node.name);
         let client = self.leaf(Authority::Ca, &who, dates)?;
-        let name = kubelet_file_name(dates.from + EARLY);
+        let name = kubelet_file_name("client", dates.from + EARLY);
         let pem = format!("{}{}", client.certificate, client.key);
         self.write(&node.name, &format!("/var/lib/kubelet/pki/{name}"), pem.as_bytes(), 0o600)?;
         let current = self.files.root(&node.name).join(&KUBELET_CURRENT[1..]);
@@ -272,11 +272,11 @@ impl<'a> Build<'a> {
     }
 }
 
-/// How the kubelet names the file of a client certificate that it got at `seconds` since 1970.
-pub fn kubelet_file_name(seconds: i64) -> String {
+/// How the kubelet names the file of a certificate that it got at `seconds` since 1970; `purpose` is `client` or `server`.
+pub fn kubelet_file_name(purpose: &str, seconds: i64) -> String {
     let at = mint::instant(seconds);
     format!(
-        "kubelet-client-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}.pem",
+        "kubelet-{purpose}-{:04}-{:02}-{:02}-{:02}-{:02}-{:02}.pem",
         at.year(),
         u8::from(at.month()),
         at.day(),

@@ -181,12 +181,12 @@ pub fn flags_endpoint(env: &[u8]) -> Option<String> {
 ///
 /// A path without scheme gets `unix://`. Files that are absent or cannot be parsed count as saying nothing.
 pub fn runtime_endpoint(
-    config: Option<&[u8]>,
+    config: Option<&KubeletConfig>,
     flags: Option<&[u8]>,
     instance: Option<&[u8]>,
 ) -> Option<String> {
-    let of_file = |yaml: &[u8]| KubeletConfig::parse(yaml).ok()?.runtime_endpoint;
-    flags.and_then(flags_endpoint).or_else(|| config.and_then(of_file)).or_else(|| instance.and_then(of_file))
+    let of_instance = || KubeletConfig::parse(instance?).ok()?.runtime_endpoint;
+    flags.and_then(flags_endpoint).or_else(|| config?.runtime_endpoint.clone()).or_else(of_instance)
 }
 
 #[cfg(test)]
@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn the_runtime_of_the_flags_goes_before_that_of_the_files() {
-        let config = Some(&b"containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n"[..]);
+        let config = b"containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n";
+        let config = KubeletConfig::parse(config).unwrap();
         let cases = [
             (
                 r#"KUBELET_KUBEADM_ARGS="--a=b --container-runtime-endpoint=unix:///var/run/crio/crio.sock""#,
@@ -235,10 +236,10 @@ mod tests {
             ("\u{0}\u{ff}", "unix:///run/containerd/containerd.sock"),
         ];
         for (flags, expected) in cases {
-            let endpoint = runtime_endpoint(config, Some(flags.as_bytes()), None);
+            let endpoint = runtime_endpoint(Some(&config), Some(flags.as_bytes()), None);
             assert_eq!(endpoint.as_deref(), Some(expected), "{flags}");
         }
-        assert_eq!(runtime_endpoint(Some(b"[broken"), None, None), None);
+        assert_eq!(runtime_endpoint(None, None, Some(b"[broken")), None);
     }
 
     #[test]

@@ -175,6 +175,7 @@ pub(crate) fn check_inventory(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     let base = Base { folder: "/work".to_owned(), home: Some("/home/ops".to_owned()) };
     let _named = inventory_at(&base, Source { name: FILE, text: &text }).map_err(|error| mistakes(&error));
+    crate::sources::check_merge(&text, FILE);
 }
 
 /// Reads what the collect script prints; what is read is printed and read again.

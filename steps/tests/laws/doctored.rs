@@ -20,7 +20,8 @@ pub(crate) struct Doctored {
 
 impl Doctored {
     /// `inner` with these answers: the beginning of a command line, and what is printed to it. What begins with `error: `
-    /// comes on standard error, with status 1; to [`SILENT`] there is no answer within the command's deadline.
+    /// comes on standard error, with status 1, and after `error 35: ` with that; to [`SILENT`] there is no answer within
+    /// the command's deadline. Of several answers to one line each is given once, in their order, and the last for ever.
     pub(crate) fn new(inner: Arc<dyn Host>, answers: &[(&'static str, &'static str)]) -> Self {
         Self {
             inner,
@@ -44,19 +45,24 @@ impl Host for Doctored {
 
     async fn run(&self, command: &Command) -> Result<Output, HostError> {
         let line = command.argv.join(" ");
-        let Some((_, text, asked)) = self.answers.iter().find(|(start, ..)| line.starts_with(start)) else {
-            return self.inner.run(command).await;
-        };
+        let mut own = self.answers.iter().filter(|(start, ..)| line.starts_with(start));
+        let Some(last) = own.clone().last() else { return self.inner.run(command).await };
+        let (_, text, asked) = own.find(|(.., asked)| asked.load(Ordering::Relaxed) == 0).unwrap_or(last);
         asked.fetch_add(1, Ordering::Relaxed);
         if *text == SILENT {
             tokio::time::sleep(command.deadline).await;
             return Err(HostError::Deadline { host: self.name().to_owned(), after: command.deadline });
         }
-        let text = Untrusted::new(text.as_bytes().to_vec());
-        if text.lossy().starts_with("error: ") {
-            return Ok(Output { status: 1, stderr: text, ..Output::default() });
-        }
-        Ok(Output { stdout: text, ..Output::default() })
+        let bytes = Untrusted::new(text.as_bytes().to_vec());
+        let status = text.split_once(": ").and_then(|(word, _)| match word.split_once(' ') {
+            None if word == "error" => Some(1),
+            Some(("error", status)) => status.parse().ok(),
+            Some(_) | None => None,
+        });
+        Ok(match status {
+            Some(status) => Output { status, stderr: bytes, ..Output::default() },
+            None => Output { stdout: bytes, ..Output::default() },
+        })
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::Verdict;
 use certwright_steps::lab::Validity;
 use serde_json::json;
@@ -42,7 +43,7 @@ async fn kubectl_is_not_sent_to_a_server_that_closes_its_connections() {
         let told = bench.with(&counted).probe().await;
         let calls = counted.texts();
         let count = |word: &str| calls.iter().filter(|call| call.contains(word)).count();
-        let (handshakes, questions) = (count("/readyz"), count("kubectl "));
+        let (handshakes, questions) = (count("/livez"), count("kubectl "));
         if closed {
             let error = told.expect_err("nobody serves");
             assert!(error.message.contains("the server closed the connection"), "{}", error.message);
@@ -54,6 +55,72 @@ async fn kubectl_is_not_sent_to_a_server_that_closes_its_connections() {
         asked.push((handshakes, questions));
     }
     println!("handshakes and kubectl calls: {asked:?}");
+}
+
+/// Asks a port for an API server's health.
+const HANDSHAKE: &str = "curl -sSk";
+
+/// A load balancer without a server.
+const CLOSED: &str = "error 52: curl: (52) Empty reply from server";
+
+/// A server without its etcd.
+const UNWELL: &str = "[+]ping ok\n[-]etcd failed: reason withheld\nlivez check failed\n\nhttp_code=500\n";
+
+/// API servers that crash and are started again in turn: behind a load balancer a connection is closed, waits in the queue
+/// of a server that waits for etcd, or meets one that is about to end. The real kubectl took 55 s for either.
+#[tokio::test(start_paused = true)]
+async fn kubectl_is_given_little_time_where_no_server_is_seen_to_work() {
+    let daemonset = json!({ "resource": "daemonset/etcd-defrag" });
+    for (kind, with) in
+        [("rollout-restart", daemonset), ("pods-healthy", json!({})), ("replace-kubeconfig", json!({}))]
+    {
+        // Expired: the workstation's kubeconfig is not tried, and the admin cluster is asked for its secret.
+        let scenario = Scenario::new(kind, "workstation", Validity::Expired).with(with);
+        let stage = Stage::new(&scenario).await;
+        for (met, class, most) in [
+            (&[CLOSED, SILENT, SILENT][..], ErrorClass::Unavailable, 4),
+            (&[SILENT, CLOSED, SILENT], ErrorClass::Unavailable, 4),
+            (&[SILENT, SILENT, SILENT], ErrorClass::DeadlineExceeded, 9),
+            (&[SILENT, SILENT, UNWELL], ErrorClass::DeadlineExceeded, 6),
+            (&[CLOSED, UNWELL], ErrorClass::DeadlineExceeded, 6),
+        ] {
+            let mut answers: Vec<_> = met.iter().map(|met| (HANDSHAKE, *met)).collect();
+            if class == ErrorClass::DeadlineExceeded {
+                answers.push(("kubectl ", SILENT));
+            }
+            let bench = stage.bench();
+            let start = bench.wall_ms();
+            // Fails, too, where one of the answers was not asked for.
+            let told = bench.probe_doctored(&answers).await;
+            let took = Duration::from_millis(bench.wall_ms() - start);
+            let error = told.expect_err("nobody serves");
+            assert_eq!(error.class, class, "{kind} {met:?}: {}", error.message);
+            let says =
+                if class == ErrorClass::Unavailable { "closed the connection" } else { "no answer in time" };
+            assert!(error.message.contains(says), "{kind} {met:?}: {}", error.message);
+            assert!(took < Duration::from_secs(most), "{kind} {met:?}: {took:?}");
+            println!("{kind}, {met:?}: {took:?}: {}", error.message);
+        }
+    }
+}
+
+/// An admin cluster whose packets are dropped: kubectl asks again for longer than it is waited for.
+#[tokio::test(start_paused = true)]
+async fn where_the_admin_cluster_never_answers_a_node_has_the_kubeconfig() {
+    let mut scenario = Scenario::new("replace-kubeconfig", "workstation", Validity::Expired);
+    for kind in ["kubeadm-renew", "restart-static-pods"] {
+        for node in ["cp-1", "cp-2", "cp-3"] {
+            scenario = scenario.after(kind, node);
+        }
+    }
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let silent = [("kubectl --kubeconfig=/bmctl-workspace/admin/admin-kubeconfig", SILENT)];
+    let probe = good("a look", bench.probe_doctored(&silent).await);
+    assert_eq!(probe.verdict, Verdict::Drifted);
+    assert!(probe.summary.contains("no answer in time"), "{}", probe.summary);
+    good("an attempt", bench.attempt_doctored(&silent).await);
+    assert_eq!(good("a look", bench.probe_doctored(&silent).await).verdict, Verdict::Satisfied);
 }
 
 /// Its listener takes connections before the member has joined, and answers none: seen with a real etcd.

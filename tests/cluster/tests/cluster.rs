@@ -5,6 +5,9 @@
 #[path = "cluster/support.rs"]
 mod support;
 
+#[path = "components/mint.rs"]
+mod mint;
+
 #[path = "cluster/hosts.rs"]
 mod hosts;
 
@@ -13,6 +16,9 @@ mod containers;
 
 #[path = "cluster/kubelets.rs"]
 mod kubelets;
+
+#[path = "cluster/serving.rs"]
+mod serving;
 
 #[path = "cluster/proof.rs"]
 mod proof;
@@ -29,8 +35,20 @@ mod live;
 #[path = "cluster/faults.rs"]
 mod faults;
 
+#[path = "cluster/worse.rs"]
+mod worse;
+
 #[path = "cluster/undone.rs"]
 mod undone;
 
 #[path = "cluster/struck.rs"]
 mod struck;
+
+#[path = "cluster/certs.rs"]
+mod certs;
+
+#[path = "cluster/planted.rs"]
+mod planted;
+
+#[path = "cluster/masked.rs"]
+mod masked;

@@ -23,6 +23,9 @@ pub enum DialError {
     /// A certificate came, but the handshake is not signed with its key.
     #[error("the port does not hold the key of the certificate that it shows")]
     Unproven,
+    /// Nothing came of it through the connection, and the host lacks the program that asks it there. Its words, escaped.
+    #[error("nothing came of it over ssh, and the host cannot ask it: {0}")]
+    NotAsked(String),
     /// Anything else, escaped.
     #[error("{0}")]
     Other(String),
@@ -32,7 +35,7 @@ impl DialError {
     /// The class retry policies see.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Refused | Self::Closed | Self::Handshake(_) => ErrorClass::Unavailable,
+            Self::Refused | Self::Closed | Self::Handshake(_) | Self::NotAsked(_) => ErrorClass::Unavailable,
             Self::TimedOut => ErrorClass::DeadlineExceeded,
             Self::Unproven => ErrorClass::Invalid,
             Self::Other(_) => ErrorClass::Refused,

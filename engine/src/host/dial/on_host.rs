@@ -15,6 +15,9 @@ use crate::text::Untrusted;
 /// What curl prints after the body.
 const CODE: &str = "\nhttp_code=";
 
+/// Statuses of whoever should have started a program: it is not there, or may not be started.
+const NO_PROGRAM: [i32; 2] = [126, 127];
+
 /// Asks on the host, within `within`.
 pub(in crate::host) async fn ask<H>(host: &H, dial: &Dial, within: Duration) -> Result<Dialled, HostError>
 where
@@ -22,6 +25,7 @@ where
 {
     dial.check(host.name())?;
     let outcome = match host.run(&command(dial).deadline(within)).await {
+        Ok(output) if NO_PROGRAM.contains(&output.status) => Err(DialError::NotAsked(last_words(&output))),
         Ok(output) => match &dial.ask {
             Ask::Certificate => chain(&output).map(|chain| Served { chain, answer: None }),
             Ask::Http(_) | Ask::Https(_) => {

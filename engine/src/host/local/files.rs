@@ -3,13 +3,13 @@
 //! Invariant: whoever looks at a path sees the old content or the new one, never a part, and never with more
 //! permissions than it will have in the end.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::seat::Seat;
 use crate::host::files::kind_of;
-use crate::host::worker::Nonce;
 use crate::host::{Stat, StatKind};
 use crate::text::KEPT;
 
@@ -44,48 +44,15 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 
 /// Puts a file in place; a symlink's target is replaced, not the symlink; an owner that was there stays.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let (path, folder, new) = beside(path)?;
-    let done = fill(&new, &path, bytes, mode).and_then(|()| Ok(std::fs::rename(&new, &path)?));
+    let seat = Seat::of(path)?;
+    let old = seat.present()?;
+    let done = seat.fill(old.as_ref(), bytes, mode).and_then(|()| seat.put());
     if done.is_err() {
         // The first error is the one to tell.
-        let _left = std::fs::remove_file(&new);
+        seat.remove_new();
         return done;
     }
-    Ok(File::open(folder)?.sync_all()?)
-}
-
-/// The file itself, its folder, which is made where it is missing, and a name in it that nobody has.
-pub(super) fn beside(path: &Path) -> Result<(PathBuf, PathBuf, PathBuf), FileError> {
-    let path = resolved(path)?;
-    let Some(name) = path.file_name() else { return Err(FileError::Unfit("is a folder")) };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    make_folders(&folder)?;
-    let new = folder.join(format!(".{}.certwright-{}", name.to_string_lossy(), Nonce::random().as_str()));
-    Ok((path, folder, new))
-}
-
-/// Writes the new file, with the mode it will have and the owner of the one at `path`.
-pub(super) fn fill(new: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
-    file.write_all(bytes)?;
-    if let Some(old) = present(std::fs::metadata(path))? {
-        if old.is_dir() {
-            return Err(FileError::Unfit("is a folder"));
-        }
-        let now = file.metadata()?;
-        if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-            let kept = fchown(&file, Some(old.uid()), Some(old.gid()));
-            // A group the user does not belong to cannot be given back; another owner must be.
-            if now.uid() != old.uid() {
-                kept?;
-            }
-        }
-    }
-    file.set_permissions(Permissions::from_mode(mode))?;
-    Ok(file.sync_all()?)
+    seat.sync()
 }
 
 /// Facts about what is at `path`.
@@ -128,7 +95,7 @@ fn present<T>(found: io::Result<T>) -> Result<Option<T>, FileError> {
 }
 
 /// Follows symlinks at `path`, a dangling one too.
-fn resolved(path: &Path) -> Result<PathBuf, FileError> {
+pub(super) fn resolved(path: &Path) -> Result<PathBuf, FileError> {
     let mut path = path.to_owned();
     for _ in 0..SYMLINKS_MAX {
         match present(std::fs::symlink_metadata(&path))? {
@@ -143,7 +110,7 @@ fn resolved(path: &Path) -> Result<PathBuf, FileError> {
 }
 
 /// Makes missing folders with 0700 and syncs what holds each of them.
-fn make_folders(folder: &Path) -> Result<(), FileError> {
+pub(super) fn make_folders(folder: &Path) -> Result<(), FileError> {
     let missing: Vec<&Path> =
         folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {

@@ -9,6 +9,8 @@
 
 mod files;
 
+mod seat;
+
 mod exchange;
 
 mod line;

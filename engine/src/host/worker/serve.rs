@@ -18,7 +18,7 @@ use crate::host::Output;
 use crate::text::Untrusted;
 
 /// Bytes read at once.
-const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 16 << 10;
 
 /// How long a line whose pipes are closed may take to say how it ended.
 const CLOSING: Duration = Duration::from_millis(500);

@@ -138,7 +138,7 @@ fn is_opaque(text: &str, piece: &Range<usize>) -> bool {
         && has(u8::is_ascii_digit)
         && slashes * 12 < word.len()
         && !is_hex(word)
-        && !base64(word).is_some_and(|bytes| printable(&bytes).is_some())
+        && base64(word).is_none_or(|bytes| printable(&bytes).is_none())
 }
 
 /// The fingerprint of a public key as ssh shows it.

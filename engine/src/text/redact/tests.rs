@@ -102,16 +102,13 @@ fn tokens_are_told_by_their_form() {
 
 #[test]
 fn every_fingerprint_of_a_key_stays_readable() {
-    let mut read = 0;
     for key in 0..10_000_u32 {
         let digest = Sha256::digest(key.to_le_bytes());
         let digest = base64(&digest);
         let digest = digest.trim_end_matches('=');
         let text = format!("the ED25519 key is another one, now SHA256:{digest}; if it was reinstalled");
         assert_eq!(redact(&text), text);
-        read += 1;
     }
-    println!("{read} fingerprints");
 }
 
 #[test]

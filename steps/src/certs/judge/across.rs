@@ -185,6 +185,9 @@ fn disagreement(reports: &[Report], wanted: &Wanted<'_>) -> Option<Finding> {
         Difference::Nothing => return None,
         Difference::Server => "lead to different servers".to_owned(),
         Difference::Authorities => "trust different authorities".to_owned(),
+        Difference::Certificate { later_s: 0 } => {
+            "hold different certificates that end at the same time".to_owned()
+        }
         Difference::Certificate { later_s } => {
             let later = if later_s >= 0 { "secret" } else { "kubeconfig" };
             format!("hold different certificates; that of the {later} ends {} later", span(later_s))

@@ -15,6 +15,7 @@ use crate::kinds::archives;
 use crate::kinds::facts::CertificateFacts;
 use crate::kinds::holdings::Holdings;
 use crate::kinds::node::{Node, now};
+use crate::kinds::peers::{Group, peers};
 use crate::kinds::static_pods::{Proof, Restart, Restarts, Written};
 use crate::pki::Component;
 use crate::tools::archive;
@@ -61,6 +62,8 @@ pub(super) async fn undo(
         let message = format!("{}: not as before after the restore: {}", host.name(), wrong.join(", "));
         return Err(StepError::new(ErrorClass::Unsatisfied, message));
     }
+    // What was put back may have been another manifest.
+    let node = Node::look(host).await?;
     let restarted = restart(cx, &node, &restored, &before.certificates).await?;
     let restarted = if restarted.is_empty() { "nothing".to_owned() } else { restarted.join(", ") };
     Ok(Done::new(format!(
@@ -80,9 +83,11 @@ async fn restart(
     certificates: &[CertificateFacts],
 ) -> Result<Vec<String>, StepError> {
     let expired = certificates.iter().any(|certificate| certificate.not_after < now(cx));
+    let hosts = peers(cx);
     let restart = Restart {
         cx,
         node,
+        group: &Group::look(&hosts, node).await?,
         grace: GRACE,
         within: WITHIN,
         restarts: Restarts::All,

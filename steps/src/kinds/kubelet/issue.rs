@@ -29,16 +29,12 @@ pub(in crate::kinds) struct Issue {
 
 impl Issue {
     /// Reads it from what the kubelet has and from the API server's manifest.
-    pub(in crate::kinds) async fn of(
-        node: &Node<'_>,
-        client: &Client,
-        cert_dir: &str,
-    ) -> Result<Self, StepError> {
-        let api_server = node.static_pod(Component::KubeApiserver).await?;
+    pub(in crate::kinds) fn of(node: &Node<'_>, client: &Client, cert_dir: &str) -> Result<Self, StepError> {
+        let api_server = node.static_pod(Component::KubeApiserver)?;
         let server = client.conf.as_ref().and_then(|conf| endpoint(conf.server().ok()?));
         Ok(Self {
             node_name: client.subjects().find_map(|subject| plain(subject.strip_prefix(SUBJECT)?)),
-            advertised: api_server.as_ref().and_then(|pod| plain(pod.advertise_address()?)),
+            advertised: api_server.and_then(|pod| plain(pod.advertise_address()?)),
             endpoint: server.and_then(|server| plain(&server)),
             cert_dir: if cert_dir == CERT_DIR { None } else { plain(cert_dir) },
         })

@@ -49,7 +49,7 @@ pub(super) async fn condition(node: &Node<'_>, cert_dir: &str, now: i64) -> Resu
     let client = Client::look(node.host).await?;
     let state = node.kubelet().await?;
     if let Some(what) = client.trouble(RUN, now) {
-        let issue = Issue::of(node, &client, cert_dir).await?;
+        let issue = Issue::of(node, &client, cert_dir)?;
         if issue.node_name.is_some() {
             return Ok(Condition { curable: Some(what), ..Condition::default() });
         }
@@ -71,7 +71,7 @@ pub(super) async fn condition(node: &Node<'_>, cert_dir: &str, now: i64) -> Resu
 pub(super) async fn brings_back(node: &Node<'_>, component: &str, now: i64) -> Result<(), StepError> {
     let client = Client::look(node.host).await?;
     if let Some(what) = client.trouble(RESTART, now) {
-        let issue = Issue::of(node, &client, CERT_DIR).await?;
+        let issue = Issue::of(node, &client, CERT_DIR)?;
         let by_hand = cure::remedy(node, &issue);
         return Err(refused(node, &what, component).remedy(format!(
             "let a step of kind kubelet-client come before this one in the plan, or {by_hand}"

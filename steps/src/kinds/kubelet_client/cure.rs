@@ -35,7 +35,7 @@ impl KubeletClient {
         client: &Client,
     ) -> Result<(), StepError> {
         let host = cx.host.as_ref();
-        let issue = Issue::of(node, client, &self.cert_dir).await?;
+        let issue = Issue::of(node, client, &self.cert_dir)?;
         let Some(name) = issue.node_name.clone() else {
             let message = format!("{}: nothing tells the name of this node in the cluster", host.name());
             return Err(StepError::new(ErrorClass::Invalid, message).remedy(format!(

@@ -156,7 +156,7 @@ impl Step for KubeletClient {
                     ..CertificateFacts::new("kubelet-client", &file.path, certificate)
                 })
                 .collect(),
-            commands: self.commands_of(cx, &node, &client, &needs).await?,
+            commands: self.commands_of(cx, &node, &client, &needs)?,
             warnings: odd,
         };
         if !needs.is_empty() {

@@ -85,7 +85,7 @@ impl KubeletClient {
     }
 
     /// The commands of a cure; `version` stands for what kubeadm will say of itself.
-    pub(super) async fn commands_of(
+    pub(super) fn commands_of(
         &self,
         cx: &Context,
         node: &Node<'_>,
@@ -96,7 +96,7 @@ impl KubeletClient {
         for need in needs {
             match need {
                 Need::Issue(_) => {
-                    let issue = Issue::of(node, client, &self.cert_dir).await?;
+                    let issue = Issue::of(node, client, &self.cert_dir)?;
                     let archive = archives::path(&self.backups, &cx.run);
                     let backup = archive::backup_command(&archive, &backed_up());
                     commands.push(format!("{}   # unless it exists", backup.display()));
@@ -114,7 +114,7 @@ impl KubeletClient {
                     "test -e {ROTATED}   # until it is there, at most {}",
                     humantime::format_duration(self.rotated_within)
                 )),
-                Need::Approve { request, .. } => commands.push(self.approval(node, request).await?),
+                Need::Approve { request, .. } => commands.push(Self::approval(node, request)?),
                 Need::Serving(_) => commands.push(format!(
                     "kubectl certificate approve NAME   # once the kubelet asks, if it asks for its own, at most {}",
                     humantime::format_duration(self.rotated_within)

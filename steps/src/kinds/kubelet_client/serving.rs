@@ -81,7 +81,7 @@ impl KubeletClient {
         let file = survey::survey(cx.host.as_ref(), Depth::Keys, &[SERVER.to_owned()]).await?;
         let trouble = trouble(file.first().expect("a survey has an answer for every path"), now(cx));
         let mut serving = Serving { trouble, ..Serving::default() };
-        let kubectl = Kubectl::new(ADMIN_CONF).server(own_server(node).await?);
+        let kubectl = Kubectl::new(ADMIN_CONF).server(own_server(node)?);
 
         let (command, output) = requests(cx, &kubectl, Asker::Node(name)).await?;
         let own = kubectl::parse_signing_requests(&output)
@@ -129,7 +129,7 @@ impl KubeletClient {
         client: &Client,
     ) -> Result<String, StepError> {
         let deadline = cx.clock.mono().plus(millis(self.rotated_within));
-        let kubectl = Kubectl::new(ADMIN_CONF).server(own_server(node).await?);
+        let kubectl = Kubectl::new(ADMIN_CONF).server(own_server(node)?);
         let mut approved = Vec::new();
         loop {
             let serving = self.serving(cx, node, client).await?;
@@ -161,8 +161,8 @@ impl KubeletClient {
     }
 
     /// The command that approves a request.
-    pub(super) async fn approval(&self, node: &Node<'_>, request: &str) -> Result<String, StepError> {
-        Ok(Kubectl::new(ADMIN_CONF).server(own_server(node).await?).approve(request).display())
+    pub(super) fn approval(node: &Node<'_>, request: &str) -> Result<String, StepError> {
+        Ok(Kubectl::new(ADMIN_CONF).server(own_server(node)?).approve(request).display())
     }
 }
 

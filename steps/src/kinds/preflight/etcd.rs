@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certwright_engine::host::Host;
 use certwright_engine::host::dial::{Dial, Endpoint};
 use certwright_engine::plan::ErrorClass;
-use certwright_engine::step::{Context, StepError};
+use certwright_engine::step::StepError;
+use futures_util::future::join_all;
 
 use crate::kinds::facts::Warning;
-use crate::kinds::node::{Node, dial};
-use crate::kinds::peers::peers;
+use crate::kinds::node::dial;
+use crate::kinds::peers::{Group, Peer};
 use crate::pki::Component;
 use crate::tools::etcd::{self, Told};
 use crate::tools::manifest::{self, StaticPod};
@@ -24,18 +24,18 @@ pub(super) struct Membership {
 
 impl Membership {
     /// Asks the member of every peer; one that does not answer is not told of. A line that broke is an error.
-    pub(super) async fn look(cx: &Context) -> Result<Self, StepError> {
-        let (peers, mut by_host) = (peers(cx), BTreeMap::new());
-        let asked = peers.len();
-        for host in peers {
-            match ask(host.as_ref()).await {
-                Ok(Some(member)) => drop(by_host.insert(host.name().to_owned(), member)),
+    pub(super) async fn look(group: &Group<'_>) -> Result<Self, StepError> {
+        let mut by_host = BTreeMap::new();
+        let told = join_all(group.iter().map(ask)).await;
+        for (peer, told) in group.iter().zip(told) {
+            match told {
+                Ok(Some(member)) => drop(by_host.insert(peer.host.name().to_owned(), member)),
                 Err(error) if error.class == ErrorClass::Unknown => return Err(error),
                 // One that cannot be asked says so in its own preflight.
                 Ok(None) | Err(_) => {}
             }
         }
-        Ok(Self { asked, by_host })
+        Ok(Self { asked: group.len(), by_host })
     }
 
     /// Who leads whom, in a few words; None where no member told anything.
@@ -83,10 +83,10 @@ impl Membership {
     }
 }
 
-async fn ask(host: &dyn Host) -> Result<Option<Told>, StepError> {
-    let node = Node::look(host).await?;
-    let Some(pod) = node.static_pod(Component::Etcd).await? else { return Ok(None) };
-    let Ok(served) = dial(host, &Dial::http(metrics(&pod), "/metrics")).await? else { return Ok(None) };
+async fn ask(peer: &Peer<'_>) -> Result<Option<Told>, StepError> {
+    let node = peer.node().await?;
+    let Some(pod) = node.static_pod(Component::Etcd)? else { return Ok(None) };
+    let Ok(served) = dial(peer.host, &Dial::http(metrics(pod), "/metrics")).await? else { return Ok(None) };
     let answer = served.answer.filter(|answer| answer.code == 200);
     Ok(answer.map(|answer| etcd::parse_metrics(&answer.body)).filter(|member| *member != Told::default()))
 }

@@ -189,7 +189,7 @@ impl Step for Preflight {
         let kubeadm = if programs.can_run("kubeadm") { Kubeadm::Answers } else { Kubeadm::Silent };
         let lacks_openssl = programs.lacks("openssl");
         let node = Node::look(host).await?;
-        let pods = Pods::read(&node).await?;
+        let pods = Pods::of(&node)?;
         if let Some(other) = self.other_machine(cx, &node, &pods).await? {
             return Err(invalid_with(host.name(), &[other], &[]));
         }
@@ -210,7 +210,7 @@ impl Step for Preflight {
             found.warnings.extend(certificates.warnings);
         }
         found.findings.extend(others);
-        let cluster = cluster::cluster(cx, &self.cert_dir).await?;
+        let cluster = cluster::cluster(cx, &node, &self.cert_dir).await?;
         found.findings.extend(cluster.findings);
         found.warnings.extend(cluster.warnings);
         if !found.findings.is_empty() {

@@ -21,12 +21,12 @@ pub(super) struct Pods {
 }
 
 impl Pods {
-    /// Reads every manifest.
-    pub(super) async fn read(node: &Node<'_>) -> Result<Self, StepError> {
+    /// Those of a node.
+    pub(super) fn of(node: &Node<'_>) -> Result<Self, StepError> {
         let mut pods = Self { by: BTreeMap::new(), unreadable: BTreeSet::new() };
-        for (component, pod) in Component::ALL.into_iter().zip(node.static_pods(&Component::ALL).await?) {
-            match pod {
-                Ok(Some(pod)) => drop(pods.by.insert(component, pod)),
+        for component in Component::ALL {
+            match node.static_pod(component) {
+                Ok(Some(pod)) => drop(pods.by.insert(component, pod.clone())),
                 Ok(None) => {}
                 Err(error) if error.class == ErrorClass::Invalid => drop(pods.unreadable.insert(component)),
                 Err(error) => return Err(error),

@@ -8,7 +8,7 @@ use certwright_engine::step::{Context, StepError, refused};
 use certwright_engine::text::{Secret, line};
 
 use crate::kinds::facts::CertificateFacts;
-use crate::kinds::silence::silence;
+use crate::kinds::silence::{ask, patience};
 use crate::kubeconfigs::{Held, Unfit, normal_server};
 use crate::pki::kubeconfig::{Authorities, SpliceError, splice};
 use crate::pki::{Certificate, Digest, Kubeconfig, KubeconfigError};
@@ -155,17 +155,17 @@ impl Present {
     /// That no server answers is not the file's fault, and no other file would mend it: an error.
     pub(super) async fn try_out(&self, cx: &Context) -> Result<Option<String>, StepError> {
         let kubectl = Kubectl::new(&self.named);
-        if let Some(silence) = silence(cx, cx.host.as_ref(), &kubectl).await? {
-            return Err(silence.error(&format!("{}: {}", cx.host.name(), self.path)));
-        }
-        let command = kubectl.nodes_text();
-        let output = cx.run(&command).await?;
+        let object = format!("{}: {}", cx.host.name(), self.path);
+        let patience = patience(cx, cx.host.as_ref(), &kubectl).await?;
+        let patience = patience.map_err(|silence| silence.error(&object))?;
+        let command = kubectl.nodes_text().deadline(patience);
+        let output = ask(cx.host.as_ref(), &command, &object).await?;
         let Some(failure) = kubectl::classify(&output) else {
             return Ok(None);
         };
         match failure {
             Failure::ConnectionRefused | Failure::Closed | Failure::TimedOut => {
-                Err(kubectl::step_error(&format!("{}: {}", cx.host.name(), self.path), &command, &output))
+                Err(kubectl::step_error(&object, &command, &output))
             }
             Failure::Expired
             | Failure::NotYetValid

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use certwright_engine::host::Host;
+use certwright_engine::host::{Host, HostError};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, Evidence, StepError, host_error};
 use certwright_engine::text::Secret;
 
 use super::present::Present;
 use super::swap;
-use crate::kinds::silence::{Silence, silence};
+use crate::kinds::silence::{Silence, patience};
 use crate::kubeconfigs::{Held, Judged, Reference, Source, Unfit, order};
 use crate::pki::{Authority, Certificate, Digest, Kubeconfig, layout};
-use crate::tools::kubectl::{self, Kubectl};
+use crate::tools::kubectl::{self, Failure, Kubectl};
 
 /// The kubeconfig of a node that kubeadm renews.
 const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
@@ -65,6 +65,14 @@ struct Unread {
     class: ErrorClass,
     why: String,
     evidence: Option<Evidence>,
+}
+
+impl Unread {
+    /// kubectl failed, or would have.
+    fn failed(failure: Failure, evidence: Evidence) -> Self {
+        let why = format!("cannot be read: {}", failure.cause());
+        Self { class: failure.class(), why, evidence: Some(evidence) }
+    }
 }
 
 /// What candidates are measured against, at one time.
@@ -139,25 +147,23 @@ impl Sources<'_> {
         host: &Arc<dyn Host>,
         kubectl: &Kubectl,
     ) -> Result<Result<Vec<u8>, Unread>, StepError> {
-        if let Some(silence) = silence(self.cx, host.as_ref(), kubectl).await? {
-            return Ok(Err(Unread {
-                class: Silence::FAILURE.class(),
-                why: format!("cannot be read: {}", Silence::FAILURE.cause()),
-                evidence: Some(silence.evidence),
-            }));
-        }
-        let command = kubectl.secret_value(&self.secret, &self.cx.cluster.namespace);
-        let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
+        let patience = match patience(self.cx, host.as_ref(), kubectl).await? {
+            Ok(patience) => patience,
+            Err(silence) => return Ok(Err(Unread::failed(Silence::FAILURE, silence.evidence))),
+        };
+        let command = kubectl.secret_value(&self.secret, &self.cx.cluster.namespace).deadline(patience);
+        let evidence = |status, last_lines| Evidence { command: command.display(), status, last_lines };
+        let output = match host.run(&command).await {
+            Ok(output) => output,
+            // Nobody who answers, which no waiting would mend: a node may have what is wanted.
+            Err(error @ HostError::Deadline { .. }) => {
+                return Ok(Err(Unread::failed(Failure::TimedOut, evidence(None, vec![error.to_string()]))));
+            }
+            Err(error) => return Err(host_error(&error, Some(&command))),
+        };
         if let Some(failure) = kubectl::classify(&output) {
-            return Ok(Err(Unread {
-                class: failure.class(),
-                why: format!("cannot be read: {}", failure.cause()),
-                evidence: Some(Evidence {
-                    command: command.display(),
-                    status: Some(output.status),
-                    last_lines: output.stderr.last_lines(8),
-                }),
-            }));
+            let evidence = evidence(Some(output.status), output.stderr.last_lines(8));
+            return Ok(Err(Unread::failed(failure, evidence)));
         }
         let refusal = |why: &str| Unread { class: ErrorClass::Invalid, why: why.to_owned(), evidence: None };
         Ok(match kubectl::parse_secret_value(&output) {

@@ -19,7 +19,7 @@ impl Restart<'_> {
         if component != Component::KubeApiserver || stopped.is_none() || self.proof != Proof::Ready {
             return Ok(None);
         }
-        let server = own_server(self.node).await?;
+        let server = own_server(self.node)?;
         let command = Kubectl::new(ADMIN_CONF).server(&server).kubeadm_config();
         let output = run(self.node.host, &command).await?;
         Ok(match kubectl::classify(&output) {

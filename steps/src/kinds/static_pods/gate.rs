@@ -13,6 +13,7 @@ use certwright_engine::step::{Context, StepError};
 use serde::{Deserialize, Serialize};
 
 use super::quorum::{PAUSE, Peers, ask};
+use crate::kinds::peers::Group;
 use crate::pki::Component;
 
 /// Who was ready: by the name of a component, by host.
@@ -22,11 +23,8 @@ pub(crate) struct Gate(BTreeMap<String, BTreeMap<String, bool>>);
 
 impl Gate {
     /// Looks at the peers of a node of which these components are to be stopped.
-    pub(crate) async fn take(cx: &Context, components: &[Component]) -> Result<Self, StepError> {
-        if components.is_empty() {
-            return Ok(Self::default());
-        }
-        let asked = ask(cx, components).await?;
+    pub(crate) async fn take(group: &Group<'_>, components: &[Component]) -> Result<Self, StepError> {
+        let asked = ask(group, components).await?;
         Ok(Self(
             asked
                 .into_iter()
@@ -65,14 +63,19 @@ impl Gate {
     }
 
     /// Waits until everybody is ready who was.
-    pub(super) async fn restored(&self, cx: &Context, within: Duration) -> Result<(), StepError> {
+    pub(super) async fn restored(
+        &self,
+        cx: &Context,
+        group: &Group<'_>,
+        within: Duration,
+    ) -> Result<(), StepError> {
         let components: Vec<Component> = self.components().map(|(component, _)| component).collect();
         if components.is_empty() {
             return Ok(());
         }
         let start = cx.clock.mono();
         loop {
-            let asked = ask(cx, &components).await?;
+            let asked = ask(group, &components).await?;
             let worse: Vec<String> = asked
                 .iter()
                 .flat_map(|(component, peers)| self.worse(cx.host.name(), *component, peers))

@@ -1,38 +1,52 @@
 //! Whether a component is ready, by what its health endpoint answers on its own node.
 
-use certwright_engine::host::dial::Answer;
+use certwright_engine::host::dial::{Answer, Endpoint};
 use certwright_engine::step::StepError;
 
 use super::files;
 use super::look::State;
 use crate::kinds::node::{Node, dial};
-use crate::pki::Component;
+use crate::pki::{Component, Digest};
 use crate::tools::manifest::StaticPod;
 
-/// What the health endpoint of a component says: [`State::Fresh`] where it is ready.
+/// What the health endpoint of a component told.
+pub(super) struct Told {
+    /// [`State::Fresh`] where it is ready.
+    pub(super) state: State,
+    /// What the port served that was asked over TLS; None where it told nothing of that.
+    pub(super) leaf: Option<(Endpoint, Digest)>,
+}
+
+/// Asks the health endpoint of a component.
 pub(super) async fn health(
     node: &Node<'_>,
     component: Component,
     pod: &StaticPod,
-) -> Result<State, StepError> {
+) -> Result<Told, StepError> {
     let name = component.name();
-    let mut last = State::Fresh;
+    let mut told = Told { state: State::Fresh, leaf: None };
     for url in files::health(component, pod) {
-        let answer = match dial(node.host, &url).await? {
-            Ok(served) => served.answer.expect("a GET that went well has its answer"),
-            Err(error) => return Ok(State::Coming(format!("{name} is not ready: {url}: {error}"))),
+        let served = match dial(node.host, &url).await? {
+            Ok(served) => served,
+            Err(error) => {
+                told.state = State::Coming(format!("{name} is not ready: {url}: {error}"));
+                return Ok(told);
+            }
         };
-        match judge(component, pod, &answer) {
-            Health::Ready => return Ok(State::Fresh),
-            Health::NotReady => {
-                return Ok(State::Coming(format!("{name} is not ready: {url} says {}", answer.code)));
+        told.leaf = served.chain.first().map(|leaf| (url.at.clone(), Digest::of(leaf)));
+        let answer = served.answer.expect("a GET that went well has its answer");
+        let health = judge(component, pod, &answer);
+        told.state = match health {
+            Health::Ready => State::Fresh,
+            Health::NotReady | Health::Silent => {
+                State::Coming(format!("{name} is not ready: {url} says {}", answer.code))
             }
-            Health::Silent => {
-                last = State::Coming(format!("{name} is not ready: {url} says {}", answer.code));
-            }
+        };
+        if health != Health::Silent {
+            break;
         }
     }
-    Ok(last)
+    Ok(told)
 }
 
 /// What one answer of a health endpoint tells.

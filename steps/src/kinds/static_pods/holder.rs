@@ -27,7 +27,7 @@ impl Restart<'_> {
         let name = Component::KubeScheduler.name();
         let containers = self.node.containers().await?;
         let Some(container) = crictl::running(&containers, name) else { return Ok(false) };
-        let command = Kubectl::new(ADMIN_CONF).server(own_server(self.node).await?).lease(name);
+        let command = Kubectl::new(ADMIN_CONF).server(own_server(self.node)?).lease(name);
         let output = run(self.node.host, &command).await?;
         if !output.success() {
             return Ok(false);

@@ -18,7 +18,7 @@ use crate::tools::etcd::{self, Etcd, Member};
 /// Moves the leadership to a peer that is healthy, where this node's member has it.
 pub(super) async fn move_away(cx: &Context, node: &Node<'_>, peers: &Peers) -> Result<(), StepError> {
     let names: Vec<&str> = peers.healthy_members(cx.host.name()).collect();
-    let Some(etcd) = speaking(node).await? else { return Ok(()) };
+    let Some(etcd) = speaking(node)? else { return Ok(()) };
     if names.is_empty() {
         return Ok(());
     }
@@ -38,12 +38,11 @@ pub(super) async fn move_away(cx: &Context, node: &Node<'_>, peers: &Peers) -> R
 }
 
 /// How this node's etcd is spoken to.
-async fn speaking(node: &Node<'_>) -> Result<Option<Etcd>, StepError> {
-    let read = node.static_pods(&[Component::Etcd, Component::KubeApiserver]).await?;
-    let [own, api_server] = read.try_into().expect("one answer for each of two components");
-    let (Some(own), Some(api_server)) = (own?, api_server?) else { return Ok(None) };
-    let at = ports(Component::Etcd, &own).into_iter().next().map(|port| port.endpoint);
-    Ok(at.and_then(|at| Etcd::of(&api_server, at)))
+fn speaking(node: &Node<'_>) -> Result<Option<Etcd>, StepError> {
+    let (own, api_server) = (node.static_pod(Component::Etcd)?, node.static_pod(Component::KubeApiserver)?);
+    let (Some(own), Some(api_server)) = (own, api_server) else { return Ok(None) };
+    let at = ports(Component::Etcd, own).into_iter().next().map(|port| port.endpoint);
+    Ok(at.and_then(|at| Etcd::of(api_server, at)))
 }
 
 /// The member that leads now; None where this one did not lead, or none of `names` can.

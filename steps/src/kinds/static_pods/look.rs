@@ -1,11 +1,13 @@
 //! One look at a component: its container, the files it reads, what its ports serve, and its health.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use certwright_engine::host::dial::Dial;
+use certwright_engine::host::dial::{Dial, DialError, Endpoint};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
+use futures_util::future::join_all;
 
 use super::files::{self, Port};
 use super::health::health;
@@ -100,30 +102,24 @@ pub(crate) async fn look(
     look_at(node, known(node, components, restarts, since).await?).await
 }
 
-/// The same at components whose manifests and files have been read.
+/// The same at components whose manifests and files have been read; their ports are asked side by side.
 pub(crate) async fn look_at(
     node: &Node<'_>,
     known: impl IntoIterator<Item = impl Borrow<Known>>,
 ) -> Result<Vec<Look>, StepError> {
     let containers = node.containers().await?;
-    let mut looks = Vec::new();
-    for known in known {
-        let known = known.borrow();
+    let one = async |known: &Known| {
         let name = known.component.name();
         let container = crictl::running(&containers, name).cloned();
         let state = match by_age(known, container.as_ref()) {
             Some(state) => state,
             None => by_asking(node, known).await?,
         };
-        looks.push(Look {
-            component: known.component,
-            container,
-            latest: crictl::latest(&containers, name).cloned(),
-            newest: known.newest.clone(),
-            state,
-        });
-    }
-    Ok(looks)
+        let latest = crictl::latest(&containers, name).cloned();
+        Ok(Look { component: known.component, container, latest, newest: known.newest.clone(), state })
+    };
+    let known: Vec<_> = known.into_iter().collect();
+    join_all(known.iter().map(|known| one(known.borrow()))).await.into_iter().collect()
 }
 
 /// Reads the manifests of components, and what they name.
@@ -134,38 +130,37 @@ pub(crate) async fn known(
     since: Option<&Written>,
 ) -> Result<Vec<Known>, StepError> {
     let mut pods = Vec::new();
-    for (component, pod) in components.iter().zip(node.static_pods(components).await?) {
-        match pod? {
+    for component in components {
+        match node.static_pod(*component)? {
             Some(pod) => pods.push((*component, pod)),
             None if *component == Component::Etcd => {}
             None => return Err(no_manifest(node, *component)),
         }
     }
-    let paths: Vec<String> = pods.iter().flat_map(|(_, pod)| files::read_by(pod)).collect();
-    let dated = survey::survey(node.host, Depth::Dates, &paths).await?;
-    let served: Vec<String> = pods
-        .iter()
-        .flat_map(|(component, pod)| files::ports(*component, pod))
-        .map(|port| port.file)
-        .collect();
-    let served = survey::survey(node.host, Depth::Certificates, &served).await?;
+    let served = |(component, pod): &(Component, &StaticPod)| {
+        files::ports(*component, pod).into_iter().map(|port| port.file).collect::<Vec<_>>()
+    };
+    let paths: BTreeSet<String> =
+        pods.iter().flat_map(|pod| files::read_by(pod.1).into_iter().chain(served(pod))).collect();
+    let paths: Vec<String> = paths.into_iter().collect();
+    let surveyed = survey::survey(node.host, Depth::Certificates, &paths).await?;
     let mut known = Vec::new();
     for (component, pod) in pods {
         let mut ports = Vec::new();
-        for port in files::ports(component, &pod) {
-            let fingerprint = fingerprint(node, &port.file, find(&served, &port.file))?;
+        for port in files::ports(component, pod) {
+            let fingerprint = fingerprint(node, &port.file, find(&surveyed, &port.file))?;
             ports.push((port, fingerprint));
         }
         let by_age = restarts == Restarts::All || !component.is_front();
-        let newest = files::read_by(&pod)
+        let newest = files::read_by(pod)
             .iter()
             .filter(|_| by_age)
-            .filter_map(|path| find(&dated, path))
+            .filter_map(|path| find(&surveyed, path))
             .filter(|file| file.kind == FileKind::File)
             .map(|file| Written { path: file.path.clone(), ns: file.mtime_ns })
             .chain(since.filter(|_| by_age).cloned())
             .max_by_key(|written| written.ns);
-        known.push(Known { component, pod, ports, newest });
+        known.push(Known { component, pod: pod.clone(), ports, newest });
     }
     Ok(known)
 }
@@ -212,15 +207,14 @@ fn by_age(known: &Known, container: Option<&Container>) -> Option<State> {
 /// ready is looked at again anyway.
 async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
     let name = known.component.name();
-    let health = health(node, known.component, &known.pod).await?;
+    let told = health(node, known.component, &known.pod).await?;
     for (port, expected) in &known.ports {
-        let certificate = Dial::certificate(port.endpoint.clone());
-        let certificate = match health {
-            State::Fresh => certificate,
-            State::Stale(_) | State::Coming(_) => certificate.within(UNREADY),
+        let leaf = match &told.leaf {
+            Some((at, leaf)) if *at == port.endpoint => Ok(Some(*leaf)),
+            Some(_) | None => served(node, &port.endpoint, &told.state).await?,
         };
-        match dial(node.host, &certificate).await? {
-            Ok(served) if served.chain.first().is_some_and(|leaf| Digest::of(leaf) == *expected) => {}
+        match leaf {
+            Ok(leaf) if leaf == Some(*expected) => {}
             Ok(_) => {
                 let (endpoint, file) = (&port.endpoint, &port.file);
                 return Ok(State::Stale(format!(
@@ -230,5 +224,20 @@ async fn by_asking(node: &Node<'_>, known: &Known) -> Result<State, StepError> {
             Err(error) => return Ok(State::Coming(format!("{name} on {}: {error}", port.endpoint))),
         }
     }
-    Ok(health)
+    Ok(told.state)
+}
+
+/// The certificate that a port of a component of this state shows.
+async fn served(
+    node: &Node<'_>,
+    at: &Endpoint,
+    state: &State,
+) -> Result<Result<Option<Digest>, DialError>, StepError> {
+    let certificate = Dial::certificate(at.clone());
+    let certificate = match state {
+        State::Fresh => certificate,
+        State::Stale(_) | State::Coming(_) => certificate.within(UNREADY),
+    };
+    let served = dial(node.host, &certificate).await?;
+    Ok(served.map(|served| served.chain.first().map(|leaf| Digest::of(leaf))))
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use certwright_engine::host::Host;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{Context, StepError};
 use futures_util::future::join_all;
@@ -17,7 +16,7 @@ use super::health::health;
 use super::look::State;
 use super::prospect::can_help;
 use crate::kinds::node::Node;
-use crate::kinds::peers::peers;
+use crate::kinds::peers::{self, Group};
 use crate::pki::Component;
 use crate::tools::manifest::StaticPod;
 use crate::tools::output::plural;
@@ -118,6 +117,7 @@ impl Peers {
 /// seen of etcd's members, where etcd is one of them and has its quorum.
 pub(super) async fn may_stop(
     cx: &Context,
+    group: &Group<'_>,
     components: &[Component],
     taken: &Gate,
     within: Duration,
@@ -126,13 +126,13 @@ pub(super) async fn may_stop(
     loop {
         let (mut reasons, mut worse) = (Vec::new(), Vec::new());
         let (mut members, mut lost) = (None, None);
-        for (component, peers) in ask(cx, components).await? {
+        for (component, peers) in ask(group, components).await? {
             reasons.extend(peers.keeps(component, own).err());
             worse.extend(taken.worse(own, component, &peers));
             if component == Component::Etcd {
                 match peers.lacks(component) {
                     Some(needed) => {
-                        can_help(cx, needed).await?;
+                        can_help(cx, group, needed).await?;
                         // One member alone elects nobody.
                         lost = (needed > 1)
                             .then(|| format!("etcd has no quorum, {needed} members must be healthy"));
@@ -163,19 +163,18 @@ pub(super) async fn may_stop(
     }
 }
 
-/// Asks every host of this one's groups for these components, side by side. One that is not reached is not ready; a line
+/// Asks every host of a group for these components, side by side. One that is not reached is not ready; a line
 /// that broke tells nothing of its host, and ends the attempt.
 pub(super) async fn ask(
-    cx: &Context,
+    group: &Group<'_>,
     components: &[Component],
 ) -> Result<Vec<(Component, Peers)>, StepError> {
     let mut asked: Vec<(Component, Peers)> = components.iter().map(|c| (*c, Peers::default())).collect();
-    let hosts = peers(cx);
-    let told = join_all(hosts.iter().map(|host| ask_host(host.as_ref(), components))).await;
-    for (host, told) in hosts.iter().zip(told) {
+    let told = join_all(group.iter().map(|peer| ask_host(peer, components))).await;
+    for (asked_one, told) in group.iter().zip(told) {
         for ((_, all), peer) in asked.iter_mut().zip(told?) {
             if let Some(peer) = peer {
-                all.by_host.insert(host.name().to_owned(), peer);
+                all.by_host.insert(asked_one.host.name().to_owned(), peer);
             }
         }
     }
@@ -183,27 +182,22 @@ pub(super) async fn ask(
 }
 
 /// What one host says of each; None where it runs none.
-async fn ask_host(host: &dyn Host, components: &[Component]) -> Result<Vec<Option<Peer>>, StepError> {
+async fn ask_host(asked: &peers::Peer<'_>, components: &[Component]) -> Result<Vec<Option<Peer>>, StepError> {
     let silent = |error: StepError| {
         if error.class == ErrorClass::Unknown {
             return Err(error);
         }
         Ok(Some(Peer { why: Some(error.message), member: None }))
     };
-    let read = async {
-        let node = Node::look(host).await?;
-        let pods = node.static_pods(components).await?;
-        Ok::<_, StepError>((node, pods))
-    };
-    let (node, pods) = match read.await {
-        Ok(read) => read,
+    let node = match asked.node().await {
+        Ok(node) => node,
         Err(error) => return components.iter().map(|_| silent(error.clone())).collect(),
     };
     let mut told = Vec::new();
-    for (component, pod) in components.iter().zip(pods) {
-        let peer = match pod {
+    for component in components {
+        let peer = match node.static_pod(*component) {
             Ok(None) => Ok(None),
-            Ok(Some(pod)) => ask_one(&node, *component, &pod).await.map(Some),
+            Ok(Some(pod)) => ask_one(&node, *component, pod).await.map(Some),
             Err(error) => Err(error),
         };
         told.push(peer.or_else(silent)?);
@@ -212,7 +206,7 @@ async fn ask_host(host: &dyn Host, components: &[Component]) -> Result<Vec<Optio
 }
 
 async fn ask_one(node: &Node<'_>, component: Component, pod: &StaticPod) -> Result<Peer, StepError> {
-    let why = match health(node, component, pod).await? {
+    let why = match health(node, component, pod).await?.state {
         State::Fresh => None,
         State::Stale(why) | State::Coming(why) => Some(why),
     };
@@ -221,8 +215,8 @@ async fn ask_one(node: &Node<'_>, component: Component, pod: &StaticPod) -> Resu
 
 /// What the restarts of a whole group will cost, for the preview; None where etcd is elsewhere. It speaks of the hosts
 /// of the run: a cluster may have members that are none.
-pub(crate) async fn outage(cx: &Context) -> Result<Option<String>, StepError> {
-    let asked = ask(cx, &[Component::Etcd]).await?;
+pub(crate) async fn outage(group: &Group<'_>) -> Result<Option<String>, StepError> {
+    let asked = ask(group, &[Component::Etcd]).await?;
     let Some((_, etcd)) = asked.into_iter().next() else { return Ok(None) };
     let (all, healthy) = (etcd.by_host.len(), etcd.ready());
     let words = match all {

@@ -17,6 +17,7 @@ use super::rungs::with_rungs;
 use super::{leader, quorum};
 use crate::kinds::kubelet;
 use crate::kinds::node::{Node, now, run};
+use crate::kinds::peers::Group;
 use crate::pki::Component;
 use crate::tools::crictl::{self, Container, ContainerState, Failure};
 
@@ -41,6 +42,8 @@ pub(crate) struct Restart<'a> {
     pub(crate) cx: &'a Context,
     /// The node.
     pub(crate) node: &'a Node<'a>,
+    /// The nodes that it belongs with.
+    pub(crate) group: &'a Group<'a>,
     /// Time a container has before it is killed.
     pub(crate) grace: Duration,
     /// How long a component may take to be ready.
@@ -96,7 +99,7 @@ impl Restart<'_> {
         self.stop_stale(&before).await?;
         stopped.extend(self.wait_for_all(&second, &before).await?);
         if let Some(taken) = self.taken.filter(|_| !stopped.is_empty()) {
-            taken.restored(self.cx, self.within).await?;
+            taken.restored(self.cx, self.group, self.within).await?;
         }
         Ok(stopped)
     }
@@ -171,7 +174,8 @@ impl Restart<'_> {
         let stale: Vec<Component> = stale.filter(|component| component.is_front()).collect();
         if self.proof == Proof::Ready && !stale.is_empty() {
             let none = Gate::default();
-            return quorum::may_stop(self.cx, &stale, self.taken.unwrap_or(&none), self.within).await;
+            let taken = self.taken.unwrap_or(&none);
+            return quorum::may_stop(self.cx, self.group, &stale, taken, self.within).await;
         }
         Ok(None)
     }

@@ -22,6 +22,9 @@ const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 /// node tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
+/// How long a kubelet that lives is believed to.
+const KUBELET_LIVES: Duration = Duration::from_secs(2);
+
 /// Looks are never further apart.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -43,7 +46,7 @@ impl Restart<'_> {
         let start = self.cx.clock.mono();
         let mut deadline = start.plus(milliseconds(self.within));
         let end_of_old = start.plus(milliseconds(self.grace + WITHOUT_EFFECT));
-        let mut rungs = Vec::new();
+        let (mut rungs, mut lived) = (Vec::new(), None);
         loop {
             let (look, reason) = match self.look(known).await {
                 Ok(look) => {
@@ -72,8 +75,11 @@ impl Restart<'_> {
                 deadline = self.cx.clock.mono().plus(milliseconds(RUNG));
                 continue;
             }
-            if look.as_ref().is_none_or(|look| look.container.is_none()) {
+            let now = self.cx.clock.mono();
+            let is_due = lived.is_none_or(|at| now.since(at) >= milliseconds(KUBELET_LIVES));
+            if is_due && look.as_ref().is_none_or(|look| look.container.is_none()) {
                 self.kubelet_lives(component).await?;
+                lived = Some(now);
             }
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));

@@ -106,7 +106,6 @@ fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
     } else {
         survey::FileKind::Other
     };
-    facts.link = std::fs::read_link(&place).ok().map(|t| t.into_os_string().into_encoded_bytes());
     facts.mode = meta.mode() & 0o7777;
     facts.uid = meta.uid();
     facts.gid = meta.gid();

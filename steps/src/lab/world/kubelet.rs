@@ -137,7 +137,7 @@ impl World<'_> {
 
     /// Writes a certificate that the kubelet got at `got`, s since 1970, and lets the link lead to it.
     fn store(&self, node: &str, pair: &Minted, got: i64, at: u64) -> Result<(), LabError> {
-        let name = kubelet_file_name(got);
+        let name = kubelet_file_name("client", got);
         let path = format!("/var/lib/kubelet/pki/{name}");
         let pem = format!("{}{}", pair.certificate, pair.key);
         let link = self.files.root(node).join(&KUBELET_CURRENT[1..]);

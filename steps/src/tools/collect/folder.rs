@@ -3,22 +3,26 @@
 //! Invariant: no path and no symlink leads out of the folder; the kernel resolves them as if it were `/` (`openat2` with
 //! `RESOLVE_IN_ROOT`). Only regular files are read, and of each no more than the survey would.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 
 use super::look::Look;
 use super::request::Request;
 use super::search::Search;
 use super::{Collected, Keys};
-use crate::tools::survey::{FileFacts, FileKind};
+use crate::tools::survey::{self, FileFacts, FileKind};
 use crate::tools::wanted;
 
-/// Names of folders that are told; the script has the same number.
+/// Names of folders that are told, and odd ones; the script has the same numbers.
 const LISTED: usize = 1024;
+const STRANGE: usize = 16;
 
 /// Content of larger files is not looked into, bytes; the survey has the same number.
 const LARGEST: u64 = 262_144;
@@ -84,14 +88,15 @@ impl Tree {
     /// Looks as the script does on a host.
     pub fn look(&self, keys: Keys, request: &Request) -> Look {
         let mut look = Look::default();
-        let units = request.units.iter().flat_map(|folder| self.units(folder));
-        for path in units.chain(request.texts.iter().cloned()) {
+        let units: Vec<String> =
+            request.units.iter().flat_map(|folder| self.units(folder, &mut look.odd)).collect();
+        for path in units.into_iter().chain(request.texts.iter().cloned()) {
             if let Some(text) = self.text(&path) {
                 look.texts.insert(path, text);
             }
         }
         for folder in &request.folders {
-            self.certificates(folder, wanted::DEEP, &mut look);
+            self.certificates(OsStr::new(folder), wanted::DEEP, &mut look);
         }
         let found: Vec<String> = look.names.iter().take(wanted::MOST).cloned().collect();
         for path in found.iter().chain(&request.files) {
@@ -120,8 +125,8 @@ impl Tree {
     /// Facts of one path, and why its content is not known.
     fn facts(&self, path: &str, keys: Keys) -> (FileFacts, Option<String>) {
         let (stat, content) = match self.open_and_read(path) {
-            Found::Nothing => return (self.missing(path), None),
-            Found::Refused(why) => return (self.missing(path), Some(why)),
+            Found::Nothing => return (FileFacts::missing(path), None),
+            Found::Refused(why) => return (FileFacts::missing(path), Some(why)),
             Found::Something(stat, content) => (stat, content),
         };
         let (content, why) = match content {
@@ -141,17 +146,11 @@ impl Tree {
             FileType::Directory => FileKind::Folder,
             _ => FileKind::Other,
         };
-        facts.link = self.link(path);
         facts.mode = stat.st_mode & 0o7777;
         (facts.uid, facts.gid) = (stat.st_uid, stat.st_gid);
         facts.size = u64::try_from(stat.st_size).unwrap_or(0);
         facts.mtime_ns = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
         (facts, why)
-    }
-
-    /// A path where nothing is, or a symlink that leads nowhere.
-    fn missing(&self, path: &str) -> FileFacts {
-        FileFacts { link: self.link(path), ..FileFacts::missing(path) }
     }
 
     fn open_and_read(&self, path: &str) -> Found {
@@ -183,57 +182,75 @@ impl Tree {
         }
     }
 
-    fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let path = path.trim_start_matches('/');
-        let path = if path.is_empty() { "." } else { path };
+    fn open_at(&self, path: impl AsRef<OsStr>, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let path = path.as_ref().as_bytes();
+        let path = &path[path.iter().take_while(|byte| **byte == b'/').count()..];
+        let path = if path.is_empty() { b"." } else { path };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&self.root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
     }
 
-    /// The target of the symlink at a path, as it is written there.
-    fn link(&self, path: &str) -> Option<Vec<u8>> {
-        let fd = self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
-        readlinkat(&fd, "", Vec::new()).ok().map(std::ffi::CString::into_bytes)
-    }
-
     /// The kubelet's units and drop-ins of a folder.
-    fn units(&self, folder: &str) -> Vec<String> {
+    fn units(&self, folder: &str, strange: &mut BTreeSet<String>) -> Vec<String> {
         let mut all = vec![format!("{folder}/kubelet.service")];
-        let drop_ins = self.names(&format!("{folder}/kubelet.service.d"));
-        let drop_ins = drop_ins.into_iter().filter(|(name, _)| has_extension(name, "conf"));
-        all.extend(drop_ins.map(|(name, _)| format!("{folder}/kubelet.service.d/{name}")));
+        let drop_ins = format!("{folder}/kubelet.service.d");
+        for (name, _) in self.names(OsStr::new(&drop_ins)) {
+            if has_extension(&name, "conf") {
+                all.extend(told(OsStr::new(&drop_ins), &name, strange));
+            }
+        }
         all
     }
 
     /// Adds the names of the `.crt` and `.pem` files of a folder and of those in it.
-    fn certificates(&self, folder: &str, deep: usize, into: &mut Look) {
+    fn certificates(&self, folder: &OsStr, deep: usize, into: &mut Look) {
         for (name, kind) in self.names(folder) {
-            let path = format!("{folder}/{name}");
             if kind == FileType::Directory && deep > 1 {
-                self.certificates(&path, deep - 1, into);
+                self.certificates(&below(folder, &name), deep - 1, into);
             }
-            if into.names.len() < LISTED && (has_extension(&name, "crt") || has_extension(&name, "pem")) {
-                into.names.insert(path);
+            if has_extension(&name, "crt") || has_extension(&name, "pem") {
+                let path = told(folder, &name, &mut into.odd);
+                into.names.extend(path.filter(|_| into.names.len() < LISTED));
             }
         }
     }
 
-    /// The names in a folder and what they are, sorted; none where there is no folder. Hostile ones are left out.
-    fn names(&self, folder: &str) -> Vec<(String, FileType)> {
+    /// The names in a folder and what they are, sorted; none where there is no folder.
+    fn names(&self, folder: &OsStr) -> Vec<(OsString, FileType)> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let Ok(dir) = self.open_at(folder, flags).and_then(Dir::new) else { return Vec::new() };
-        let mut names: Vec<(String, FileType)> = dir
+        let mut names: Vec<(OsString, FileType)> = dir
             .flatten()
-            .filter_map(|entry| Some((entry.file_name().to_str().ok()?.to_owned(), entry.file_type())))
-            .filter(|(name, _)| name != "." && name != ".." && !name.contains('\n'))
+            .map(|entry| (OsStr::from_bytes(entry.file_name().to_bytes()).to_owned(), entry.file_type()))
+            .filter(|(name, _)| name != "." && name != "..")
             .collect();
         names.sort_by(|(one, _), (other, _)| one.cmp(other));
         names
     }
 }
 
-fn has_extension(name: &str, extension: &str) -> bool {
-    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
+fn below(folder: &OsStr, name: &OsStr) -> OsString {
+    let mut path = folder.to_owned();
+    path.push("/");
+    path.push(name);
+    path
+}
+
+/// The path of a name in a folder; None for one that no line can hold, or that is no UTF-8, which is told as such.
+fn told(folder: &OsStr, name: &OsStr, strange: &mut BTreeSet<String>) -> Option<String> {
+    let path = below(folder, name);
+    if let Some(plain) = path.to_str().filter(|path| !path.contains('\n')) {
+        return Some(plain.to_owned());
+    }
+    if strange.len() < STRANGE {
+        strange.insert(survey::odd(path.as_bytes()));
+    }
+    None
+}
+
+fn has_extension(name: &OsStr, extension: &str) -> bool {
+    name.as_bytes().rsplit(|byte| *byte == b'.').next() == Some(extension.as_bytes())
+        && name.as_bytes().contains(&b'.')
 }
 
 /// The system's words for an error, without its number.

@@ -21,6 +21,8 @@ pub struct Look {
     pub files: BTreeMap<String, FileFacts>,
     /// The files that are in the folders.
     pub names: BTreeSet<String>,
+    /// Files in the folders that cannot be looked at for their names, told on one line each.
+    pub odd: BTreeSet<String>,
     /// Why the content of a path is not known; only of a tree in a folder.
     pub refused: BTreeMap<String, String>,
 }
@@ -41,6 +43,7 @@ pub fn parse(request: &Request, output: &Output) -> Result<Look, OutputError> {
         look.files.insert(facts.path.clone(), facts);
     }
     look.names.extend(frame.named);
+    look.odd.extend(frame.odd);
     Ok(look)
 }
 
@@ -65,5 +68,6 @@ pub fn render(request: &Request, look: &Look) -> Vec<u8> {
     let found = look.files.values().filter(|facts| !request.files.contains(&facts.path));
     records.extend(found.map(|facts| file(facts, true)));
     let named = look.names.iter().filter(|path| !look.files.contains_key(*path)).cloned().collect();
-    survey::render_frame(&Frame { clock_ns: look.clock_ns, no_openssl: look.no_openssl, records, named })
+    let odd = look.odd.iter().cloned().collect();
+    survey::render_frame(&Frame { clock_ns: look.clock_ns, no_openssl: look.no_openssl, records, named, odd })
 }

@@ -67,13 +67,15 @@ pub struct Collected {
     pub files: BTreeMap<String, FileFacts>,
     /// Why the content of a path is not known; only of a tree in a folder.
     pub refused: BTreeMap<String, String>,
+    /// What is there and was not looked at, a sentence each.
+    pub left_out: Vec<String>,
 }
 
 impl Collected {
     fn nothing(keys: Keys) -> Self {
         let (texts, files, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let configuration = Configuration::of(&texts);
-        Self { clock_ns: None, keys, texts, configuration, files, refused }
+        Self { clock_ns: None, keys, texts, configuration, files, refused, left_out: Vec::new() }
     }
 }
 

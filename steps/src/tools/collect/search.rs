@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use certwright_engine::text::line;
+
 use super::look::Look;
 use super::request::Request;
 use super::{Collected, Keys};
@@ -16,13 +18,20 @@ pub(super) struct Search {
     collected: Collected,
     /// Files of folders.
     names: BTreeSet<String>,
+    /// Those that cannot be looked at for their names.
+    odd: BTreeSet<String>,
     asked: Request,
 }
 
 impl Search {
     /// Nothing was looked at yet.
     pub(super) fn new(keys: Keys) -> Self {
-        Self { collected: Collected::nothing(keys), names: BTreeSet::new(), asked: Request::default() }
+        Self {
+            collected: Collected::nothing(keys),
+            names: BTreeSet::new(),
+            odd: BTreeSet::new(),
+            asked: Request::default(),
+        }
     }
 
     /// What to ask next; None when everything is known.
@@ -62,6 +71,7 @@ impl Search {
         collected.files.extend(look.files);
         collected.refused.extend(look.refused);
         self.names.extend(look.names);
+        self.odd.extend(look.odd);
         self.asked.texts.extend(request.texts);
         self.asked.units.extend(request.units);
         self.asked.files.extend(request.files);
@@ -70,8 +80,9 @@ impl Search {
 
     /// What was collected, without what turned out not to be named by anything.
     pub(super) fn done(self) -> Collected {
-        let (texts, files) = (self.texts(), self.files());
+        let (texts, files, left_out) = (self.texts(), self.files(), self.left_out());
         let mut collected = self.collected;
+        collected.left_out = left_out;
         collected.texts.retain(|path, _| kubelet::is_unit(path) || texts.contains(path));
         collected.files.retain(|path, _| files.contains(path));
         collected.refused.retain(|path, _| files.contains(path));
@@ -88,6 +99,25 @@ impl Search {
 
     /// Files that may hold certificates, sorted, as many as are looked at.
     fn files(&self) -> Vec<String> {
+        self.all_files().into_iter().take(wanted::MOST).collect()
+    }
+
+    /// What is there and not looked at, a sentence each.
+    fn left_out(&self) -> Vec<String> {
+        let folders = wanted::folders(&self.collected.configuration);
+        let is_wanted =
+            |path: &&String| kubelet::is_unit(path) || folders.iter().any(|folder| is_below(folder, path));
+        let odd = self.odd.iter().filter(is_wanted).map(|path| {
+            format!("`{}` was not looked at: its name has a line end, or bytes that are no UTF-8", line(path))
+        });
+        let all = self.all_files().len();
+        let beyond = (all > wanted::MOST).then(|| {
+            format!("of {all} files that may hold certificates the first {} were looked at", wanted::MOST)
+        });
+        odd.chain(beyond).collect()
+    }
+
+    fn all_files(&self) -> BTreeSet<String> {
         let configuration = &self.collected.configuration;
         let conf = self.collected.files.get(configuration.flags.kubeconfig());
         let conf = conf.and_then(|facts| facts.parsed_kubeconfig().ok());
@@ -95,7 +125,7 @@ impl Search {
         let folders = wanted::folders(configuration);
         let is_in = |path: &String| folders.iter().any(|folder| is_below(folder, path));
         files.extend(self.names.iter().filter(|path| is_in(path)).cloned());
-        files.into_iter().take(wanted::MOST).collect()
+        files
     }
 }
 

@@ -18,8 +18,6 @@ pub struct FileFacts {
     pub path: String,
     /// What is there.
     pub kind: FileKind,
-    /// Target of the symlink at the path itself, as it is written there; None when it is no link.
-    pub link: Option<Vec<u8>>,
     /// Permission bits (`0o7777`) of what is there, links followed; 0 when nothing is.
     pub mode: u32,
     /// Owner.
@@ -107,7 +105,6 @@ impl FileFacts {
         Self {
             path: path.into(),
             kind: FileKind::Missing,
-            link: None,
             mode: 0,
             uid: 0,
             gid: 0,

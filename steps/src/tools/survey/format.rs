@@ -5,7 +5,7 @@
 //! no-openssl                        keys were asked for where that is possible, and it is not
 //! found NUMBER PATH                 a path that the script found itself: the others are those asked for, in order
 //! named PATH                        one that it found, and did not look at: there are too many
-//! link NUMBER TARGET                the symlink's target; `link-base64` where no line can hold it
+//! odd PATH                          one that it found, and that no line can hold: `\n` stands for each line end
 //! clock SECONDS.NANOSECONDS         the time on the node
 //! path NUMBER missing
 //! path NUMBER file|folder|other MODE UID GID SIZE SECONDS.NANOSECONDS SHA256|-
@@ -46,6 +46,13 @@ pub(in crate::tools) struct Frame {
     pub(in crate::tools) records: Vec<Record>,
     /// Paths that were found and not looked at.
     pub(in crate::tools) named: Vec<String>,
+    /// Paths that were found and cannot be looked at, as [`odd`] writes them.
+    pub(in crate::tools) odd: Vec<String>,
+}
+
+/// How a path is told that no line can hold, or that is no UTF-8.
+pub(in crate::tools) fn odd(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).replace('\n', "\\n")
 }
 
 /// One path of a frame.
@@ -62,13 +69,17 @@ pub(in crate::tools) struct Record {
 /// Parses the script's output for these paths: one entry a path, in the same order.
 pub fn parse(paths: &[String], output: &Output) -> Result<Vec<FileFacts>, OutputError> {
     let frame = frame(paths, output)?;
-    if frame.no_openssl || !frame.named.is_empty() || frame.records.iter().any(|record| record.is_found) {
+    if frame.no_openssl
+        || !frame.named.is_empty()
+        || !frame.odd.is_empty()
+        || frame.records.iter().any(|record| record.is_found)
+    {
         return Err(shape("it tells more than was asked"));
     }
     Ok(frame.records.into_iter().map(|record| record.facts).collect())
 }
 
-/// Parses the script's output, where these paths were asked for; a path that it found and that is no UTF-8 is left out.
+/// Parses the script's output, where these paths were asked for; a path that it found and that is no UTF-8 is odd.
 pub(in crate::tools) fn frame(asked: &[String], output: &Output) -> Result<Frame, OutputError> {
     let bytes = whole(super::WHAT, &output.stdout)?;
     let lines = bytes.strip_suffix(b"\n").ok_or_else(|| shape("its last line is cut"))?;
@@ -92,9 +103,9 @@ struct Reader {
     clock_ns: Option<i128>,
     no_openssl: bool,
     named: Vec<String>,
+    odd: Vec<String>,
     /// None: its name is no UTF-8.
     found: BTreeMap<usize, Option<String>>,
-    links: BTreeMap<usize, Vec<u8>>,
     records: BTreeMap<usize, Partial>,
     /// The public half that is being read, in base64.
     pem: Vec<u8>,
@@ -142,18 +153,14 @@ impl Reader {
             b"clock" if self.clock_ns.is_none() => self.clock_ns = Some(time(words(rest)?)?),
             b"found" => {
                 let (number, path) = numbered(rest)?;
-                let path = path.starts_with(b"/").then(|| String::from_utf8(path.to_vec()).ok())?;
+                path.starts_with(b"/").then_some(())?;
+                let path = String::from_utf8(path.to_vec())
+                    .map_err(|error| self.odd.push(odd(error.as_bytes())))
+                    .ok();
                 self.found.insert(number, path).is_none().then_some(())?;
             }
             b"named" if rest.starts_with(b"/") => self.named.extend(words(rest).map(str::to_owned)),
-            b"link" => {
-                let (number, target) = numbered(rest)?;
-                self.links.insert(number, target.to_vec()).is_none().then_some(())?;
-            }
-            b"link-base64" => {
-                let (number, target) = numbered(rest)?;
-                self.links.insert(number, STANDARD.decode(target).ok()?).is_none().then_some(())?;
-            }
+            b"odd" if rest.starts_with(b"/") => self.odd.push(odd(rest)),
             b"path" => {
                 let (number, facts) = head(words(rest)?)?;
                 let partial = Partial { facts, text: None, keys: Vec::new() };
@@ -245,26 +252,23 @@ impl Reader {
             let is_found = found.is_some();
             let path = match found {
                 Some(Some(path)) => path,
-                Some(None) => {
-                    self.links.remove(&number);
-                    continue;
-                }
+                Some(None) => continue,
                 None => {
                     asked.next().ok_or_else(|| shape(format!("record {number} was not asked for")))?.clone()
                 }
             };
-            let link = self.links.remove(&number);
-            let facts = FileFacts { path, link, ..partial.facts };
+            let facts = FileFacts { path, ..partial.facts };
             // Reading a kubeconfig takes its time, and few are asked for their keys.
             let position = if partial.keys.is_empty() { None } else { facts.key_position() };
             let key = position.and_then(|at| partial.keys.get(at)).copied();
             let facts = FileFacts { key: key.unwrap_or(KeyFacts::Absent), ..facts };
             records.push(Record { facts, text: partial.text, is_found });
         }
-        if asked.next().is_some() || !self.found.is_empty() || !self.links.is_empty() {
+        if asked.next().is_some() || !self.found.is_empty() {
             return Err(shape("a path has no record"));
         }
-        Ok(Frame { clock_ns: self.clock_ns, no_openssl: self.no_openssl, records, named: self.named })
+        let Self { clock_ns, no_openssl, named, odd, .. } = self;
+        Ok(Frame { clock_ns, no_openssl, records, named, odd })
     }
 }
 

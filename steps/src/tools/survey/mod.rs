@@ -25,7 +25,7 @@ use certwright_engine::step::{StepError, host_error, refused};
 
 pub use facts::{FactsError, FileFacts, FileKind, KeyFacts, KubeconfigText};
 pub use format::parse;
-pub(in crate::tools) use format::{Frame, Record, frame};
+pub(in crate::tools) use format::{Frame, Record, frame, odd};
 pub use render::render;
 pub(in crate::tools) use render::render_frame;
 
@@ -50,7 +50,7 @@ const SOURCE: &str = concat!(
 /// How much is asked of every file: a key costs the node an openssl, and a digest reads the whole of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What stat knows, and where a symlink leads.
+    /// What stat knows.
     Dates,
     /// The certificates of `.crt` and `.pem` files too.
     Certificates,

@@ -2,9 +2,6 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::format::{Frame, Record};
 use super::{FileFacts, FileKind, KeyFacts, KubeconfigText};
 
@@ -27,6 +24,9 @@ pub(in crate::tools) fn render_frame(frame: &Frame) -> Vec<u8> {
     }
     for path in &frame.named {
         line(&mut out, "named ", path.as_bytes());
+    }
+    for path in &frame.odd {
+        line(&mut out, "odd ", path.as_bytes());
     }
     if let Some(ns) = frame.clock_ns {
         line(&mut out, &format!("clock {}", time(ns)), b"");
@@ -65,9 +65,6 @@ fn one(out: &mut Vec<u8>, number: usize, record: &Record) {
         let sum = facts.sha256.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
         let written = write!(head, " {mode:o} {uid} {gid} {size} {} {sum}", time(facts.mtime_ns));
         written.expect("writing to a String");
-    }
-    if let Some(target) = &facts.link {
-        line(out, &format!("link-base64 {number} "), STANDARD.encode(target).as_bytes());
     }
     line(out, &head, b"");
     if !facts.certificates.is_empty() {

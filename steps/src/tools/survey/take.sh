@@ -1,7 +1,7 @@
 # Looks at files of a node: arguments ROOT, then groups of absolute paths, each behind the word that says what is asked.
 # Prints one framed record a path, numbered as they come; only names that it found itself are printed. No private key and
 # no token leaves this script. The words:
-#   dates         what stat knows, and where a symlink leads
+#   dates         what stat knows
 #   certificates  the certificates of `.crt` and `.pem` files, too
 #   public        kubeconfigs, too
 #   keys          the public halves of private keys, too; `keys-if-openssl` is `public` where there is no openssl
@@ -9,13 +9,13 @@
 #   text          the lines of a file of configuration
 #   units         folders: the kubelet's units and drop-ins there, as `text`
 #   folders       folders: the `.crt` and `.pem` files there, three deep, to the depth of the group before
-# Processes are what it costs a node: one stat and one awk for everything, a readlink a symlink, an openssl a key.
+# Processes are what it costs a node: one stat and one awk for everything, an openssl a key.
 set -u
 LC_ALL=C; export LC_ALL
 umask 077
 root=$1; shift
-# Files that are looked at, and names that are told, of those that are found.
-most=256 listed=1024
+# Files that are looked at, names that are told, and odd ones, of those that are found.
+most=256 listed=1024 strange=16
 line='
 '
 needs() {
@@ -24,14 +24,15 @@ needs() {
     done
 }
 
-# Follows symlinks of the last component below ROOT; leaves the end in $real and the first target in $link.
+# Where the path $1 leads, in $real: on a node itself the system follows symlinks; below a ROOT those of the last component
+# are followed as if it were `/`.
 resolve() {
-    real=$1 link= linked=no hops=0
+    real=$1 hops=0
+    [ -n "$root" ] || return 0
     while [ -L "$real" ]; do
         hops=$((hops + 1))
         [ "$hops" -le 16 ] || return 1
         target=$(readlink -n "$real"; printf x); target=${target%x}
-        [ "$linked" = yes ] || { link=$target; linked=yes; }
         case $target in
             /*) real=$root$target ;;
             *) real=${real%/*}/$target ;;
@@ -56,11 +57,6 @@ look() {
     if resolve "$root$1" && [ -e "$real" ]; then
         if [ -f "$real" ]; then kind=file; elif [ -d "$real" ]; then kind=folder; else kind=other; fi
     fi
-    case $linked$link in
-        no) ;;
-        *"$line"*) heads="${heads}link-base64 $number $(printf %s "$link" | base64 -w 0)$line" ;;
-        *) heads="${heads}link $number $link$line" ;;
-    esac
     case $kind$real in
         missing*) heads="${heads}path $number missing$line" ;;
         # It is not looked into.
@@ -81,9 +77,17 @@ look() {
     number=$((number + 1))
 }
 
+# Tells of a path that was found, and that no line can hold, in one line.
+odd() {
+    [ "$odds" -lt "$strange" ] || return 0
+    odds=$((odds + 1)) told=$1
+    while case $told in *"$line"*) ;; *) false ;; esac; do told=${told%%"$line"*}'\n'${told#*"$line"}; done
+    heads="${heads}odd $told$line"
+}
+
 # Takes down a path that was found, once.
 found() {
-    case $1 in *"$line"*) return ;; esac
+    case $1 in *"$line"*) odd "$1"; return ;; esac
     case $known in *"$line$1$line"*) return ;; esac
     known=$known$1$line
     [ "$names" -lt "$listed" ] || return 0
@@ -115,7 +119,7 @@ folder() {
 
 # Takes down everything that is asked for.
 take_down() {
-    heads= items= files= summed= besides= known=$line number=0 names=0 depth=none group=none
+    heads= items= files= summed= besides= known=$line number=0 names=0 odds=0 depth=none group=none
     for asked; do
         case $asked in
             /*)

@@ -20,7 +20,8 @@ public_halves() {
     done
 }
 
-needs awk readlink stat
+needs awk stat
+[ -z "$root" ] || needs readlink
 tries=0
 until take_down "$@"; do
     tries=$((tries + 1))

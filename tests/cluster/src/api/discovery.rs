@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::kinds::{GROUPS, KINDS, Kind, Scope};
 
 /// The version that the server says it is.
-pub(super) const VERSION: &str = "v1.36.1";
+pub(crate) const VERSION: &str = "v1.36.1";
 
 /// `/version`.
 pub(super) fn version() -> Value {

@@ -45,6 +45,7 @@ mod etcd;
 use std::process::ExitCode;
 
 use crate::wire::klog::{self, Level};
+pub(crate) use discovery::VERSION;
 use flags::Flags;
 
 /// Runs with the arguments after the name.

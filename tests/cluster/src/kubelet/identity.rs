@@ -3,11 +3,12 @@
 //! Read when the kubelet starts and when it rotates, never between. kubelet.conf leads to a file or holds the data
 //! itself; held data only count as long as the store has no valid certificate.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use certwright_steps::pki::kubeconfig::Source;
 use certwright_steps::pki::{Certificate, CertificateError, Kubeconfig, KubeconfigError};
 
+use super::store::Purpose;
 use crate::said::now_ms;
 use crate::wire::client::Client;
 use crate::wire::moment;
@@ -15,10 +16,6 @@ use crate::wire::tls::{self, Pair, TlsError};
 
 /// Where the kubelet looks for its access.
 const CONF: &str = "/etc/kubernetes/kubelet.conf";
-/// Where rotated certificates are.
-const STORE: &str = "/var/lib/kubelet/pki";
-/// The link to the one in use.
-const CURRENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
 
 /// When a kubelet was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +57,8 @@ pub(super) enum IdentityError {
         at: String,
     },
     /// A rotated one cannot be written.
-    #[error("write `{}`", path.display())]
-    Write {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error("keep the new client certificate")]
+    Keep(#[source] std::io::Error),
 }
 
 /// A client certificate with its key, and whom it is shown to.
@@ -124,7 +115,7 @@ impl Identity {
 
     /// The same with the store's certificate, where that is valid.
     fn stored(&self) -> Option<Self> {
-        let pem = std::fs::read(CURRENT).ok()?;
+        let pem = std::fs::read(Purpose::Client.current()).ok()?;
         let certificate = Certificate::from_pem(&pem).ok().filter(|c| !c.is_expired(now()))?;
         let pair = Pair { certificate: pem.clone(), key: pem };
         Some(Self { certificate, origin: Origin::Store, pair, ..self.clone() })
@@ -148,29 +139,9 @@ impl Identity {
     }
 
     /// The same with a new certificate, which is in the store then.
-    pub(super) fn rotated(&self, name: &str, pem: &str) -> Result<Self, IdentityError> {
+    pub(super) fn rotated(&self, pem: &str) -> Result<Self, IdentityError> {
         let certificate = Certificate::from_pem(pem.as_bytes())?;
-        let path = Path::new(STORE).join(name);
-        let write = |path: &Path| -> std::io::Result<()> {
-            use std::io::Write as _;
-            use std::os::unix::fs::OpenOptionsExt as _;
-            let mut options = std::fs::OpenOptions::new();
-            options
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .mode(0o600)
-                .open(path)?
-                .write_all(pem.as_bytes())?;
-            let new = Path::new(STORE).join(".kubelet-client-current.pem.new");
-            match std::fs::remove_file(&new) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-            std::os::unix::fs::symlink(path, &new)?;
-            std::fs::rename(&new, CURRENT)
-        };
-        write(&path).map_err(|source| IdentityError::Write { path, source })?;
+        Purpose::Client.keep(pem).map_err(IdentityError::Keep)?;
         let pair = Pair { certificate: pem.as_bytes().to_vec(), key: pem.as_bytes().to_vec() };
         Ok(Self { certificate, origin: Origin::Store, pair, ..self.clone() })
     }

@@ -11,13 +11,16 @@
 //! resources, init containers, more than one container a pod.
 
 mod back_off;
+mod bootstrap;
 mod identity;
 mod manifests;
 mod pods;
 mod probe;
 mod report;
+mod request;
 mod rotation;
 mod serve;
+mod store;
 mod sync;
 
 use std::path::Path;
@@ -26,9 +29,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use certwright_steps::tools::kubelet::KubeletConfig;
 
+use crate::api::VERSION;
 use crate::said;
 use crate::settings::{Settings, SettingsError};
 use crate::wire::klog::{Level, say};
+use bootstrap::{Keeper, Served};
 use identity::{Identity, IdentityError, Started};
 use manifests::Wanted;
 use report::Report;
@@ -76,7 +81,18 @@ impl Shared {
 
 /// Runs with the arguments after the name.
 pub fn main(args: &[String]) -> ExitCode {
-    let started = if args.iter().any(|word| word == LONG_AGO) { Started::LongAgo } else { Started::Now };
+    let started = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Started::Now,
+        [LONG_AGO] => Started::LongAgo,
+        ["--version"] => return said::printed(0, format!("Kubernetes {VERSION}\n").as_bytes(), b""),
+        // One more kubelet would start containers.
+        _others => {
+            let words =
+                format!("certwright-cluster: kubelet {}: this one does not have that", args.join(" "));
+            said::line(&words);
+            return ExitCode::from(125);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -99,15 +115,25 @@ async fn run(started: Started) -> Result<ExitCode, KubeletError> {
     let parsed = KubeletConfig::parse(&bytes).map_err(|error| config(error.to_string()))?;
     let identity = Identity::load(started)?;
     say(Level::Info, "server.go:991", "\"Client rotation is on, will bootstrap in background\"");
-    let serving = serve::Serving::open().await?;
+    let host = settings.host.clone();
+    let (rotated, current) = tokio::sync::watch::channel(identity);
+    let served = if parsed.asks_for_serving {
+        Served::of_cluster(Keeper {
+            identity: current.clone(),
+            host: host.clone(),
+            address: settings.address,
+        })
+    } else {
+        Served::own()?
+    };
+    let serving = serve::Serving::open(served).await?;
     let shared = Arc::new(Shared::default());
     if let Some(folder) = parsed.static_pod_path {
-        let (shared, host) = (Arc::clone(&shared), settings.host.clone());
+        let (shared, host) = (Arc::clone(&shared), host.clone());
         std::thread::spawn(move || sync::run(Path::new(&folder), &host, &shared));
     }
     tokio::spawn(serving.run());
-    let (rotated, current) = tokio::sync::watch::channel(identity);
-    let report = Report { host: settings.host.clone(), address: settings.address, identity: current, shared };
+    let report = Report { host: host.clone(), address: settings.address, identity: current, shared };
     tokio::spawn(report.run());
-    Ok(rotation::keep(rotated, &settings.host).await)
+    Ok(rotation::keep(rotated, &host).await)
 }

@@ -6,15 +6,11 @@
 
 use std::process::ExitCode;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use certwright_steps::lab::kubelet_file_name;
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use serde_json::json;
-
 use tokio::sync::watch;
 
 use super::identity::Identity;
+use super::request::Asked;
+use super::store::Purpose;
 use crate::said::now_ms;
 use crate::wire::klog::{Level, say};
 use crate::wire::pace::paced;
@@ -25,8 +21,6 @@ const LOOKS: u64 = 1_000;
 const PATIENCE: u64 = 300_000;
 /// How long it waits for the signature under a request, ms.
 const SIGNED: u64 = 60_000;
-/// Where requests are.
-const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 
 /// Keeps the certificate for ever; returns when the kubelet is to end.
 pub(super) async fn keep(shared: watch::Sender<Identity>, host: &str) -> ExitCode {
@@ -67,44 +61,7 @@ async fn accepts(identity: &Identity, host: &str) -> bool {
 }
 
 async fn rotate(identity: &Identity, host: &str) -> Result<Identity, String> {
-    let key = KeyPair::generate().map_err(|error| error.to_string())?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, "system:nodes");
-    params.distinguished_name.push(DnType::CommonName, format!("system:node:{host}"));
-    let request = params.serialize_request(&key).and_then(|request| request.pem());
-    let request = request.map_err(|error| error.to_string())?;
-    let certificate = signed(identity, &request).await?;
-    let now = (now_ms() / 1000).cast_signed();
-    let pem = format!("{certificate}{}", key.serialize_pem());
-    identity.rotated(&kubelet_file_name(now), &pem).map_err(|error| error.to_string())
-}
-
-/// Asks for a signature, and waits for it.
-async fn signed(identity: &Identity, request: &str) -> Result<String, String> {
-    let mut client = identity.client().map_err(|error| error.to_string())?;
-    let object = json!({
-        "metadata": {"generateName": "csr-"},
-        "spec": {
-            "request": STANDARD.encode(request),
-            "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
-            "usages": ["digital signature", "client auth"],
-        },
-    });
-    let made = client.post(REQUESTS, &object).await;
-    let made = made.map_err(|error| format!("cannot create certificate signing request: {error}"))?;
-    let path = format!("{REQUESTS}/{}", made["metadata"]["name"].as_str().unwrap_or_default());
-    let waited = tokio::time::timeout(paced(SIGNED), async {
-        loop {
-            let now = client.get(&path).await.map_err(|error| error.to_string())?;
-            if let Some(certificate) = now["status"]["certificate"].as_str() {
-                let pem = STANDARD.decode(certificate).map_err(|error| error.to_string())?;
-                return String::from_utf8(pem).map_err(|error| error.to_string());
-            }
-            tokio::time::sleep(paced(LOOKS)).await;
-        }
-    });
-    waited
-        .await
-        .map_err(|_| "certificate request was not signed: timed out waiting for the condition".to_owned())?
+    let asked = Asked { purpose: Purpose::Client, host, sans: Vec::new(), within: paced(SIGNED) };
+    let pem = asked.signed(identity).await?;
+    identity.rotated(&pem).map_err(|error| error.to_string())
 }

@@ -1,7 +1,6 @@
 //! What a kubelet serves: TLS on 10250, where nobody is known, and its health on 127.0.0.1:10248.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::KubeletError;
-use crate::wire::tls::{self, Pair, TlsError};
+use super::bootstrap::Served;
+use crate::wire::tls::{self, TlsError};
 
-/// The kubelet's own serving certificate and key.
-const SERVING: [&str; 2] = ["/var/lib/kubelet/pki/kubelet.crt", "/var/lib/kubelet/pki/kubelet.key"];
 /// How long a caller may take for its request.
 const REQUEST: Duration = Duration::from_secs(10);
 /// The longest head of a request, bytes.
@@ -28,9 +26,9 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Opens the ports; the certificate is read now and not again.
-    pub(super) async fn open() -> Result<Self, KubeletError> {
-        let acceptor = TlsAcceptor::from(Arc::new(config()?));
+    /// Opens the ports.
+    pub(super) async fn open(served: Served) -> Result<Self, KubeletError> {
+        let acceptor = TlsAcceptor::from(Arc::new(config(served)?));
         let open = async |address: Ipv4Addr, port: u16, name: &'static str| {
             let bound = TcpListener::bind(SocketAddr::from((address, port))).await;
             bound.map_err(|source| KubeletError::Listen(name, source))
@@ -61,12 +59,11 @@ impl Serving {
     }
 }
 
-fn config() -> Result<ServerConfig, TlsError> {
-    let pair = Pair::read(Path::new(SERVING[0]), Path::new(SERVING[1]))?;
+fn config(served: Served) -> Result<ServerConfig, TlsError> {
     Ok(ServerConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(tls::certificates(&pair.certificate)?, tls::private_key(&pair.key)?)?)
+        .with_cert_resolver(Arc::new(served)))
 }
 
 /// Reads one request and gives it this answer.

@@ -20,7 +20,7 @@ fn healthy() -> (Cluster, u64) {
 }
 
 /// Puts a script in a program's place on a node; the program itself is `/root/real/NAME` then.
-fn replace(cluster: &Cluster, node: &str, name: &str, script: &str) {
+pub(crate) fn replace(cluster: &Cluster, node: &str, name: &str, script: &str) {
     let place = format!("/usr/local/bin/{name}");
     let made = format!(
         "set -e; mkdir -p /root/real; ln -sf /usr/local/bin/certwright-cluster /root/real/{name}; rm {place}; \
@@ -30,7 +30,7 @@ fn replace(cluster: &Cluster, node: &str, name: &str, script: &str) {
 }
 
 /// Whether the script of a fault has left its mark.
-fn fired(cluster: &Cluster, node: &str) -> bool {
+pub(crate) fn fired(cluster: &Cluster, node: &str) -> bool {
     cluster.node(node).path("/root/fired").exists()
 }
 

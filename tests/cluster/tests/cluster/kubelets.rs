@@ -79,3 +79,15 @@ fn an_api_that_answers_ends_a_kubelet_with_an_expired_certificate_and_then_nothi
         rotated.as_secs_f64()
     );
 }
+
+#[test]
+fn a_kubelet_that_is_asked_for_its_version_says_it_and_starts_nothing() {
+    let cluster = start(&Spec::new(Validity::Valid));
+    let node = "cp-2";
+    until("etcd", Duration::from_secs(20), || container(&cluster, node, "etcd").is_some());
+    cluster.ssh(node, "systemctl stop kubelet").ok();
+    let id = container(&cluster, node, "etcd").expect("containers live on");
+    cluster.ssh(node, &format!("crictl stop {id}")).ok();
+    assert_eq!(cluster.ssh(node, "kubelet --version").ok(), "Kubernetes v1.36.1\n");
+    assert_eq!(container(&cluster, node, "etcd"), None);
+}

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use time::Duration as Days;
 
-use crate::mint::{Leaf, Minted, authority, leaf};
+use crate::mint::{BOTH, Leaf, Minted, authority, leaf};
 
 /// Our programs.
 const PROGRAMS: &str = env!("CARGO_BIN_EXE_certwright-cluster");
@@ -112,20 +112,22 @@ impl Ground {
     /// Makes a new serving certificate for the API server of a node.
     pub(crate) fn issue_serving(&self, node: usize, lasts: Days) {
         let addresses = self.addresses(node);
-        let subject = Leaf { name: "kube-apiserver", organizations: &[], addresses: &addresses, lasts };
+        let subject =
+            Leaf { name: "kube-apiserver", organizations: &[], addresses: &addresses, usages: BOTH, lasts };
         self.pair(node, "apiserver", &leaf(&self.ca, &subject));
     }
 
     /// Makes new certificates for a node, and new kubeconfigs.
     pub(crate) fn issue(&self, node: usize, lasts: Days) {
         let addresses = [self.address(node), self.address(9), "127.0.0.1".to_owned()];
-        let server =
-            |ca, name: &str| leaf(ca, &Leaf { name, organizations: &[], addresses: &addresses, lasts });
+        let server = |ca, name: &str| {
+            leaf(ca, &Leaf { name, organizations: &[], addresses: &addresses, usages: BOTH, lasts })
+        };
         self.pair(node, "apiserver", &server(&self.ca, "kube-apiserver"));
         self.pair(node, "etcd-server", &server(&self.etcd_ca, &format!("cp-{node}")));
         self.pair(node, "apiserver-etcd-client", &server(&self.etcd_ca, "kube-apiserver-etcd-client"));
         let user = |name, organizations: &[&str]| {
-            leaf(&self.ca, &Leaf { name, organizations, addresses: &[], lasts })
+            leaf(&self.ca, &Leaf { name, organizations, addresses: &[], usages: BOTH, lasts })
         };
         let own = format!("{}:6443", self.address(node));
         let write = |file: &str, pair: &Minted, server: &str| {
@@ -140,7 +142,7 @@ impl Ground {
 
     /// Writes a kubeconfig of its own kind to a file of node 1.
     pub(crate) fn credential(&self, file: &str, name: &str, organizations: &[&str], lasts: Days) -> PathBuf {
-        let pair = leaf(&self.ca, &Leaf { name, organizations, addresses: &[], lasts });
+        let pair = leaf(&self.ca, &Leaf { name, organizations, addresses: &[], usages: BOTH, lasts });
         self.put(1, file, &kubeconfig(&self.ca, &pair, &format!("{}:6443", self.address(1))));
         self.path(1, file)
     }

@@ -1,8 +1,7 @@
 //! Ansible's INI format: `[group]`, `[group:children]`, `[group:vars]`, and hosts with `key=value` behind them.
 
-use certwright_engine::text::escape;
-
-use super::{ALL, Tree, expand};
+use super::super::quoted;
+use super::tree::{ALL, Tree, Vars, add};
 
 enum Section {
     Hosts(String),
@@ -19,7 +18,7 @@ pub(super) fn read(text: &str) -> Result<Tree, (String, String)> {
     }
     for (name, group) in &tree.groups {
         if let Some(missing) = group.children.iter().find(|child| !tree.groups.contains_key(*child)) {
-            let why = format!("group `{}` has a child `{}` that is not there", escape(name), escape(missing));
+            let why = format!("group `{}` has a child `{}` that is not there", quoted(name), quoted(missing));
             return Err((String::new(), why));
         }
     }
@@ -37,21 +36,20 @@ fn read_line(line: &str, section: &mut Section, tree: &mut Tree) -> Result<(), S
                 None => Section::Hosts(name.to_owned()),
                 Some((group, "children")) => Section::Children(group.to_owned()),
                 Some((group, "vars")) => Section::Vars(group.to_owned()),
-                Some((_, other)) => return Err(format!("`{}` is no sort of section", escape(other))),
+                Some((_, other)) => return Err(format!("`{}` is no sort of section", quoted(other))),
             };
             let (Section::Hosts(group) | Section::Children(group) | Section::Vars(group)) = &*section;
-            tree.group(group);
-            return Ok(());
+            return tree.group(group).map(|_| ());
         }
     }
     match section {
         Section::Vars(group) => {
             let (key, value) = line.split_once('=').ok_or("a variable without `=`")?;
-            tree.group(group).vars.insert(key.trim().to_owned(), unquoted(value.trim()).to_owned());
+            add(&mut tree.group(group)?.vars, key.trim(), unquoted(value.trim()))?;
         }
         Section::Children(group) => {
             let child = line.split([' ', '\t', '#', ';']).next().unwrap_or_default();
-            tree.group(group).children.push(child.to_owned());
+            tree.group(group)?.children.insert(child.to_owned());
         }
         Section::Hosts(group) => read_host(line, group, tree)?,
     }
@@ -61,20 +59,19 @@ fn read_line(line: &str, section: &mut Section, tree: &mut Tree) -> Result<(), S
 fn read_host(line: &str, group: &str, tree: &mut Tree) -> Result<(), String> {
     let words = shlex::split(line).ok_or("a quote that does not end")?;
     let Some((pattern, pairs)) = words.split_first() else { return Ok(()) };
-    let mut vars = Vec::new();
+    let mut vars = Vars::new();
     for pair in pairs {
         let (key, value) =
-            pair.split_once('=').ok_or_else(|| format!("`{}` is no key=value", escape(pair)))?;
-        vars.push((key.to_owned(), unquoted(value).to_owned()));
+            pair.split_once('=').ok_or_else(|| format!("`{}` is no key=value", quoted(pair)))?;
+        add(&mut vars, key, unquoted(value))?;
     }
     let (pattern, port) = with_port(pattern);
-    vars.extend(port.map(|port| ("ansible_port".to_owned(), port.to_owned())));
-    for name in expand(pattern)? {
-        tree.host(group, &name, vars.clone());
-        // `all` holds every host, named or not.
-        tree.group(ALL);
+    if let Some(port) = port {
+        add(&mut vars, "ansible_port", port)?;
     }
-    Ok(())
+    tree.hosts(group, pattern, &vars)?;
+    // `all` holds every host, named or not.
+    tree.group(ALL).map(|_| ())
 }
 
 /// `cp-1:2222` as name and port; an IPv6 address has more than one colon, a range has its own in brackets.

@@ -5,14 +5,13 @@
 //! bmctl, which a user cluster's file no longer has; the admin cluster of a user cluster is named nowhere in the file, so it
 //! is looked for among the folders beside it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 use serde::Deserialize;
 
-use super::{Draft, DraftError, Host, Ssh};
-use crate::source;
+use super::{Draft, DraftError, Host, Ssh, quoted};
+use crate::pki::yaml;
 
 const API: &str = "baremetal.cluster.gke.io/";
 /// The login where the file names none.
@@ -92,21 +91,27 @@ enum Sort {
     User,
 }
 
-/// The cluster that a file of bmctl describes; `admin` is the admin cluster's kubeconfig where the operator named it.
+/// The cluster that a file of bmctl describes; `admin` is the admin cluster's kubeconfig where the operator named it,
+/// `others` reads the files of the clusters beside it, which only a user cluster's needs.
 ///
 /// # Errors
 /// A text that is no YAML or holds no such cluster; a user cluster whose admin cluster is not known.
-pub(crate) fn read(file: &Path, text: &str, admin: Option<&str>) -> Result<Draft, DraftError> {
+pub fn read(
+    file: &Path,
+    text: &str,
+    admin: Option<&str>,
+    others: impl FnOnce() -> Vec<(PathBuf, String)>,
+) -> Result<Draft, DraftError> {
     let documents = documents(file, text)?;
-    let shown = escape(&file.display().to_string());
+    let shown = line(&file.display().to_string());
     let (name, spec, metadata) = cluster(&documents, &shown)?;
     let sort = match spec.sort.as_deref() {
         Some("admin" | "hybrid" | "standalone") => Sort::Own,
         Some("user") => Sort::User,
         other => {
             let told = other
-                .map_or("no `spec.type`".to_owned(), |other| format!("the `spec.type` {:?}", escape(other)));
-            let message = format!("`{shown}`: cluster `{}` has {told}", escape(name));
+                .map_or("no `spec.type`".to_owned(), |other| format!("the `spec.type` {:?}", quoted(other)));
+            let message = format!("`{shown}`: cluster `{}` has {told}", quoted(name));
             return Err(DraftError::new(message).hint("bmctl knows admin, user, hybrid and standalone"));
         }
     };
@@ -127,7 +132,7 @@ pub(crate) fn read(file: &Path, text: &str, admin: Option<&str>) -> Result<Draft
         notes: Vec::new(),
     };
     if sort == Sort::User {
-        let of_admin = beside(file);
+        let of_admin = admins(others());
         if draft.admin_kubeconfig.is_none() {
             draft.admin_kubeconfig = Some(only_admin(&of_admin, name, &shown)?);
         }
@@ -141,10 +146,10 @@ pub(crate) fn read(file: &Path, text: &str, admin: Option<&str>) -> Result<Draft
 }
 
 fn documents(file: &Path, text: &str) -> Result<Vec<Document>, DraftError> {
-    let shown = escape(&file.display().to_string());
-    let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let at = error.location().map_or(String::new(), |at| format!(":{}:{}", at.line(), at.column()));
+    let shown = line(&file.display().to_string());
+    DraftError::of_size(&shown, text)?;
+    yaml::each_at(text).map_err(|at| {
+        let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
         DraftError::new(format!("`{shown}{at}` is not a configuration of bmctl: its YAML has another shape"))
             .hint("it is the file that bmctl made: bmctl-workspace/CLUSTER/CLUSTER.yaml")
     })
@@ -177,15 +182,16 @@ fn cluster<'a>(
 fn hosts(spec: &Spec, shown: &str, name: &str) -> Result<Vec<Host>, DraftError> {
     const PATH: &str = "spec.controlPlane.nodePoolSpec.nodes";
     let nodes = &spec.control_plane.node_pool_spec.nodes;
+    DraftError::of_number(&format!("`{shown}`: `{}`", quoted(name)), nodes.len())?;
     let read = nodes.iter().zip(1..).map(|(node, n)| {
         let address = node.address.clone().ok_or_else(|| {
-            DraftError::new(format!("`{shown}`: node {n} of {PATH} of `{}` has no address", escape(name)))
+            DraftError::new(format!("`{shown}`: node {n} of {PATH} of `{}` has no address", quoted(name)))
         })?;
         Ok(Host { name: address.clone(), address, ssh: Ssh::default() })
     });
     let hosts: Vec<Host> = read.collect::<Result<_, DraftError>>()?;
     if hosts.is_empty() {
-        return Err(DraftError::new(format!("`{shown}`: `{}` has no nodes in {PATH}", escape(name))));
+        return Err(DraftError::new(format!("`{shown}`: `{}` has no nodes in {PATH}", quoted(name))));
     }
     Ok(hosts)
 }
@@ -208,23 +214,15 @@ struct Admin {
     identity: Option<String>,
 }
 
-/// The admin and hybrid clusters of the folders beside the file's; those that cannot be read are none.
-fn beside(file: &Path) -> Vec<Admin> {
-    let Some(folder) = file.parent() else { return Vec::new() };
-    let workspace = match folder.parent() {
-        None => Path::new(".."),
-        Some(up) if up.as_os_str().is_empty() => Path::new("."),
-        Some(up) => up,
-    };
-    let entries = fs::read_dir(workspace).into_iter().flatten().flatten();
-    let mut found: Vec<Admin> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let file = entry.path().join(format!("{name}.yaml"));
-            let documents = documents(&file, &source::file(&file).ok()?.text).ok()?;
+/// The admin and hybrid clusters among these files; those that cannot be read are none.
+fn admins(files: Vec<(PathBuf, String)>) -> Vec<Admin> {
+    let mut found: Vec<Admin> = files
+        .into_iter()
+        .filter_map(|(file, text)| {
+            let documents = documents(&file, &text).ok()?;
             let (name, spec, _) = cluster(&documents, "").ok()?;
             matches!(spec.sort.as_deref(), Some("admin" | "hybrid")).then(|| Admin {
-                kubeconfig: entry.path().join(format!("{name}-kubeconfig")),
+                kubeconfig: file.with_file_name(format!("{name}-kubeconfig")),
                 identity: documents
                     .iter()
                     .find_map(|document| document.ssh_private_key_path.clone())
@@ -240,12 +238,12 @@ fn only_admin(found: &[Admin], name: &str, shown: &str) -> Result<String, DraftE
     if let [admin] = found {
         return Ok(admin.kubeconfig.display().to_string());
     }
-    let name = escape(name);
+    let name = quoted(name);
     let why = match found {
         [] => "and there is none beside it".to_owned(),
         several => {
             let paths: Vec<_> =
-                several.iter().map(|admin| escape(&admin.kubeconfig.display().to_string())).collect();
+                several.iter().map(|admin| line(&admin.kubeconfig.display().to_string())).collect();
             format!("and there are several beside it: {}", paths.join(", "))
         }
     };

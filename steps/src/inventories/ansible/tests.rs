@@ -1,3 +1,4 @@
+use super::range::expand;
 use super::*;
 
 const INI: &str = "\
@@ -115,9 +116,31 @@ fn a_template_a_bad_port_and_a_group_that_is_not_there_are_refused() {
     assert_eq!(error.message, "`hosts`: group `web` has no hosts");
 }
 
-/// Groups in a circle are no inventory of Ansible's; reading one ends all the same.
+/// Ansible refuses it as well.
 #[test]
-fn groups_in_a_circle_end() {
-    let tree = ini::read("[masters:children]\na\n[a:children]\nmasters\n[a]\nx\n").unwrap();
-    assert_eq!(told(&draft(&tree, None, "hosts").unwrap()), ["None None None", "x x None None None"]);
+fn groups_in_a_circle_are_refused() {
+    let text = "[masters:children]\na\n[a:children]\nmasters\nb\n[b]\nx\n[c]\ny\n";
+    let error = draft(&ini::read(text).unwrap(), None, "hosts").unwrap_err();
+    assert_eq!(error.message, "`hosts`: group `masters` is, through its children, in itself");
+}
+
+#[test]
+fn what_a_text_multiplies_is_bounded() {
+    let long = "x".repeat(300);
+    for (text, at, why) in [
+        (format!("[{long}]\n"), ":1", "is longer than 253 bytes"),
+        (format!("[a]\n{long}\n"), ":2", "is longer than 253 bytes"),
+        (format!("[a]\n{}\n", "[1:1]".repeat(9)), ":2", "stands for more than 1000 hosts"),
+        (format!("[a]\nx-[{}:9]\n", "0".repeat(300)), ":2", "is no range of hosts"),
+        (format!("[a]\nx ansible_user={}\n", "y".repeat(4097)), ":2", "is longer than 4096 bytes"),
+        (format!("[a]\n{}", "x-[1:1000]\n".repeat(21)), ":22", "more than 20000 hosts are named"),
+    ] {
+        let (place, told) = ini::read(&text).unwrap_err();
+        assert!(place == at && told.contains(why) && told.len() < 200, "{place}: {told}");
+    }
+    let tree = ini::read("[masters]\nx-[1:900]\ny-[1:101]\n").unwrap();
+    let error = draft(&tree, None, "hosts").unwrap_err();
+    assert_eq!(error.message, "`hosts`: group `masters` has 1001 hosts, and an inventory at most 1000");
+    let error = read(Path::new("hosts"), &"#".repeat((1 << 20) + 1), None).unwrap_err();
+    assert_eq!(error.message, "`hosts` is larger than 1024 KiB");
 }

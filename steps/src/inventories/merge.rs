@@ -6,26 +6,26 @@
 
 use std::net::IpAddr;
 
-use certwright_engine::text::escape;
+use certwright_engine::text::line;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike, value};
 
-use super::{Draft, DraftError, GROUP, Host, Ssh};
+use super::{Draft, DraftError, GROUP, Host, Ssh, quoted};
 
 /// The first line of a new inventory.
 const HEAD: &str = "# The machines of one cluster: who they are and how they are reached.\n";
 
 /// An inventory with a draft in it, and what was done about it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Merged {
+pub struct Merged {
     /// The whole file.
-    pub(crate) text: String,
+    pub text: String,
     /// What was added, differs or is unknown, in the order of the file.
-    pub(crate) told: Vec<Told>,
+    pub told: Vec<Told>,
 }
 
 /// One thing that a merge has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub enum Told {
     /// This is new in the inventory.
     Added(String),
     /// The inventory says something else than the source, and keeps it.
@@ -45,12 +45,12 @@ pub(crate) enum Told {
 ///
 /// # Errors
 /// The text is no TOML, or of another cluster, or has its hosts in one line.
-pub(crate) fn merge(text: &str, name: &str, draft: &Draft) -> Result<Merged, DraftError> {
+pub fn merge(text: &str, name: &str, draft: &Draft) -> Result<Merged, DraftError> {
     let head = if text.trim().is_empty() { HEAD } else { "" };
-    let shown = escape(name);
+    let shown = line(name);
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        DraftError::new(format!("`{shown}:{line}` is not TOML: {}", escape(error.message())))
+        let at = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        DraftError::new(format!("`{shown}:{at}` is not TOML: {}", line(error.message())))
             .hint("`certwright check renew-control-plane --inventory FILE` shows the place")
     })?;
     let mut merge = Merge { told: Vec::new(), inventory: &shown };
@@ -75,8 +75,8 @@ impl Merge<'_> {
             let message = format!(
                 "`{}` is of cluster `{}`, and this is `{}`",
                 self.inventory,
-                escape(has),
-                escape(name)
+                quoted(has),
+                quoted(name)
             );
             return Err(DraftError::new(message).hint("an inventory is of one cluster: name another file"));
         }

@@ -1,14 +1,12 @@
 //! The control plane's nodes as `kubectl get nodes -o json` tells them.
 
 use certwright_engine::host::Command;
-use certwright_engine::text::escape;
 use serde::Deserialize;
 
-use super::{DraftError, Host, Ssh};
+use super::{DraftError, Host, Ssh, quoted};
 
 /// Labels of control-plane nodes: kubeadm's, and the one it had before 1.24.
-pub(crate) const LABELS: [&str; 2] =
-    ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
+pub const LABELS: [&str; 2] = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
 #[derive(Debug, Deserialize)]
 struct List {
@@ -40,7 +38,7 @@ struct Address {
 }
 
 /// The question for the nodes with a label.
-pub(crate) fn question(kubeconfig: Option<&str>, label: &str) -> Command {
+pub fn question(kubeconfig: Option<&str>, label: &str) -> Command {
     let mut argv = vec!["kubectl".to_owned(), "get".to_owned(), "nodes".to_owned()];
     argv.extend(kubeconfig.map(|path| format!("--kubeconfig={path}")));
     argv.extend(["-l".to_owned(), label.to_owned(), "-o".to_owned(), "json".to_owned()]);
@@ -52,7 +50,7 @@ pub(crate) fn question(kubeconfig: Option<&str>, label: &str) -> Command {
 ///
 /// # Errors
 /// Something else than a list of nodes; a node without an address.
-pub(crate) fn read(json: &[u8]) -> Result<Vec<Host>, DraftError> {
+pub fn read(json: &[u8]) -> Result<Vec<Host>, DraftError> {
     let list: List = serde_json::from_slice(json).map_err(|error| {
         DraftError::new(format!(
             "kubectl's list of nodes cannot be read: line {}: not such a list",
@@ -69,7 +67,8 @@ fn host(node: Node) -> Result<Host, DraftError> {
     // ssh goes where the cluster's own traffic goes; a name is better than nothing.
     let found = ["InternalIP", "ExternalIP", "Hostname"].into_iter().find_map(find);
     let address = found.ok_or_else(|| {
-        DraftError::new(format!("node `{}` has no address in its status", escape(&node.metadata.name)))
+        let name = quoted(&node.metadata.name);
+        DraftError::new(format!("kubectl's list of nodes: `{name}` has no address in its status"))
             .hint("its kubelet writes them: is it running?")
     })?;
     Ok(Host { address: address.address.clone(), name: node.metadata.name, ssh: Ssh::default() })
@@ -95,7 +94,7 @@ mod tests {
         let json = r#"{"items":[{"metadata":{"name":"cp-\u001b1"},"status":{}}]}"#;
         assert_eq!(
             read(json.as_bytes()).unwrap_err().to_string(),
-            r"node `cp-\u{1b}1` has no address in its status"
+            r"kubectl's list of nodes: `cp-\u{1b}1` has no address in its status"
         );
         let error = read(b"No resources found").unwrap_err().to_string();
         assert_eq!(error, "kubectl's list of nodes cannot be read: line 1: not such a list");
