@@ -7,8 +7,11 @@ mod certs;
 
 mod inventory;
 
+mod runs;
+
 pub(crate) use certs::CertsArgs;
 pub(crate) use inventory::{FactArgs, InventoryArgs, SourceArgs};
+pub(crate) use runs::{AbandonArgs, ReportArgs, ReportForm, ResumeArgs, RunsArgs, ShowArgs, UndoArgs};
 
 use std::path::PathBuf;
 
@@ -195,79 +198,6 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "CLUSTER", require_equals = true)]
     pub(crate) yes: Option<String>,
 }
-
-/// Arguments of `resume`.
-#[derive(Debug, Args)]
-pub(crate) struct ResumeArgs {
-    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
-    /// where there is none, the last such rehearsal]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-}
-
-/// Arguments of `undo`.
-#[derive(Debug, Args)]
-pub(crate) struct UndoArgs {
-    /// The run, or a part of its name that no other has [default: the last one that changed real hosts;
-    /// where there is none, the last such rehearsal]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// The cluster's name, given here instead of typed when asked
-    #[arg(long, value_name = "CLUSTER", require_equals = true)]
-    pub(crate) yes: Option<String>,
-}
-
-/// Arguments of `abandon`.
-#[derive(Debug, Args)]
-pub(crate) struct AbandonArgs {
-    /// The run, or a part of its name that no other has [default: the one on real hosts that is not finished;
-    /// where there is none, the last such rehearsal]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Give up a run whose journal is on no workstation any more: frees the hosts of this inventory from it
-    #[arg(long, short, value_name = "FILE", requires = "run")]
-    pub(crate) inventory: Option<PathBuf>,
-    /// With --inventory: the run's whole name, given here instead of typed when asked
-    #[arg(long, value_name = "RUN", require_equals = true, requires = "inventory")]
-    pub(crate) yes: Option<String>,
-}
-
-/// Arguments of `show`.
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// The run, or a part of its name that no other has [default: the last one]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Every event too, one a line
-    #[arg(long)]
-    pub(crate) events: bool,
-}
-
-/// Arguments of `report`.
-#[derive(Debug, Args)]
-pub(crate) struct ReportArgs {
-    /// The run, or a part of its name that no other has [default: the last one]
-    #[arg(value_name = "RUN")]
-    pub(crate) run: Option<String>,
-    /// Write it to this new file instead of printing it; its ending (.html, .md, .json) says as what
-    #[arg(long, value_name = "FILE")]
-    pub(crate) to: Option<PathBuf>,
-    /// As what [default: what the file's ending says, else markdown; with --output json: json]
-    #[arg(long = "as", value_enum, value_name = "FORM")]
-    pub(crate) form: Option<ReportForm>,
-}
-
-/// What a report is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportForm {
-    Html,
-    Markdown,
-    Json,
-}
-
-/// Arguments of `runs`.
-#[derive(Debug, Args)]
-pub(crate) struct RunsArgs {}
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]

@@ -153,9 +153,9 @@ impl From<JournalError> for Failure {
             JournalError::NoSuchRun { .. } | JournalError::BadRunId { .. } => {
                 Self::new(Exit::Invalid, "no-such-run", message)
             }
-            JournalError::RunBusy { .. } | JournalError::ClusterBusy { .. } => {
-                Self::new(Exit::Refused, "busy", message)
-            }
+            JournalError::RunBusy { .. }
+            | JournalError::ClusterBusy { .. }
+            | JournalError::NotOver { .. } => Self::new(Exit::Refused, "busy", message),
             JournalError::Io { .. }
             | JournalError::Poisoned { .. }
             | JournalError::NoSpace { .. }

@@ -73,6 +73,9 @@ mod struck;
 #[path = "cli/journal.rs"]
 mod journal;
 
+#[path = "cli/pruned.rs"]
+mod pruned;
+
 #[path = "cli/older.rs"]
 mod older;
 

@@ -3,11 +3,9 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
+use certwright_engine::host::{HostError, Hosts};
 use certwright_engine::plan::{Choices, Plan, Source, resolve};
 use certwright_steps::lab::{Lab, LabSpec, SigningAsk, Validity};
 use expect_test::expect;
@@ -22,63 +20,10 @@ mod late;
 
 mod owned;
 
-/// A host that does not let us in.
-struct Closed {
-    name: String,
-    why: String,
-}
-
-impl Closed {
-    fn error<T>(&self) -> Result<T, HostError> {
-        Err(HostError::NotReached { host: self.name.clone(), why: self.why.clone() })
-    }
-}
-
-#[async_trait::async_trait]
-impl Host for Closed {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    async fn run(&self, _: &Command) -> Result<Output, HostError> {
-        self.error()
-    }
-
-    async fn read(&self, _: &str) -> Result<Option<Vec<u8>>, HostError> {
-        self.error()
-    }
-
-    async fn write(&self, _: &str, _: &[u8], _: u32) -> Result<(), HostError> {
-        self.error()
-    }
-
-    async fn stat(&self, _: &str) -> Result<Option<Stat>, HostError> {
-        self.error()
-    }
-
-    async fn list(&self, _: &str) -> Result<Option<Vec<String>>, HostError> {
-        self.error()
-    }
-
-    async fn settle(&self, _: Duration) -> Result<Settled, HostError> {
-        self.error()
-    }
-
-    async fn close(&self) {}
-}
-
 /// The same hosts, one of them closed.
 fn with_closed(hosts: &Hosts, closed: &str) -> Hosts {
-    Hosts::new(hosts.all().map(|host| {
-        let spec = hosts.spec(host.name()).unwrap().clone();
-        let why = "connect to 10.200.0.3 port 22: No route to host, and more that is long".to_owned();
-        let host: Arc<dyn Host> = if host.name() == closed {
-            Arc::new(Closed { name: closed.to_owned(), why })
-        } else {
-            Arc::clone(host)
-        };
-        (spec, host)
-    }))
+    let why = "connect to 10.200.0.3 port 22: No route to host, and more that is long".to_owned();
+    hosts.closed([(closed, HostError::NotReached { host: closed.to_owned(), why })])
 }
 
 fn looked_at(certificates: Validity) -> String {

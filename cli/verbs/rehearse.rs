@@ -3,31 +3,34 @@
 //! Invariant: no real host is touched, and what a rehearsal needs is in its lab's folder: with `--lab` it stays
 //! (the run itself is in the state folder, so that it can be resumed), without it everything vanishes.
 
+mod closing;
+
 mod faults;
 
-use std::path::{Path, PathBuf};
+mod place;
+
+use std::path::Path;
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
-use certwright_engine::journal::StateDir;
-use certwright_engine::machine::{Input, Outcome};
+use certwright_engine::machine::Input;
 use certwright_engine::plan::Plan;
-use certwright_steps::lab::{Fault, FaultKind, Fired, Lab, LabSpec};
+use certwright_steps::lab::{Fault, Lab};
 use serde_json::json;
-use tempfile::TempDir;
 
+use closing::{Closing, Kept, tell};
 use faults::{default_faults, fault_help, fault_help_json, faults, left_over};
+use place::{Origin, Place};
 
 use super::App;
 use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::human::report::{self, Next};
-use crate::session::{Begin, Ground, Session, bundle_of, is_lab, lab_wall_ms};
+use crate::human::report::Next;
+use crate::session::{Begin, Ground, Session, bundle_of, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::out;
-use crate::view::RunView;
-use crate::{human, json, signals, when};
+use crate::{human, json, signals};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -143,60 +146,6 @@ fn fits(lab: &Lab, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the lab was made now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    New,
-    Kept,
-}
-
-/// Where the lab and the run are.
-struct Place {
-    lab: PathBuf,
-    state: StateDir,
-    _vanishes: Option<TempDir>,
-}
-
-impl Place {
-    fn of(app: &App, kept: Option<&Path>) -> Result<Self, Failure> {
-        if let Some(folder) = kept {
-            let lab = std::path::absolute(folder).map_err(|error| Failure::system("find the lab", &error))?;
-            return Ok(Self { lab, state: app.state()?, _vanishes: None });
-        }
-        let folder = tempfile::Builder::new()
-            .prefix("certwright-lab-")
-            .tempdir()
-            .map_err(|error| Failure::system("make a folder for the lab", &error))?;
-        let (lab, state) = (folder.path().join("lab"), StateDir::new(folder.path().join("state")));
-        Ok(Self { lab, state, _vanishes: Some(folder) })
-    }
-
-    /// The lab that is there, or a new one shaped like the inventory.
-    fn lab(&self, app: &App, args: &RehearseArgs, plan: &Text) -> Result<(Lab, Origin), Failure> {
-        let is_empty = match std::fs::read_dir(&self.lab) {
-            Ok(mut names) => names.next().is_none(),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        };
-        // What is there and no lab is never made one: it may be anybody's folder.
-        if !is_empty {
-            if !is_lab(&self.lab) {
-                let message = format!("`{}` is not a lab", self.lab.display());
-                return Err(Failure::new(Exit::Refused, "lab", message)
-                    .hint("give --lab a folder that is not there yet, or an earlier lab"));
-            }
-            return Ok((Lab::open(&self.lab)?, Origin::Kept));
-        }
-        let spec = match &args.inventory {
-            None => LabSpec::default(),
-            Some(path) => {
-                let like = app.resolve_texts(plan, &source::file(path)?, &args.choices)?;
-                LabSpec::like(&like.cluster, &like.hosts)
-            }
-        };
-        Ok((Lab::create(&self.lab, &spec, &Clock::real())?, Origin::New))
-    }
-}
-
 fn opening(
     nodes: &[String],
     origin: Origin,
@@ -215,109 +164,4 @@ fn opening(
         "Rehearsal on {noun}, {state}: {}{place}\nWhat will go wrong: {faults}. Time is virtual; no real host is touched.\n",
         nodes.join(", "),
     )
-}
-
-/// What is said at the end of a rehearsal, beside the run's own report.
-struct Closing {
-    faults: Vec<Fault>,
-    /// Faults that an earlier rehearsal left in the lab.
-    left: Vec<Fault>,
-    fired: Vec<Fired>,
-    lasted: Duration,
-    /// Where the bundle of a rehearsal that failed is.
-    bundle: Option<PathBuf>,
-    /// The lab, when it stays.
-    kept: Option<Kept>,
-}
-
-/// A lab that stays, for commands that are shown.
-struct Kept {
-    /// Its folder, as a word of a shell.
-    lab: String,
-    /// Its first node.
-    node: String,
-    /// The command that rehearses the same once more.
-    again: String,
-    /// Whether something in it still goes wrong.
-    goes_wrong: bool,
-}
-
-impl Closing {
-    fn met(&self, fault: &Fault) -> Option<&Fired> {
-        self.fired.iter().find(|fired| fired.fault == *fault)
-    }
-
-    fn notes(&self, view: &RunView) -> Vec<String> {
-        let (met, not_met) = match view.outcome {
-            Some(outcome) if Exit::from(outcome) == Exit::Done => {
-                ("met and survived", "NOT met, so it proved nothing")
-            }
-            Some(Outcome::Interrupted) => ("met", "not met before the run was stopped"),
-            Some(_) | None => ("met", "NOT met, so it proved nothing"),
-        };
-        let word = |fault: &Fault| match self.met(fault) {
-            Some(fired) => format!("{met}, at {}", when::clock(fired.at_ms)),
-            None => not_met.to_owned(),
-        };
-        let mut notes: Vec<String> =
-            self.faults.iter().map(|fault| format!("fault {fault}: {}", word(fault))).collect();
-        notes.extend(self.left.iter().map(|fault| {
-            let word = if fault.kind == FaultKind::Slow {
-                "goes on".to_owned()
-            } else if self.met(fault).is_none() {
-                "not met this time either".to_owned()
-            } else {
-                word(fault)
-            };
-            format!("fault {fault}, left over from an earlier rehearsal: {word}")
-        }));
-        notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
-        notes.splice(0..0, self.bundle.iter().map(|path| format!("bundle {}", path.display())));
-        notes
-    }
-
-    /// What can be done with a kept lab after a run that came to its end.
-    fn next(&self, view: &RunView) -> String {
-        let Some(Kept { lab, node, again, .. }) =
-            self.kept.as_ref().filter(|_| view.outcome.map(Exit::from) == Some(Exit::Done))
-        else {
-            return String::new();
-        };
-        format!(
-            "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
-             {again}  # again: everything should be unchanged\n"
-        )
-    }
-
-    /// What an operator mends on a real host is a fault here, and only a rehearsal takes it back.
-    fn mend(&self) -> Vec<(String, String)> {
-        let does = || "takes back what still goes wrong here, and tries again".to_owned();
-        let waits = self.kept.iter().filter(|kept| kept.goes_wrong);
-        waits.map(|kept| (format!("{} --fault none", kept.again), does())).collect()
-    }
-}
-
-fn tell(app: &App, view: &RunView, next: Next, closing: &Closing) {
-    match app.format {
-        Format::Human => {
-            let next = Next { notes: closing.notes(view), more: closing.mend(), ..next };
-            let report = report::report(view, &next, app.terminal);
-            out(&format!("\n{report}{}", closing.next(view)));
-        }
-        Format::Json => {
-            let mut summary = serde_json::to_value(json::run(view)).expect("our own types serialize");
-            let faults = &closing.faults;
-            let met = |fault: &Fault| {
-                // A slow node is slow in every command; only the first one is recorded.
-                let met = fault.kind == FaultKind::Slow && closing.left.contains(fault)
-                    || closing.met(fault).is_some();
-                json!({ "fault": fault.to_string(), "met": met })
-            };
-            summary["faults"] = faults.iter().map(met).collect();
-            summary["faults_left_over"] = closing.left.iter().map(met).collect();
-            summary["bundle"] = json!(closing.bundle);
-            summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
-            out(&json::document("summary", summary));
-        }
-    }
 }

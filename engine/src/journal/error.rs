@@ -95,6 +95,14 @@ pub enum JournalError {
         /// Its folder.
         path: PathBuf,
     },
+    /// A run that is to be removed can still be gone on with.
+    #[error(
+        "run `{run}` has not come to an end, so it is not removed: `certwright show {run}` tells how it stands"
+    )]
+    NotOver {
+        /// The run.
+        run: String,
+    },
     /// Not a run id.
     #[error("`{text}` is not a run id: only a-z, 0-9 and `-`, at most 64; `certwright runs` lists them")]
     BadRunId {

@@ -15,6 +15,9 @@ use crate::machine::{Header, Record};
 /// A run starts only with this much space, MiB.
 const NEEDED_MIB: u64 = 64;
 
+/// What the folder of a run that was removed is called: no name of a run.
+const REMOVED: &str = ".removed-";
+
 /// Where the runs of this user are.
 #[derive(Debug, Clone)]
 pub struct StateDir {
@@ -150,6 +153,43 @@ impl StateDir {
         let path = folder.join("journal");
         let file = open_journal(&path, Access::Read, run)?;
         summary::summary(&path, &file, RunLock::is_held(&folder.join("lock"))?)
+    }
+
+    /// Removes a run that has come to an end, and all that is kept of it.
+    ///
+    /// It loses its name at one instant: whoever is cut off here leaves the whole run, or nothing that counts as one.
+    pub fn remove(&self, run: &RunId) -> Result<(), JournalError> {
+        let folder = self.checked_run_folder(run)?;
+        let lock = RunLock::take(&folder.join("lock"), run)?;
+        let path = folder.join("journal");
+        // Under the lock: it may have been taken up since it was listed.
+        let found = summary::summary(&path, &open_journal(&path, Access::Read, run)?, false)?;
+        if !found.state.is_over() {
+            return Err(JournalError::NotOver { run: run.to_string() });
+        }
+        let gone = self.runs().join(format!("{REMOVED}{run}"));
+        std::fs::rename(&folder, &gone).map_err(JournalError::io("rename", &folder))?;
+        trust::sync_folder(&self.runs())?;
+        drop(lock);
+        self.sweep()
+    }
+
+    /// Clears away what lost its name, here or in a process that was cut off.
+    fn sweep(&self) -> Result<(), JournalError> {
+        let runs = self.runs();
+        for name in std::fs::read_dir(&runs).map_err(JournalError::io("list", &runs))? {
+            let name = name.map_err(JournalError::io("list", &runs))?;
+            if name.file_name().to_str().is_some_and(|name| name.starts_with(REMOVED)) {
+                let path = name.path();
+                match std::fs::remove_dir_all(&path) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => {
+                        return Err(JournalError::io("remove", &path)(e));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes a cluster for a run; the lock ends when it is dropped.

@@ -20,6 +20,20 @@ pub enum RunState {
     CutOff,
 }
 
+impl RunState {
+    /// Whether nothing is left to be done with it: it is neither running, nor could it be resumed, or its undo tried again.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Running
+            | Self::CutOff
+            | Self::Finished(Outcome::Failed | Outcome::Interrupted | Outcome::Stuck) => false,
+            Self::Finished(Outcome::Unchanged | Outcome::Changed | Outcome::Undone | Outcome::Abandoned) => {
+                true
+            }
+        }
+    }
+}
+
 /// A run in short.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSummary {

@@ -253,6 +253,45 @@ fn runs_are_listed_newest_first_with_how_far_they_got() {
 }
 
 #[test]
+fn only_a_run_that_is_over_is_removed_and_what_an_interrupted_removal_left_goes_with_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::new(folder.path());
+    let id = |second: u32| format!("20261124-22450{second}-aaaa").parse::<RunId>().unwrap();
+    let ended = |second: u32, outcome| {
+        let (mut journal, _) = state.create(header(id(second).as_str()), NOW).unwrap();
+        let (seq, batch) = (journal.seq() + 1, journal.batch() + 1);
+        let body = Event::RunFinished { outcome };
+        journal.append(&[Record { seq, batch, wall_ms: 9, mono: Mono(0), body }]).unwrap();
+    };
+    let outcomes = [
+        Outcome::Changed,
+        Outcome::Unchanged,
+        Outcome::Undone,
+        Outcome::Abandoned,
+        Outcome::Failed,
+        Outcome::Interrupted,
+        Outcome::Stuck,
+    ];
+    (0..).zip(outcomes).for_each(|(second, outcome)| ended(second, outcome));
+    drop(state.create(header(id(7).as_str()), NOW).unwrap());
+    let _alive = state.create(header(id(8).as_str()), NOW).unwrap();
+    let runs = folder.path().join("runs");
+    std::fs::create_dir(runs.join(".removed-20261124-000000-aaaa")).unwrap();
+    std::fs::write(runs.join(".removed-20261124-000000-aaaa/journal"), "").unwrap();
+    for second in 0..9 {
+        let removed = state.remove(&id(second));
+        match second {
+            0..4 => removed.unwrap(),
+            4..8 => assert!(matches!(removed, Err(JournalError::NotOver { .. })), "{second}: {removed:?}"),
+            _ => assert!(matches!(removed, Err(JournalError::RunBusy { .. })), "{removed:?}"),
+        }
+        assert_eq!(runs.join(id(second).as_str()).exists(), second >= 4);
+    }
+    assert_eq!(std::fs::read_dir(&runs).unwrap().count(), 5, "nothing else is left");
+    assert!(matches!(state.remove(&id(0)), Err(JournalError::NoSuchRun { .. })));
+}
+
+#[test]
 fn a_folder_without_a_journal_never_was_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::new(folder.path());

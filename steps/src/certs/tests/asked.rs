@@ -1,0 +1,78 @@
+//! How often a node is asked.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use certwright_engine::host::dial::{Dial, Dialled};
+use certwright_engine::host::{Command, Host, HostError, Output, Settled, Stat};
+
+use super::super::*;
+use super::{Bench, told};
+use crate::lab::Validity;
+use crate::tools::collect::Keys;
+
+/// A host that counts what it is asked.
+struct Counting {
+    host: Arc<dyn Host>,
+    commands: std::sync::atomic::AtomicUsize,
+    dials: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Host for Counting {
+    fn name(&self) -> &str {
+        self.host.name()
+    }
+
+    async fn run(&self, command: &Command) -> Result<Output, HostError> {
+        self.commands.fetch_add(1, Relaxed);
+        self.host.run(command).await
+    }
+
+    async fn dial(&self, dial: &Dial) -> Result<Dialled, HostError> {
+        self.dials.fetch_add(1, Relaxed);
+        self.host.dial(dial).await
+    }
+
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
+        unreachable!("{path} is read apart")
+    }
+
+    async fn write(&self, path: &str, _: &[u8], _: u32) -> Result<(), HostError> {
+        unreachable!("{path} is written by a look")
+    }
+
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError> {
+        unreachable!("{path} is looked at apart")
+    }
+
+    async fn list(&self, path: &str) -> Result<Option<Vec<String>>, HostError> {
+        unreachable!("{path} is listed apart")
+    }
+
+    async fn settle(&self, _: std::time::Duration) -> Result<Settled, HostError> {
+        unreachable!("nothing is to be settled by a look")
+    }
+
+    async fn close(&self) {
+        self.host.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_asked_once_for_its_files_and_once_more_for_what_runs() {
+    let bench = Bench::new(Validity::Valid);
+    for (ask, commands, dials) in [(Ask::Files, 1, 0), (Ask::Running, 2, 3)] {
+        let host = Counting { host: bench.host("cp-2"), commands: 0.into(), dials: 0.into() };
+        let report = look(&host, &bench.clock, Keys::Asked, ask).await;
+        assert_eq!(report.error, None);
+        assert_eq!((host.commands.into_inner(), host.dials.into_inner()), (commands, dials), "{ask:?}");
+    }
+    // A file that is missing is asked for by name: nothing of a node tells that it should be there.
+    fs::remove_file(bench.path("cp-2", "/etc/kubernetes/pki/etcd/healthcheck-client.crt")).unwrap();
+    let host = Counting { host: bench.host("cp-2"), commands: 0.into(), dials: 0.into() };
+    let report = look(&host, &bench.clock, Keys::Asked, Ask::Files).await;
+    assert_eq!(host.commands.into_inner(), 2);
+    assert_eq!(told(&judge(&[report], &bench.wanted())), ["missing cp-2/etcd-healthcheck-client"]);
+}
