@@ -67,7 +67,7 @@ fn a_run_whose_calls_on_the_control_sockets_are_struck_ends_renewed_with_nothing
 }
 
 #[test]
-#[ignore = "a campaign of half an hour: cargo nextest run --test over_ssh --run-ignored only every_call_on_a_control_socket --no-capture"]
+#[ignore = "a campaign of ten minutes: cargo nextest run --test over_ssh --run-ignored only every_call_on_a_control_socket --no-capture"]
 fn every_call_on_a_control_socket_that_is_struck_leaves_a_run_that_goes_on() {
     let cluster = Cluster::expired();
     cluster.keep();
