@@ -4,8 +4,6 @@
 //! By these calls certwright asks ssh for a channel to a node, hands it the ends of three pipes, and hears of its end. What
 //! passes through the pipes is cut by other suites.
 
-#![expect(clippy::disallowed_methods, reason = "tests start strace themselves")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -131,7 +129,7 @@ fn strike(cluster: &Cluster, points: &[Point], met: &mut Met) {
     *met.ended.entry(output.status.code()).or_default() += 1;
     match output.status.code() {
         Some(code) => {
-            assert!(ENDS.contains(&code) && !said.contains("panicked"), "{points:?}: {code}\n{said}")
+            assert!(ENDS.contains(&code) && !said.contains("panicked"), "{points:?}: {code}\n{said}");
         }
         None => assert!(killed && points[0].strike == KILL, "{points:?}: {}\n{said}", output.status),
     }
