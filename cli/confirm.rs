@@ -104,11 +104,12 @@ fn ask(about: &About, what: &str, stops: &mut Stops) -> Result<String, Failure> 
     err(&format!("\n{what}\nType the name of the {noun} ({name}) to go on, anything else to stop: "));
     let (tell, told) = tokio::sync::oneshot::channel();
     // A read of a terminal cannot be called off: the thread ends with the process.
-    drop(std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().spawn(move || {
         let mut answer = String::new();
         let read = stdin.lock().take(LONGEST).read_line(&mut answer);
         tell.send(if read.is_ok() { answer } else { String::new() })
-    }));
+    });
+    drop(thread.map_err(|error| Failure::system("read the name", &error))?);
     let answer = runtime::block_on_real(unless_stopped(stops, "before the name was given", told))??;
     Ok(answer.unwrap_or_default())
 }

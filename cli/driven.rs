@@ -45,7 +45,7 @@ impl Driven<'_> {
         stops: Stops,
     ) -> Result<RunView, Failure> {
         let plan = view.plan().clone();
-        let mut tell = Tell(Reporter::start(view, format));
+        let mut tell = Tell(Reporter::start(view, format)?);
         let env = Env {
             plan: &plan,
             registry: self.registry,

@@ -13,6 +13,7 @@ use certwright_engine::machine::{Event, Record};
 use certwright_engine::plan::TaskId;
 
 use crate::args::Format;
+use crate::failure::Failure;
 use crate::human::lines::{self, Columns};
 use crate::human::live;
 use crate::json;
@@ -40,10 +41,12 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Starts to show a run of which `view` is known already.
-    pub(crate) fn start(view: RunView, format: Format) -> Self {
+    pub(crate) fn start(view: RunView, format: Format) -> Result<Self, Failure> {
         let (news, inbox) = channel();
         let screen = Screen::new(view, format);
-        Self { news, thread: std::thread::spawn(move || screen.run(&inbox)) }
+        let thread = std::thread::Builder::new().spawn(move || screen.run(&inbox));
+        let thread = thread.map_err(|error| Failure::system("show the run", &error))?;
+        Ok(Self { news, thread })
     }
 
     /// Tells a durable record.

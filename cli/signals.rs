@@ -27,7 +27,8 @@ pub(crate) fn listen() -> Result<Stops, Failure> {
     };
     let (stops, receiver) = unbounded_channel();
     // The thread ends with the process.
-    drop(std::thread::spawn(move || runtime.block_on(forward(signals, stops))));
+    let thread = std::thread::Builder::new().spawn(move || runtime.block_on(forward(signals, stops)));
+    drop(thread.map_err(failed)?);
     Ok(receiver)
 }
 

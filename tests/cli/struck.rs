@@ -116,6 +116,17 @@ fn every_call_of_a_rehearsal_on_journal_kubeconfig_and_programs_that_is_struck_l
     assert_eq!(failed, 0, "strikes that failed, each is told above");
 }
 
+/// Those of the signals and of what is shown: no memory, or no more processes of this user.
+#[test]
+fn a_thread_that_cannot_be_started_is_told_and_the_run_goes_on_later() {
+    let stage = Stage::new();
+    for nth in 1..=2 {
+        let call = Call { name: "clone3".into(), nth, line: String::new() };
+        let point = Point { from: From::Begun, about: About::Program, call };
+        stage.strike(&point, Strike::Eio, &mut Met::default());
+    }
+}
+
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }

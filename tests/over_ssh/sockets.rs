@@ -4,8 +4,6 @@
 //! By these calls certwright asks ssh for a channel to a node, hands it the ends of three pipes, and hears of its end. What
 //! passes through the pipes is cut by other suites.
 
-#![expect(clippy::disallowed_methods, reason = "tests start strace themselves")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -67,7 +65,7 @@ fn a_run_whose_calls_on_the_control_sockets_are_struck_ends_renewed_with_nothing
 }
 
 #[test]
-#[ignore = "a campaign of half an hour: cargo nextest run --test over_ssh --run-ignored only every_call_on_a_control_socket --no-capture"]
+#[ignore = "a campaign of ten minutes: cargo nextest run --test over_ssh --run-ignored only every_call_on_a_control_socket --no-capture"]
 fn every_call_on_a_control_socket_that_is_struck_leaves_a_run_that_goes_on() {
     let cluster = Cluster::expired();
     cluster.keep();
@@ -131,7 +129,7 @@ fn strike(cluster: &Cluster, points: &[Point], met: &mut Met) {
     *met.ended.entry(output.status.code()).or_default() += 1;
     match output.status.code() {
         Some(code) => {
-            assert!(ENDS.contains(&code) && !said.contains("panicked"), "{points:?}: {code}\n{said}")
+            assert!(ENDS.contains(&code) && !said.contains("panicked"), "{points:?}: {code}\n{said}");
         }
         None => assert!(killed && points[0].strike == KILL, "{points:?}: {}\n{said}", output.status),
     }
