@@ -27,7 +27,7 @@ const LOOKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// How long each may take.
-const ANSWER: Duration = Duration::from_secs(3);
+const ANSWER: Duration = Duration::from_millis(1500);
 
 /// How long kubectl may take where a server answers.
 const ANSWERED: Duration = Duration::from_secs(30);
