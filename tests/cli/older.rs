@@ -5,20 +5,9 @@ use std::path::Path;
 
 use expect_test::expect;
 
-use crate::golden::Kept;
+use crate::golden::{INVENTORY, Kept};
 use crate::journal::rewrite;
 use crate::program::{Place, Ran};
-
-const INVENTORY: &str = r#"[cluster]
-name = "prod-1"
-namespace = "cluster-prod-1"
-kubeconfig = "prod-1-kubeconfig"
-
-[[host]]
-name = "cp-1"
-address = "192.0.2.1"
-groups = ["control-plane"]
-"#;
 
 /// The warning that this certwright has for a run of before `approve-serving` and `balancer-time`.
 const WARNING: &str = "warning: 3 parameters are younger than this run and take their defaults: approve-serving = false in \

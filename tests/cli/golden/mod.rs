@@ -20,6 +20,18 @@ use serde::de::DeserializeOwned;
 
 use crate::program::Place;
 
+/// The inventory of the runs that are kept.
+pub(crate) const INVENTORY: &str = r#"[cluster]
+name = "prod-1"
+namespace = "cluster-prod-1"
+kubeconfig = "prod-1-kubeconfig"
+
+[[host]]
+name = "cp-1"
+address = "192.0.2.1"
+groups = ["control-plane"]
+"#;
+
 /// The folder of the journals of one format.
 fn folder(format: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/journals/format-{format}"))

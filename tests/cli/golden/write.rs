@@ -10,19 +10,8 @@ use certwright_engine::machine::{Event, Record};
 use certwright_steps::lab::Lab;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{folder, kept};
+use super::{INVENTORY, folder, kept};
 use crate::program::Place;
-
-const INVENTORY: &str = r#"[cluster]
-name = "prod-1"
-namespace = "cluster-prod-1"
-kubeconfig = "prod-1-kubeconfig"
-
-[[host]]
-name = "cp-1"
-address = "192.0.2.1"
-groups = ["control-plane"]
-"#;
 
 const TOUCHES: &str = r#"version = 1
 name = "touches"

@@ -241,3 +241,6 @@ async fn served(
     let served = dial(node.host, &certificate).await?;
     Ok(served.map(|served| served.chain.first().map(|leaf| Digest::of(leaf))))
 }
+
+#[cfg(test)]
+mod tests;
