@@ -8,10 +8,10 @@
 use certwright_engine::journal::{Entry, ListedRun, RunId, RunState, RunSummary, StateDir};
 use certwright_engine::machine::Outcome;
 
+use crate::app::App;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::human::words::outcome_word;
-use crate::verbs::App;
 use crate::view::RunView;
 
 /// Refuses a new run while an older one of the cluster has changed something and has not come to an end.

@@ -1,11 +1,13 @@
 //! The certwright command: the only part that prints, exits, or reads the environment.
 //!
-//! [`args`] is the command line, [`verbs`] what each verb does, [`view`] what is known of a run, [`human`] and
-//! [`json`] how it is said, [`failure`] and [`exit`] how it ends.
+//! [`args`] is the command line, [`app`] what every verb is given, [`verbs`] what each verb does, [`view`] what is known
+//! of a run, [`human`] and [`json`] how it is said, [`failure`] and [`exit`] how it ends.
 
 mod exit;
 
 mod args;
+
+mod app;
 
 mod failure;
 

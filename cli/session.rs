@@ -18,6 +18,7 @@ use certwright_engine::plan::FilledIn;
 use certwright_engine::text::escape;
 use certwright_steps::lab::Lab;
 
+use crate::app::App;
 use crate::args::Format;
 use crate::driven::Driven;
 use crate::exit::Exit;
@@ -27,7 +28,6 @@ use crate::reached::Reached;
 use crate::runtime::{Runtime, Time};
 use crate::signals::Stops;
 use crate::terminal::out;
-use crate::verbs::App;
 use crate::view::RunView;
 use crate::warning::Warning;
 use crate::{hosts, json, source, when};

@@ -8,11 +8,11 @@ use certwright_engine::host::{Host, LocalHost, by_hand};
 use certwright_engine::plan::{Cluster, HostSpec, SshSettings, WORKSTATION};
 use certwright_steps::lab::Lab;
 
+use crate::app::App;
 use crate::args::CertsArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::source::{self, Text};
-use crate::verbs::App;
 use crate::{hosts, session};
 
 /// Where certificates are looked for.

@@ -10,7 +10,7 @@ use certwright_engine::journal::{RunId, StateDir};
 use certwright_engine::machine::Input;
 use certwright_engine::plan::HostSpec;
 
-use super::App;
+use crate::app::App;
 use crate::args::{AbandonArgs, Format};
 use crate::confirm::{About, confirm_name};
 use crate::exit::Exit;

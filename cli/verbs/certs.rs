@@ -6,7 +6,7 @@ use certwright_engine::clock::Clock;
 use certwright_steps::certs::{Ask, Report};
 use certwright_steps::tools::collect::Keys;
 
-use super::App;
+use crate::app::App;
 use crate::args::{CertsArgs, Output};
 use crate::certs::{
     Asked, Audience, Connections, Live, Survey, Target, ask, csv, json as certs_json, markdown, prometheus,

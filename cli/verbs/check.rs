@@ -3,8 +3,7 @@
 use certwright_engine::plan;
 use serde_json::json;
 
-use super::App;
-use super::app::as_source;
+use crate::app::{App, as_source};
 use crate::args::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;

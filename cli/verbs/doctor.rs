@@ -7,7 +7,7 @@ use certwright_engine::plan::Plan;
 use certwright_engine::text::Untrusted;
 use certwright_steps::diagnosis::Grade;
 
-use super::App;
+use crate::app::App;
 use crate::args::{ChoiceArgs, DoctorArgs, Format};
 use crate::doctor::{Examination, Finding, LOOKS, examine};
 use crate::exit::Exit;

@@ -12,7 +12,7 @@ use certwright_steps::inventories::merge::{Told, merge};
 use certwright_steps::inventories::{Draft, DraftError, ansible, bmctl, nodes};
 use serde_json::json;
 
-use super::App;
+use crate::app::App;
 use crate::args::{ChoiceArgs, FactArgs, Format, SourceArgs};
 use crate::doctor::LOOKS;
 use crate::exit::Exit;

@@ -1,7 +1,5 @@
 //! The verbs, one a file, and what they share: where results go and how failures end.
 
-mod app;
-
 mod check;
 
 mod plan;
@@ -30,11 +28,10 @@ mod completions;
 
 mod rehearse;
 
-pub(crate) use app::App;
-
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::app::App;
 use crate::args::{Cli, Format, Verb};
 use crate::exit::Exit;
 use crate::failure::Failure;

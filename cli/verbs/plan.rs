@@ -3,7 +3,7 @@
 use certwright_engine::clock::Clock;
 use certwright_engine::plan::Plan;
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, PlanArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -22,7 +22,7 @@ use closing::{Closing, Kept, tell};
 use faults::{default_faults, fault_help, fault_help_json, faults, left_over};
 use place::{Origin, Place};
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! `report`: a run written down for a change ticket.
 
-use super::App;
 use super::show::read;
+use crate::app::App;
 use crate::args::{Format, ReportArgs, ReportForm};
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -2,7 +2,7 @@
 
 use certwright_engine::machine::Input;
 
-use super::App;
+use crate::app::App;
 use crate::args::ResumeArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 use certwright_engine::clock::Clock;
 use certwright_engine::machine::Input;
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, RunArgs};
 use crate::confirm::{confirm, refuse_other};
 use crate::exit::Exit;

@@ -9,7 +9,7 @@ use certwright_engine::journal::{ListedRun, RunState, RunSummary, StateDir};
 use certwright_engine::machine::Outcome;
 use serde_json::json;
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, RunsArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -6,7 +6,7 @@ use certwright_engine::journal::{Entry, RunId, RunState, StateDir, UnknownRecord
 use certwright_engine::machine::Record;
 use serde_json::json;
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, ShowArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -5,7 +5,7 @@ use certwright_engine::machine::Input;
 use certwright_engine::plan::UndoSupport;
 use certwright_steps::kinds::certificate_facts;
 
-use super::App;
+use crate::app::App;
 use crate::args::{Format, UndoArgs};
 use crate::beside;
 use crate::confirm::{confirm, refuse_other};

@@ -7,11 +7,11 @@ use certwright_engine::machine::Outcome;
 use certwright_steps::lab::{Fault, FaultKind, Fired};
 use serde_json::json;
 
+use crate::app::App;
 use crate::args::Format;
 use crate::exit::Exit;
 use crate::human::report::{self, Next};
 use crate::terminal::out;
-use crate::verbs::App;
 use crate::view::RunView;
 use crate::{json, when};
 

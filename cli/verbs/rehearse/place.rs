@@ -7,12 +7,12 @@ use certwright_engine::journal::StateDir;
 use certwright_steps::lab::{Lab, LabSpec};
 use tempfile::TempDir;
 
+use crate::app::App;
 use crate::args::RehearseArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::is_lab;
 use crate::source::{self, Text};
-use crate::verbs::App;
 
 /// Whether the lab was made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
