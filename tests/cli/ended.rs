@@ -91,7 +91,8 @@ fn a_host_that_a_run_did_not_work_on_is_not_asked_to_be_freed() {
     let ran = place.run(&format!("abandon {}", of("prod-2"))).exits(0);
     assert_eq!(ran.stderr, "", "{}", ran.stdout);
     place.write("allowed", "");
-    let ran = place.run(&format!("resume {}", of("prod-1"))).exits(0);
+    std::fs::remove_file(place.path("first")).unwrap();
+    let ran = place.run("run plan.toml -i inventory.toml --yes=prod-2").exits(0);
     assert_eq!(ran.stderr, "", "{}", ran.stdout);
 }
 
