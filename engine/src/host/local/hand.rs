@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::Builder;
 
+use futures_util::future::join;
 use tokio::sync::oneshot;
 
 /// Its name, as `ps -L` and `/proc` show it: at most 15 bytes.
@@ -50,8 +51,12 @@ impl Hand {
                 let _unheard = tell.send(catch_unwind(AssertUnwindSafe(act)));
             }
         };
-        jobs.send(Box::new(job)).expect("the thread lives as long as the way to it");
-        match told.await.expect("a job tells how it ended") {
+        let ask = async {
+            jobs.send(Box::new(job)).expect("the thread lives as long as the way to it");
+        };
+        // Waited for before it is asked for: whoever waits is woken each time, by one call, however fast the thread is.
+        let (told, ()) = join(told, ask).await;
+        match told.expect("a job tells how it ended") {
             Ok(done) => Ok(done),
             Err(panic) => resume_unwind(panic),
         }
