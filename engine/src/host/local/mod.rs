@@ -28,6 +28,7 @@ use super::worker::{Client, NODE_BASE};
 use super::{Command, Effect, Host, HostError, Output, Settled, Stat};
 use hand::Hand;
 pub use line::{LocalConnect, WhenAbandoned};
+pub use seat::beside;
 
 /// This machine.
 pub struct LocalHost {
