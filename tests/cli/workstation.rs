@@ -180,7 +180,8 @@ impl Stage {
         stage.restore(From::Old);
         let ran = stage.run(RUN);
         assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
-        stage.new = stage.folder()[NAME].bytes.clone();
+        let replaced = stage.folder().remove(NAME).expect("a kubeconfig");
+        stage.new = replaced.bytes;
         assert_ne!(stage.new, stage.old);
         fs::create_dir(stage.place.path("replaced")).expect("a folder");
         let copied = stage.place.under("cp", "-a home ws replaced").status();
