@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use certwright_engine::plan::{Plan, PlanInfo};
+use certwright_engine::plan::{ParamInfo, Plan, PlanInfo};
+use certwright_engine::text::escape;
 
 use super::count;
 use super::table::{Cell, table};
@@ -31,19 +32,35 @@ pub(crate) fn info(name: &str, info: &PlanInfo, terminal: Terminal) -> String {
     if info.params.is_empty() {
         return out;
     }
+    let any_set = info.params.iter().any(|param| param.set.is_some());
     let rows: Vec<Vec<Cell>> = info
         .params
         .iter()
         .map(|param| {
             let default = param.default.clone().unwrap_or_else(|| "(must be given)".to_owned());
             let doc = param.doc.clone().unwrap_or_default();
-            vec![Cell::plain(&param.name), Cell::plain(param.ty), Cell::plain(default), Cell::plain(doc)]
+            let mut row = vec![Cell::plain(&param.name), Cell::plain(param.ty), Cell::plain(default)];
+            row.extend(any_set.then(|| Cell::plain(set_to(param))));
+            row.push(Cell::plain(doc));
+            row
         })
         .collect();
-    let heading = ["PARAMETER", "TYPE", "DEFAULT", "WHAT IT IS FOR"];
+    let mut heading = vec!["PARAMETER", "TYPE", "DEFAULT", "WHAT IT IS FOR"];
+    if any_set {
+        heading.insert(3, "SET TO");
+    }
     let _infallible = write!(out, "\n{}", table(&heading, &rows, 2, terminal.paint));
     let _infallible = writeln!(out, "\n{}", terminal.paint.tone(Tone::Faint, "  (--set NAME=VALUE)"));
     out
+}
+
+/// What `--set` gives a param.
+fn set_to(param: &ParamInfo) -> String {
+    match param.set.as_deref() {
+        None => String::new(),
+        Some("") => "(empty)".to_owned(),
+        Some(value) => escape(value),
+    }
 }
 
 /// A plan with an inventory.

@@ -249,6 +249,127 @@ fn an_unknown_host_of_limit() {
 }
 
 #[test]
+fn a_step_on_a_host_that_its_kind_is_not_for() {
+    // Without a word of this, the kubelet of the workstation would be restarted, and its files be removed.
+    let kubelet = |plan: &str| {
+        plan.replace("kind = \"command\"", "kind = \"kubelet-client\"")
+            .replace("with.argv = [\"touch\", \"made\"]\nwith.creates = \"/nonexistent/made\"\n", "")
+    };
+    check_plan(
+        kubelet,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P053]: step `make` of stage `files` runs on the workstation, and kind `kubelet-client` is for nodes
+          --> plan.toml:10:8
+           |
+        10 | kind = "kubelet-client"
+           |        ^^^^^^^^^^^^^^^^ not for the workstation
+           |
+           = help: put it into a stage whose `on` names a group or a host of the inventory
+
+        1 mistake; nothing was run
+    "#]],
+    );
+    let place = Place::new();
+    place.write("plan.toml", kubelet(PLAN));
+    place.run("check plan.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error[P053]: step `make` of stage `files` runs on the workstation, and kind `kubelet-client` is for nodes
+          --> plan.toml:10:8
+           |
+        10 | kind = "kubelet-client"
+           |        ^^^^^^^^^^^^^^^^ not for the workstation
+           |
+           = help: put it into a stage whose `on` names a group or a host of the inventory
+
+        1 mistake; nothing was run
+    "#]]);
+    place.run("rehearse plan.toml").exits(2);
+}
+
+#[test]
+fn a_group_that_the_inventory_does_not_have() {
+    let fallback = |plan: &str| {
+        plan.replace("kind = \"command\"", "kind = \"replace-kubeconfig\"")
+            .replace("with.argv = [\"touch\", \"made\"]\n", "with.fallback-group = \"control-plan\"\n")
+            .replace("with.creates = \"/nonexistent/made\"\n", "")
+    };
+    check_plan(
+        fallback,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P050]: `with.fallback-group` of step `make` of stage `files` is `control-plan`, and the inventory has no such group
+          --> plan.toml:11:23
+           |
+        11 | with.fallback-group = "control-plan"
+           |                       ^^^^^^^^^^^^^^ no group with a host
+           |
+           = help: did you mean `control-plane`?
+
+        1 mistake; nothing was run
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_set_is_judged_and_shown_without_an_inventory_too() {
+    let place = Place::new();
+    place.run("check renew-control-plane --set force=maybe --set nope=1").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error[P005]: param `force` must be true or false, not `maybe`
+         --> --set:1:7
+          |
+        1 | force=maybe
+          |       ^^^^^
+
+        error[P031]: the plan has no param `nope`
+         --> --set:1:1
+          |
+        1 | nope=1
+          | ^^^^
+          |
+          = help: known here: `renew-before`, `force`, `restart`, `balancer-time`
+
+        2 mistakes; nothing was run
+    "#]]);
+    let shown = place.run("check renew-control-plane --set renew-before=60d").exits(0).stdout;
+    let param = |name: &str| {
+        let line = shown.lines().find(|line| line.trim_start().starts_with(name));
+        line.unwrap_or_else(|| panic!("{shown}")).split_whitespace().take(4).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(param("PARAMETER"), "PARAMETER TYPE DEFAULT SET");
+    assert_eq!(param("renew-before"), "renew-before duration \"30d\" 60d");
+    assert_eq!(param("force"), "force bool false Renew");
+}
+
+#[test]
+fn choices_without_what_they_are_for() {
+    let place = Place::new();
+    place.run("check renew-control-plane --limit nohost").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: `--limit nohost` names a host, and no inventory is given
+          the hosts are in the inventory: add --inventory FILE, or leave --limit out
+    "#]]);
+    place.run("check --set force=true").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: `--set force=true` is for a param of a plan, and none is named
+          certwright check renew-control-plane --set force=true
+    "#]]);
+    place.run("check --limit cp-1").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error: `--limit cp-1` is for a plan and an inventory, and none is named
+          certwright check renew-control-plane --inventory FILE --limit cp-1
+    "#]]);
+}
+
+#[test]
 fn mistakes_are_json_where_json_was_asked_for() {
     let place = Place::new();
     place.write("plan.toml", PLAN.replace("\"command\"", "\"comand\""));

@@ -65,12 +65,14 @@ pub enum Code {
     UnknownLimit,
     /// A `--limit` that leaves nothing to do.
     NothingLeft,
+    /// A step of a kind that does not run where its stage does.
+    WrongHosts,
     /// More of something than certwright is made for.
     TooMany,
 }
 
 /// All codes in the order of [`Code`]: code, id, what to do about it in one sentence.
-pub const TABLE: [(Code, &str, &str); 30] = [
+pub const TABLE: [(Code, &str, &str); 31] = [
     (Code::TooLarge, "P001", "plans and inventories are small files: look whether this is the right one"),
     (Code::Syntax, "P002", "mend the TOML; nothing else of this file was looked at"),
     (Code::UnknownKey, "P003", "correct or remove the key: nothing is ever ignored"),
@@ -101,9 +103,10 @@ pub const TABLE: [(Code, &str, &str); 30] = [
     (Code::UnknownAfter, "P042", "name a step of the same stage, or a stage"),
     (Code::Cycle, "P043", "break the circle: one of its members must not wait"),
     (Code::Empty, "P044", "write a step, or remove the stage"),
-    (Code::UnknownHosts, "P050", "correct `on`, or put hosts into that group of the inventory"),
+    (Code::UnknownHosts, "P050", "correct the name, or put hosts into that group of the inventory"),
     (Code::UnknownLimit, "P051", "correct the host's name"),
     (Code::NothingLeft, "P052", "name a host that the plan acts on"),
+    (Code::WrongHosts, "P053", "put the step into a stage on hosts that its kind is made for"),
     (Code::TooMany, "P060", "split the plan or the inventory"),
 ];
 

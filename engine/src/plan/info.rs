@@ -25,6 +25,8 @@ pub struct ParamInfo {
     pub ty: &'static str,
     /// Its default as TOML; None: a value must be given.
     pub default: Option<String>,
+    /// What `--set` gives it, as written there; None: nothing.
+    pub set: Option<String>,
     /// What it is for.
     pub doc: Option<String>,
 }

@@ -59,4 +59,4 @@ pub use model::{
 };
 pub use resolve::{check, hosts_at, inventory_at, resolve, resolve_at};
 pub use retry::{Backoff, ErrorClass, Retry};
-pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};
+pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, Schemas, UndoSupport};

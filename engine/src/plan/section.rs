@@ -100,15 +100,20 @@ impl<'d> Section<'d> {
         Some(doc.into_inner())
     }
 
-    /// The tables of an array `[[key]]`, each with a position counted from 1.
-    pub(super) fn tables(&mut self, key: &'static str, findings: &mut Findings) -> Vec<&'d Node<'d>> {
+    /// The tables of an array under `key`, whose header in a file is `[[header]]`.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        header: &str,
+        findings: &mut Findings,
+    ) -> Vec<&'d Node<'d>> {
         let Some(node) = self.get(key) else { return Vec::new() };
         match node.get_ref() {
             DeValue::Array(array) => array.iter().collect(),
             DeValue::Table(_) => {
                 let message = format!("{} must be a list of tables", self.name_of(key));
                 let found = Found::new(Code::WrongType, node.span(), message).label("this is one table");
-                findings.report(found.help(format!("write `[[{key}]]` with two brackets")));
+                findings.report(found.help(format!("write `[[{header}]]` with two brackets")));
                 Vec::new()
             }
             DeValue::String(_)

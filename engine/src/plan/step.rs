@@ -4,7 +4,8 @@ use serde_json::Map;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::findings::{Findings, Found, quote};
+use super::findings::{Findings, Found, Span, quote};
+use super::inventory::{Groups, Inventory};
 use super::name::NameRule;
 use super::order::{Item, read_after};
 use super::scope::Scope;
@@ -18,7 +19,8 @@ use crate::text::escape;
 pub(super) struct Step<'s> {
     /// Its id and what it waits for.
     pub(super) item: Item,
-    pub(super) kind: String,
+    /// The name of its kind; empty when it has none.
+    pub(super) kind: Spanned<String>,
     /// None when the kind is not known.
     pub(super) schema: Option<&'s KindSchema>,
     /// Complete; None when something in it is wrong or not known yet.
@@ -35,6 +37,8 @@ pub(super) struct Known<'x, 's> {
     pub(super) schemas: &'s dyn Schemas,
     /// What `with` may refer to.
     pub(super) scope: &'x Scope,
+    /// The inventory; None where there is none, or none that could be read.
+    pub(super) machines: Option<&'x Inventory>,
 }
 
 impl<'s> Step<'s> {
@@ -57,13 +61,14 @@ impl<'s> Step<'s> {
         let kind = section.require_text("kind", findings);
         let schema = kind.as_ref().and_then(|kind| find_kind(kind, &section, known.schemas, findings));
         let with = section.get("with");
-        let with = schema.and_then(|schema| read_with(schema, with, &section, known.scope, findings));
+        let with = schema.and_then(|schema| read_with(schema, with, &section, known, findings));
         let retry = policy::retry(&mut section, findings);
         let default_timeout = schema.map_or(0, |schema| schema.timeout_ms);
         let timeout_ms = policy::timeout(&mut section, default_timeout, findings);
         let doc = section.doc(findings);
+        let section_span = section.span.clone();
         section.close(findings);
-        let kind = kind.map_or_else(String::new, Spanned::into_inner);
+        let kind = kind.unwrap_or_else(|| Spanned::new(section_span, String::new()));
         Some(Self { item: Item { id, after }, kind, schema, with, retry, timeout_ms, doc })
     }
 }
@@ -89,7 +94,7 @@ fn read_with(
     schema: &KindSchema,
     with: Option<&Node>,
     step: &Section,
-    scope: &Scope,
+    known: Known,
     findings: &mut Findings,
 ) -> Option<Params> {
     let nothing = Spanned::new(step.span.clone(), DeValue::Table(toml::de::DeTable::new()));
@@ -100,9 +105,15 @@ fn read_with(
         let read = match section.get(field.name) {
             Some(node) => {
                 let what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
-                Reader { scope: Some(scope), findings }.read(field.ty, node, &what)
+                let read = Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what);
+                check_group(read, field, &what, node.span(), known.machines, findings)
             }
-            None => left_out(field, schema, step, findings),
+            None => {
+                let what =
+                    format!("the default of {} of {}", quote(&format!("with.{}", field.name)), step.what);
+                let read = left_out(field, schema, step, findings);
+                check_group(read, field, &what, step.span.clone(), known.machines, findings)
+            }
         };
         match (read, &mut params) {
             (Read::Known(value), Some(params)) => {
@@ -118,6 +129,32 @@ fn read_with(
         findings.report(broken_rule(&rule, schema, node, step));
     }
     Some(params)
+}
+
+/// A value that was read, unless it must be a group and the inventory does not have it, which is then a finding.
+fn check_group(
+    read: Read,
+    field: &Field,
+    what: &str,
+    span: Span,
+    machines: Option<&Inventory>,
+    findings: &mut Findings,
+) -> Read {
+    let (FieldType::Group, Read::Known(value), Some(machines)) = (field.ty, &read, machines) else {
+        return read;
+    };
+    let group = value.as_str().expect("a group is text");
+    let groups = machines.group_names();
+    if groups.contains(&group) || machines.groups == Groups::SomeUnread {
+        return read;
+    }
+    let message = format!("{what} is {}, and the inventory has no such group", quote(group));
+    let is_host = machines.hosts.iter().any(|host| host.name == group);
+    let label = if is_host { "a host, and not a group" } else { "no group with a host" };
+    let mut found = Found::new(Code::UnknownHosts, span, message).label(label);
+    found.help = findings.suggest(group, groups);
+    findings.report(found);
+    Read::Wrong
 }
 
 /// The finding of a rule of a kind that `with` breaks: at the first key that the rule names and `with` has.

@@ -64,9 +64,11 @@ impl Reader<'_, '_> {
                 | DeValue::Datetime(_)
                 | DeValue::Table(_) => self.wrong_type(ty, node, what),
             },
-            FieldType::String | FieldType::OptionalString | FieldType::Path | FieldType::OneOf(_) => {
-                self.wrong_type(ty, node, what)
-            }
+            FieldType::String
+            | FieldType::OptionalString
+            | FieldType::Path
+            | FieldType::Group
+            | FieldType::OneOf(_) => self.wrong_type(ty, node, what),
         }
     }
 
@@ -106,6 +108,7 @@ impl Reader<'_, '_> {
             | FieldType::OptionalString
             | FieldType::Duration
             | FieldType::Path
+            | FieldType::Group
             | FieldType::OneOf(_) => Read::of(leaf(ty, text, node.span(), what, self.findings)),
         }
     }
@@ -210,6 +213,7 @@ pub(super) fn from_set(
         | FieldType::OptionalString
         | FieldType::Duration
         | FieldType::Path
+        | FieldType::Group
         | FieldType::OneOf(_) => leaf(ty, text, span, what, findings),
     }
 }
@@ -220,7 +224,7 @@ fn leaf(ty: FieldType, text: &str, span: Span, what: &str, findings: &mut Findin
         FieldType::Duration => duration::parse(text, span, what, &duration::ANY, findings).map(Value::from),
         FieldType::Path => path(text, span, what, findings).then(|| text.into()),
         FieldType::OneOf(words) => word(text, words, span, what, findings).then(|| text.into()),
-        FieldType::String | FieldType::OptionalString => {
+        FieldType::String | FieldType::OptionalString | FieldType::Group => {
             check_text(text, span, what, findings).then(|| text.into())
         }
         FieldType::Bool

@@ -97,7 +97,7 @@ impl Case {
         let plan = Source { name: &plan_name, text: &self.plan };
         let inventory = Source { name: "inventory.toml", text: &self.inventory };
         if self.only_check {
-            check(plan, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Info)
+            check(plan, &self.choices.set, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Info)
         } else {
             resolve(plan, inventory, &self.choices, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Plan)
         }
