@@ -157,15 +157,18 @@ fn spread<'p>(file: &'p PlanFile, hosts: Vec<Vec<HostIndex>>) -> Vec<Spread<'p>>
 }
 
 fn too_many_found(too_many: TooMany) -> Found {
-    let (what, most, help) = match too_many {
-        TooMany::Tasks => ("tasks (steps x hosts)", limits::TASKS, "split the inventory, or use --limit"),
-        TooMany::Edges => (
+    let (has, what, most, help) = match too_many {
+        TooMany::Tasks(has) => {
+            (has, "tasks (steps x hosts)", limits::TASKS, "split the inventory, or use --limit")
+        }
+        TooMany::Edges(has) => (
+            has,
             "edges between its tasks",
             limits::EDGES,
             "let stages roll over fewer hosts at a time: `rolling = 10` instead of \"all\"",
         ),
     };
-    let found = Found::new(Code::TooMany, 0..0, format!("the plan has too many {what}"));
+    let found = Found::new(Code::TooMany, 0..0, format!("the plan has {has} {what}"));
     found.label(format!("at most {most}")).help(help)
 }
 
@@ -205,6 +208,8 @@ fn info(file: PlanFile, set: &[(String, String)]) -> PlanInfo {
             id: step.item.id(),
             kind: step.kind.get_ref().clone(),
             after,
+            retry: step.retry.clone(),
+            timeout_ms: step.timeout_ms,
             doc: step.doc.clone(),
         });
         StageInfo {

@@ -72,6 +72,10 @@ impl<'s> PlanFile<'s> {
         plan.close(findings);
         let items = stages.iter().map(|stage| &stage.item).collect();
         let order = Siblings { items, noun: "stage", place: String::new() }.order(findings);
+        // What is wrong elsewhere may be what would have referred to it.
+        if findings.is_empty() {
+            param::report_unused(&params, &scope, findings);
+        }
         let name = name.map_or_else(String::new, Spanned::into_inner);
         Some(Self { name, doc, params, stages, order })
     }
@@ -115,11 +119,15 @@ fn read_stages<'s>(plan: &mut Section, known: Known<'_, 's>, findings: &mut Find
             findings.report(found.label(format!("at most {most}")));
         }
     };
+    let is_too_many = nodes.len() > limits::STAGES;
     too_many("stages", nodes.len(), limits::STAGES, findings);
     let numbered = nodes.into_iter().zip(1..);
     let stages: Vec<Stage> =
         numbered.filter_map(|(node, number)| Stage::read(node, number, known, findings)).collect();
-    too_many("steps", stages.iter().map(|stage| stage.steps.len()).sum(), limits::STEPS, findings);
+    // Every stage has a step: too many of the one are too many of the other.
+    if !is_too_many {
+        too_many("steps", stages.iter().map(|stage| stage.steps.len()).sum(), limits::STEPS, findings);
+    }
     stages
 }
 

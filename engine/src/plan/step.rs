@@ -11,7 +11,7 @@ use super::order::{Item, read_after};
 use super::scope::Scope;
 use super::section::{Node, Section};
 use super::value::{Read, Reader};
-use super::{Code, Field, FieldType, KindSchema, Params, Retry, Schemas, Source, policy};
+use super::{Code, Field, FieldType, KindSchema, Params, Retry, Schemas, Source, foreign, policy};
 use crate::text::escape;
 
 /// A step before it is spread over hosts.
@@ -67,7 +67,11 @@ impl<'s> Step<'s> {
         let timeout_ms = policy::timeout(&mut section, default_timeout, findings);
         let doc = section.doc(findings);
         let section_span = section.span.clone();
-        section.close(findings);
+        let of_with = |key: &str| {
+            let field = schema?.fields.iter().find(|field| field.name == key)?;
+            Some(format!("it is a key of `with`: write {}", quote(&format!("with.{}", field.name))))
+        };
+        section.close_with(of_with, findings);
         let kind = kind.unwrap_or_else(|| Spanned::new(section_span, String::new()));
         Some(Self { item: Item { id, after }, kind, schema, with, retry, timeout_ms, doc })
     }
@@ -83,7 +87,10 @@ fn find_kind<'s>(
     if schema.is_none() {
         let message = format!("{} is of an unknown kind {}", step.what, quote(kind.get_ref()));
         let mut found = Found::new(Code::UnknownKind, kind.span(), message).label("no such kind");
-        found.help = findings.suggest(kind.get_ref(), schemas.names());
+        found.help = foreign::kind(kind.get_ref())
+            .filter(|meant| schemas.schema(meant).is_some())
+            .map(|meant| format!("did you mean {}?", quote(meant)))
+            .or_else(|| findings.suggest(kind.get_ref(), schemas.names()));
         findings.report(found);
     }
     schema
@@ -102,19 +109,14 @@ fn read_with(
     let mut section = Section::of(step.name_of("with"), node, findings)?;
     let mut params = Some(Map::new());
     for field in schema.fields {
-        let read = match section.get(field.name) {
-            Some(node) => {
-                let what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
-                let read = Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what);
-                check_group(read, field, &what, node.span(), known.machines, findings)
-            }
-            None => {
-                let what =
-                    format!("the default of {} of {}", quote(&format!("with.{}", field.name)), step.what);
-                let read = left_out(field, schema, step, findings);
-                check_group(read, field, &what, step.span.clone(), known.machines, findings)
-            }
+        let mut what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
+        let (read, span) = if let Some(node) = section.get(field.name) {
+            (Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what), node.span())
+        } else {
+            what.insert_str(0, "the default of ");
+            (left_out(field, schema, step, findings), step.span.clone())
         };
+        let read = check_group(read, field, (&what, span), known.machines, findings);
         match (read, &mut params) {
             (Read::Known(value), Some(params)) => {
                 params.insert(field.name.to_owned(), value);
@@ -126,7 +128,7 @@ fn read_with(
     section.close(findings);
     let params = Params(params?);
     if let Err(rule) = (schema.check)(&params) {
-        findings.report(broken_rule(&rule, schema, node, step));
+        findings.report(broken_rule(&rule, schema, node, (step, known.scope)));
     }
     Some(params)
 }
@@ -135,8 +137,7 @@ fn read_with(
 fn check_group(
     read: Read,
     field: &Field,
-    what: &str,
-    span: Span,
+    (what, span): (&str, Span),
     machines: Option<&Inventory>,
     findings: &mut Findings,
 ) -> Read {
@@ -158,7 +159,7 @@ fn check_group(
 }
 
 /// The finding of a rule of a kind that `with` breaks: at the first key that the rule names and `with` has.
-fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, step: &Section) -> Found {
+fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, (step, scope): (&Section, &Scope)) -> Found {
     let named: Vec<&Field> = rule
         .split('`')
         .skip(1)
@@ -167,8 +168,10 @@ fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, step: &Section) -> 
         .collect();
     let written = named.iter().find_map(|field| with.get_ref().get(field.name));
     let span = written.map_or_else(|| step.span.clone(), Spanned::span);
-    let message = format!("{} cannot be: {}", step.what, escape(rule));
-    let found = Found::new(Code::Contradiction, span, message);
+    let message = format!("{} is not right: {}", step.name_of("with"), escape(rule));
+    // A value that stands elsewhere is not seen in the excerpt.
+    let trace = written.and_then(|node| scope.trace(node.get_ref().as_str()?));
+    let found = Found::new(Code::Contradiction, span, message).label(trace.unwrap_or_default());
     let docs: Vec<String> = named
         .iter()
         .map(|field| format!("{}: {}", quote(&format!("with.{}", field.name)), field.doc))
