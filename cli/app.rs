@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::human::report::Next;
 use crate::place;
 use crate::source::{self, Text};
-use crate::terminal::{Paint, Terminal};
+use crate::terminal::Terminal;
 
 /// What every verb is given.
 pub(crate) struct App {
@@ -66,7 +66,7 @@ impl App {
                 );
             }
         }
-        self.ssh_config.as_deref().map_or(Ok(()), |path| Ok(source::file(path).map(drop)?))
+        self.ssh_config.as_deref().map_or(Ok(()), |path| Ok(source::of_others(path).map(drop)?))
     }
 
     /// The state folder; nothing is touched yet.
@@ -136,10 +136,7 @@ impl App {
 
     /// Whether diagnostics may have colours: they go to standard error, which follows standard output here.
     pub(crate) fn color(&self) -> Color {
-        match self.terminal.paint {
-            Paint::Plain => Color::Plain,
-            Paint::Colours => Color::Ansi,
-        }
+        self.terminal.color()
     }
 }
 

@@ -135,7 +135,7 @@ pub(crate) struct ChoiceArgs {
     /// Sets a parameter of the plan (may be repeated)
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Only these hosts; `workstation` is one too (may be repeated). Nodes left out keep their old certificates;
+    /// Only these hosts or groups; `workstation` is one too (may be repeated). Nodes left out keep their old certificates;
     /// without a quorum of etcd such a run cannot finish
     #[arg(long, value_name = "HOST")]
     pub(crate) limit: Vec<String>,
@@ -181,7 +181,7 @@ pub(crate) struct DoctorArgs {
     /// Look at the simulated nodes that a rehearsal kept in this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) lab: Option<PathBuf>,
-    /// Only these hosts; `workstation` is one too (may be repeated)
+    /// Only these hosts or groups; `workstation` is one too (may be repeated)
     #[arg(long, visible_alias = "host", value_name = "HOST")]
     pub(crate) limit: Vec<String>,
     /// Write all that was seen to this new file too, secrets taken out

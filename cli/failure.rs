@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::human::words::outcome_word;
 use crate::pick::PickError;
 use crate::source::{self, SourceError};
+use crate::terminal::Terminal;
 
 /// A command that failed.
 #[derive(Debug)]
@@ -138,6 +139,10 @@ impl From<SourceError> for Failure {
             SourceError::Missing { .. } => Self::new(Exit::Invalid, "unreadable", message).hint(
                 "paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory",
             ),
+            SourceError::NotAFile { .. } => Self::new(Exit::Invalid, "unreadable", message).hint(
+                "name a file: what it says runs as root, so it is read from one that only you can change",
+            ),
+            SourceError::Mistakes(mistakes) => Self::mistakes(&mistakes, Terminal::of_stdout().color()),
             SourceError::Unreadable { .. } => Self::new(Exit::Invalid, "unreadable", message),
             SourceError::Writable { mend, .. } => Self::new(Exit::Refused, "not-trusted", message)
                 .hint("a plan or an inventory is code that runs as root; only you may be able to change it")

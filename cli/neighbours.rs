@@ -20,7 +20,7 @@ pub(crate) fn clusters(file: &Path) -> Vec<(PathBuf, String)> {
     let texts = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let file = entry.path().join(format!("{name}.yaml"));
-        let text = source::file(&file).ok()?.text;
+        let text = source::of_others(&file).ok()?.text;
         Some((file, text))
     });
     texts.collect()

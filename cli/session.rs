@@ -135,7 +135,7 @@ impl Session {
         let Some(stored) = self.view.header.ssh_config.as_ref().filter(|_| app.ssh_config.is_none()) else {
             return Ok(app.ssh_config.clone());
         };
-        match source::file(Path::new(stored)) {
+        match source::of_others(Path::new(stored)) {
             Ok(_) => Ok(Some(stored.into())),
             Err(error) => {
                 let failure = Failure { exit: Exit::Refused, ..error.into() };

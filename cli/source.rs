@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
+
+use certwright_engine::plan::{Diagnostics, decode, limits};
 
 /// A plan that comes with the program.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub(crate) struct Shipped {
 pub(crate) const SHIPPED: &[Shipped] =
     &[Shipped { name: "renew-control-plane", text: include_str!("../plans/renew-control-plane.toml") }];
 
-/// Largest plan or inventory that is read, bytes.
+/// Largest file of others that is read, bytes.
 const LARGEST: u64 = 16 << 20;
 
 /// A text and its name for people.
@@ -57,6 +59,17 @@ pub(crate) enum SourceError {
         /// The system's words.
         why: String,
     },
+    /// It is no regular file, so nobody's to change; what it is instead.
+    #[error("read `{}`: {what}, not a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// It cannot be the text of a plan or an inventory, whatever that would say.
+    #[error("{0}")]
+    Mistakes(Box<Diagnostics>),
     /// Someone else could change it.
     #[error("`{}` is not trusted: {why}", path.display())]
     Writable {
@@ -94,15 +107,42 @@ pub(crate) fn near(name: &str) -> Option<&'static str> {
 
 /// A plan or an inventory from a file.
 pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
+    let (size, bytes) = read(path, limits::FILE_BYTES as u64)?;
+    let name = path.display().to_string();
+    let text = decode(&name, size, bytes).map_err(|mistakes| SourceError::Mistakes(Box::new(mistakes)))?;
+    Ok(Text { name, text })
+}
+
+/// A file of another program, which says who is trusted or what goes into an inventory.
+pub(crate) fn of_others(path: &Path) -> Result<Text, SourceError> {
     let unreadable = |why: String| SourceError::Unreadable { path: path.to_owned(), why };
-    let real = path.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => SourceError::Missing { path: path.to_owned() },
+    let (_, bytes) = read(path, LARGEST)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(format!("larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("not UTF-8 text at byte {}", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(Text { name: path.display().to_string(), text })
+}
+
+/// How large a file is, and its first bytes: one more than `most`, where it has as many.
+fn read(path: &Path, most: u64) -> Result<(u64, Vec<u8>), SourceError> {
+    let unreadable = |why: String| SourceError::Unreadable { path: path.to_owned(), why };
+    let not_a_file = |what| SourceError::NotAFile { path: path.to_owned(), what };
+    let real = path.canonicalize().map_err(|error| match (error.kind(), path.metadata()) {
+        // What /dev/stdin and <(...) stand for has no name of its own.
+        (std::io::ErrorKind::NotFound, Ok(facts)) => not_a_file(noun(&facts)),
+        (std::io::ErrorKind::NotFound, Err(_)) => SourceError::Missing { path: path.to_owned() },
         _ => unreadable(words(&error)),
     })?;
-    let handle = std::fs::File::open(&real).map_err(|error| unreadable(words(&error)))?;
+    // A pipe that nobody writes to would be waited for.
+    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("a flag of open(2)");
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(at_once).open(&real);
+    let handle = opened.map_err(|error| unreadable(words(&error)))?;
     let facts = handle.metadata().map_err(|error| unreadable(words(&error)))?;
     if !facts.is_file() {
-        return Err(unreadable("not a regular file".to_owned()));
+        return Err(not_a_file(noun(&facts)));
     }
     let not_trusted =
         |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
@@ -114,14 +154,22 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
         trusted(&folder, &facts, what).map_err(not_trusted)?;
     }
     let mut bytes = Vec::new();
-    handle.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(words(&error)))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(unreadable(format!("larger than {} MiB", LARGEST >> 20)));
+    handle.take(most + 1).read_to_end(&mut bytes).map_err(|error| unreadable(words(&error)))?;
+    Ok((facts.len().max(bytes.len() as u64), bytes))
+}
+
+/// What something is that is no regular file.
+fn noun(facts: &std::fs::Metadata) -> &'static str {
+    let is = facts.file_type();
+    if is.is_dir() {
+        "a folder"
+    } else if is.is_fifo() {
+        "a pipe"
+    } else if is.is_socket() {
+        "a socket"
+    } else {
+        "a device"
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!("not UTF-8 text at byte {}", error.utf8_error().valid_up_to()))
-    })?;
-    Ok(Text { name: path.display().to_string(), text })
 }
 
 /// Every folder in which a name is looked up on the way to a file, those of symlinks too: who may write in one of them
@@ -254,7 +302,7 @@ mod tests {
     #[test]
     fn a_folder_is_not_a_plan() {
         let error = file(Path::new("/usr")).unwrap_err().to_string();
-        assert_eq!(error, "read `/usr`: not a regular file");
+        assert_eq!(error, "read `/usr`: a folder, not a regular file");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
+use certwright_engine::plan::Color;
 use certwright_engine::text::harmless;
 pub(crate) use drawn::Drawn;
 
@@ -61,6 +62,16 @@ impl Terminal {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let paint = if dumb || no_colour { Paint::Plain } else { Paint::Colours };
         Self { width: Some(if width == 0 { 80 } else { width.max(40) }), paint, live: !dumb }
+    }
+}
+
+impl Terminal {
+    /// Whether diagnostics may have colours: they go to standard error, which follows standard output here.
+    pub(crate) fn color(self) -> Color {
+        match self.paint {
+            Paint::Plain => Color::Plain,
+            Paint::Colours => Color::Ansi,
+        }
     }
 }
 

@@ -12,8 +12,14 @@ mod redact;
 #[path = "cli/usage.rs"]
 mod usage;
 
+#[path = "cli/checked.rs"]
+mod checked;
+
 #[path = "cli/bad_plan.rs"]
 mod bad_plan;
+
+#[path = "cli/bad_file.rs"]
+mod bad_file;
 
 #[path = "cli/two_files.rs"]
 mod two_files;

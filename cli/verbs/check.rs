@@ -3,7 +3,7 @@
 use certwright_engine::plan;
 use serde_json::json;
 
-use crate::app::{App, as_source};
+use crate::app::{App, as_source, choices};
 use crate::args::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -15,16 +15,7 @@ use crate::{human, json};
 /// Reads, reports, touches no host.
 pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
     let Some(name) = &args.plan else {
-        if let Some(inventory) = &args.inventory {
-            let inventory = inventory.display().to_string();
-            let message =
-                format!("an inventory is checked together with a plan, and none is named: `{inventory}`");
-            return Err(Failure::new(Exit::Invalid, "usage", message).hint(format!(
-                "certwright check {} --inventory {}",
-                SHIPPED[0].name,
-                human::word(&inventory)
-            )));
-        }
+        without_plan(args)?;
         list(app);
         return Ok(Exit::Done);
     };
@@ -37,7 +28,13 @@ pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Done);
     }
-    let info = plan::check(as_source(&text), &app.registry)
+    let choices = choices(&args.choices)?;
+    if let Some(host) = choices.limit.first() {
+        let message = format!("`--limit {}` names a host, and no inventory is given", human::word(host));
+        return Err(Failure::new(Exit::Invalid, "usage", message)
+            .hint("the hosts are in the inventory: add --inventory FILE, or leave --limit out"));
+    }
+    let info = plan::check(as_source(&text), &choices.set, &app.registry)
         .map_err(|mistakes| Failure::mistakes(&mistakes, app.color()))?;
     match app.format {
         Format::Json => out(&json::document("check", json!({ "info": info }))),
@@ -46,13 +43,42 @@ pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Refuses what concerns a plan where none is named.
+fn without_plan(args: &CheckArgs) -> Result<(), Failure> {
+    let shipped = SHIPPED[0].name;
+    let (message, hint) = if let Some(inventory) = &args.inventory {
+        let inventory = inventory.display().to_string();
+        (
+            format!("an inventory is checked together with a plan, and none is named: `{inventory}`"),
+            format!("certwright check {shipped} --inventory {}", human::word(&inventory)),
+        )
+    } else if let Some(set) = args.choices.set.first() {
+        let set = human::word(set);
+        (
+            format!("`--set {set}` is for a param of a plan, and none is named"),
+            format!("certwright check {shipped} --set {set}"),
+        )
+    } else if let Some(host) = args.choices.limit.first() {
+        let host = human::word(host);
+        (
+            format!("`--limit {host}` is for a plan and an inventory, and none is named"),
+            format!("certwright check {shipped} --inventory FILE --limit {host}"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(Exit::Invalid, "usage", message).hint(hint))
+}
+
 /// The shipped plans and the kinds that plans are made of.
 fn list(app: &App) {
     let kinds = || app.registry.iter().map(|kind| &kind.schema);
     match app.format {
         Format::Json => {
             let plans: Vec<_> = SHIPPED.iter().map(|plan| plan.name).collect();
-            let kinds: Vec<_> = kinds().map(|kind| json!({ "name": kind.name, "doc": kind.doc })).collect();
+            let kinds: Vec<_> = kinds()
+                .map(|kind| json!({ "name": kind.name, "doc": kind.doc, "on": kind.on.name() }))
+                .collect();
             out(&json::document("plans", json!({ "plans": plans, "kinds": kinds })));
         }
         Format::Human => {

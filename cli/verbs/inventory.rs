@@ -29,11 +29,11 @@ const NEW: &str = "the new inventory";
 pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
     let (mut draft, facts) = match from {
         SourceArgs::Bmctl { file, facts } => {
-            let (text, admin) = (source::file(file)?.text, facts.admin_kubeconfig.as_deref());
+            let (text, admin) = (source::of_others(file)?.text, facts.admin_kubeconfig.as_deref());
             (bmctl::read(file, &text, admin, || neighbours::clusters(file))?, facts)
         }
         SourceArgs::Ansible { file, group, facts } => {
-            let mut draft = ansible::read(file, &source::file(file)?.text, group.as_deref())?;
+            let mut draft = ansible::read(file, &source::of_others(file)?.text, group.as_deref())?;
             draft.notes.extend(neighbours::variables(file));
             (draft, facts)
         }

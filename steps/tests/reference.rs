@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use certwright_engine::plan::{
-    CancelPolicy, Choices, Color, ErrorClass, Field, FieldType, KindSchema, Nature, Source, UndoSupport,
+    CancelPolicy, Choices, Color, ErrorClass, Field, FieldType, KindSchema, Nature, On, Source, UndoSupport,
     limits, resolve,
 };
 
@@ -25,6 +25,9 @@ What `kind` of a step may be, and the keys of its `with`. The language around th
 A kind that *acts* looks first, changes only what is not as wanted, and proves the result afterwards. A kind that
 *checks* changes nothing: what is not as it should be is an error of class `unsatisfied`, or `invalid` where waiting
 cannot mend it. Waiting for the right state is a retry on `unsatisfied`.
+
+*On* says where a kind runs: on nodes, where `on` of its stage names a group or a host of the inventory, or on the
+workstation. A step elsewhere is a mistake of the plan.
 ";
 
 #[test]
@@ -118,6 +121,7 @@ fn reference(kinds: &[&KindSchema]) -> String {
     for kind in kinds {
         line(&mut out, &format!("\n## {}\n\n{}\n", kind.name, kind.doc));
         line(&mut out, &format!("- It {}.", nature(kind.nature)));
+        line(&mut out, &format!("- On: {}.", on(kind.on)));
         line(&mut out, &format!("- Undo: {}.", undo(kind)));
         line(&mut out, &format!("- A second Ctrl-C {}.", cancel(kind.cancel)));
         line(&mut out, &format!("- `timeout` of an attempt by default: {}.", human(kind.timeout_ms)));
@@ -152,10 +156,19 @@ fn ty(ty: FieldType) -> String {
         FieldType::Integer => "whole number".to_owned(),
         FieldType::Duration => "duration".to_owned(),
         FieldType::Path => "absolute path".to_owned(),
+        FieldType::Group => "group of the inventory".to_owned(),
         FieldType::Strings => "list of texts".to_owned(),
         FieldType::Paths => "list of absolute paths".to_owned(),
         FieldType::OneOf(some) => format!("one of {}", words(some)),
         FieldType::SomeOf(some) => format!("list of some of {}", words(some)),
+    }
+}
+
+fn on(on: On) -> &'static str {
+    match on {
+        On::Nodes => "nodes, never the workstation",
+        On::Workstation => "the workstation alone",
+        On::Anywhere => "nodes and the workstation",
     }
 }
 

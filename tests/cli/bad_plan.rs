@@ -1,14 +1,11 @@
 //! Plans and inventories with mistakes: what is said, the exit code, and that nothing was touched.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-
 use expect_test::{Expect, expect};
 
 use crate::program::Place;
 
 /// A plan of one step with `command`, around which the tests make their mistakes.
-const PLAN: &str = r#"version = 1
+pub(crate) const PLAN: &str = r#"version = 1
 name = "touch"
 
 [[stage]]
@@ -22,7 +19,7 @@ with.argv = ["touch", "made"]
 with.creates = "/nonexistent/made"
 "#;
 
-const INVENTORY: &str = r#"[cluster]
+pub(crate) const INVENTORY: &str = r#"[cluster]
 name = "prod-1"
 namespace = "cluster-prod-1"
 kubeconfig = "kubeconfig"
@@ -47,18 +44,18 @@ fn an_unknown_key() {
     check_plan(
         |plan| plan.replace("id = \"make\"", "id = \"make\"\nretries = 3"),
         &expect![[r#"
-        exit 2
-        --- stderr
-        error[P003]: step `make` of stage `files` has an unknown key `retries`
-          --> plan.toml:10:1
-           |
-        10 | retries = 3
-           | ^^^^^^^ means nothing here
-           |
-           = help: known here: `id`, `after`, `kind`, `with`, `retry`, `timeout`, `doc`
+            exit 2
+            --- stderr
+            error[P003]: step `make` of stage `files` has an unknown key `retries`
+              --> plan.toml:10:1
+               |
+            10 | retries = 3
+               | ^^^^^^^ means nothing here
+               |
+               = help: write `retry = { attempts = 3 }`
 
-        1 mistake; nothing was run
-    "#]],
+            1 mistake; nothing was run
+        "#]],
     );
 }
 
@@ -214,18 +211,18 @@ fn a_duration_that_is_none() {
     check_plan(
         |plan| plan.replace("id = \"make\"", "id = \"make\"\ntimeout = \"soon\""),
         &expect![[r#"
-        exit 2
-        --- stderr
-        error[P020]: `timeout` of step `make` of stage `files` is not a duration: `soon`
-          --> plan.toml:10:11
-           |
-        10 | timeout = "soon"
-           |           ^^^^^^ expected number at 0
-           |
-           = help: write number and unit, such as "90s", "2m 30s" or "30d"
+            exit 2
+            --- stderr
+            error[P020]: `timeout` of step `make` of stage `files` is not a duration: `soon`
+              --> plan.toml:10:11
+               |
+            10 | timeout = "soon"
+               |           ^^^^^^ must start with a number
+               |
+               = help: write number and unit, such as "90s", "2m 30s" or "30d"
 
-        1 mistake; nothing was run
-    "#]],
+            1 mistake; nothing was run
+        "#]],
     );
 }
 
@@ -236,7 +233,7 @@ fn an_unknown_host_of_limit() {
     place.run("check renew-control-plane -i inventory.toml --limit cp-9").is(&expect![[r#"
         exit 2
         --- stderr
-        error[P051]: the inventory has no host `cp-9`
+        error[P051]: the inventory has no host and no group `cp-9`
          --> --limit:1:1
           |
         1 | cp-9
@@ -246,6 +243,72 @@ fn an_unknown_host_of_limit() {
 
         1 mistake; nothing was run
     "#]]);
+}
+
+#[test]
+fn a_step_on_a_host_that_its_kind_is_not_for() {
+    // Without a word of this, the kubelet of the workstation would be restarted, and its files be removed.
+    let kubelet = |plan: &str| {
+        plan.replace("kind = \"command\"", "kind = \"kubelet-client\"")
+            .replace("with.argv = [\"touch\", \"made\"]\nwith.creates = \"/nonexistent/made\"\n", "")
+    };
+    check_plan(
+        kubelet,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P053]: step `make` of stage `files` runs on the workstation, and kind `kubelet-client` is for nodes
+          --> plan.toml:10:8
+           |
+        10 | kind = "kubelet-client"
+           |        ^^^^^^^^^^^^^^^^ not for the workstation
+           |
+           = help: put it into a stage whose `on` names a group or a host of the inventory
+
+        1 mistake; nothing was run
+    "#]],
+    );
+    let place = Place::new();
+    place.write("plan.toml", kubelet(PLAN));
+    place.run("check plan.toml").is(&expect![[r#"
+        exit 2
+        --- stderr
+        error[P053]: step `make` of stage `files` runs on the workstation, and kind `kubelet-client` is for nodes
+          --> plan.toml:10:8
+           |
+        10 | kind = "kubelet-client"
+           |        ^^^^^^^^^^^^^^^^ not for the workstation
+           |
+           = help: put it into a stage whose `on` names a group or a host of the inventory
+
+        1 mistake; nothing was run
+    "#]]);
+    place.run("rehearse plan.toml").exits(2);
+}
+
+#[test]
+fn a_group_that_the_inventory_does_not_have() {
+    let fallback = |plan: &str| {
+        plan.replace("kind = \"command\"", "kind = \"replace-kubeconfig\"")
+            .replace("with.argv = [\"touch\", \"made\"]\n", "with.fallback-group = \"control-plan\"\n")
+            .replace("with.creates = \"/nonexistent/made\"\n", "")
+    };
+    check_plan(
+        fallback,
+        &expect![[r#"
+        exit 2
+        --- stderr
+        error[P050]: `with.fallback-group` of step `make` of stage `files` is `control-plan`, and the inventory has no such group
+          --> plan.toml:11:23
+           |
+        11 | with.fallback-group = "control-plan"
+           |                       ^^^^^^^^^^^^^^ no group with a host
+           |
+           = help: did you mean `control-plane`?
+
+        1 mistake; nothing was run
+    "#]],
+    );
 }
 
 #[test]
@@ -260,66 +323,51 @@ fn mistakes_are_json_where_json_was_asked_for() {
 }
 
 #[test]
-fn a_plan_that_is_not_there() {
-    let place = Place::new();
-    place.run("check renew-everything").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error: there is no plan `renew-everything`: neither a shipped plan nor a file
-          `certwright check` lists the shipped plans
-    "#]]);
-    place.run("check ./renew.toml").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error: read `./renew.toml`: no such file or directory
-          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
-    "#]]);
-    place.run("run renew-control-plane -i nowhere.toml").is(&expect![[r#"
-        exit 2
-        --- stderr
-        error: read `nowhere.toml`: no such file or directory
-          paths start in the folder you are in; examples/inventory.toml in certwright's source is an inventory
-    "#]]);
-}
+fn words_of_other_engines() {
+    check_plan(
+        |plan| plan.replace("kind = \"command\"", "kind = \"shell\"").replace("with.argv", "argv"),
+        &expect![[r#"
+            exit 2
+            --- stderr
+            error[P040]: step `make` of stage `files` is of an unknown kind `shell`
+              --> plan.toml:10:8
+               |
+            10 | kind = "shell"
+               |        ^^^^^^^ no such kind
+               |
+               = help: did you mean `command`?
 
-#[test]
-fn a_file_that_may_not_be_read() {
-    let place = Place::new();
-    place.write("plan.toml", PLAN);
-    fs::set_permissions(place.path("plan.toml"), fs::Permissions::from_mode(0o000)).unwrap();
-    place.run_as_nobody("check plan.toml").is(&expect![[r#"
+            error[P003]: step `make` of stage `files` has an unknown key `argv`
+              --> plan.toml:11:1
+               |
+            11 | argv = ["touch", "made"]
+               | ^^^^ means nothing here
+               |
+               = help: known here: `id`, `after`, `kind`, `with`, `retry`, `timeout`, `doc`
+
+            2 mistakes; nothing was run
+        "#]],
+    );
+    check_plan(
+        |plan| plan.replace("with.argv", "argv"),
+        &expect![[r#"
         exit 2
         --- stderr
-        error: read `plan.toml`: permission denied
-    "#]]);
-}
+        error[P004]: step `make` of stage `files` has no `with.argv`
+         --> plan.toml:8:1
+          |
+        8 | [[stage.step]]
+          | ^^^^^^^^^^^^^^ kind `command` needs `with.argv`: The program and its arguments; no shell is involved.
 
-#[test]
-fn a_plan_that_everyone_may_change() {
-    let place = Place::new();
-    place.write("plan.toml", PLAN).write("inventory.toml", INVENTORY);
-    fs::set_permissions(place.path("plan.toml"), fs::Permissions::from_mode(0o666)).unwrap();
-    place.run("run plan.toml -i inventory.toml --yes=prod-1").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: `plan.toml` is not trusted: it is writable by everyone
-          a plan or an inventory is code that runs as root; only you may be able to change it
-          mend it: chmod o-w ROOT/plan.toml
-    "#]]);
-    assert!(place.tree("home").is_empty());
-}
+        error[P003]: step `make` of stage `files` has an unknown key `argv`
+          --> plan.toml:11:1
+           |
+        11 | argv = ["touch", "made"]
+           | ^^^^ means nothing here
+           |
+           = help: it is a key of `with`: write `with.argv`
 
-#[test]
-fn an_inventory_in_a_folder_that_everyone_may_change() {
-    let place = Place::new();
-    place.write("open/inventory.toml", INVENTORY);
-    fs::set_permissions(place.path("open"), fs::Permissions::from_mode(0o777)).unwrap();
-    place.run("run renew-control-plane -i open/inventory.toml --yes=prod-1").is(&expect![[r#"
-        exit 14
-        --- stderr
-        error: `open/inventory.toml` is not trusted: its folder is writable by everyone
-          a plan or an inventory is code that runs as root; only you may be able to change it
-          mend it: chmod o-w ROOT/open
-    "#]]);
-    assert!(place.tree("home").is_empty());
+        2 mistakes; nothing was run
+    "#]],
+    );
 }

@@ -86,9 +86,9 @@ fn the_help_of_run_says_how_to_confirm() {
         Options:
           -i, --inventory <FILE>  The inventory: the cluster and its hosts
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated). Nodes left
-                                  out keep their old certificates; without a quorum of etcd such a run
-                                  cannot finish
+              --limit <HOST>      Only these hosts or groups; `workstation` is one too (may be repeated).
+                                  Nodes left out keep their old certificates; without a quorum of etcd such
+                                  a run cannot finish
               --yes=<CLUSTER>     The cluster's name, given here instead of typed when asked
           -h, --help              Print help
 
@@ -123,9 +123,9 @@ fn the_help_of_rehearse_says_what_happens_without_arguments() {
               --make-only         Only make the simulated nodes, their certificates expired: for a look by
                                   `plan`, `doctor` or `certs`
               --set <NAME=VALUE>  Sets a parameter of the plan (may be repeated)
-              --limit <HOST>      Only these hosts; `workstation` is one too (may be repeated). Nodes left
-                                  out keep their old certificates; without a quorum of etcd such a run
-                                  cannot finish
+              --limit <HOST>      Only these hosts or groups; `workstation` is one too (may be repeated).
+                                  Nodes left out keep their old certificates; without a quorum of etcd such
+                                  a run cannot finish
           -h, --help              Print help
 
         Common options:

@@ -10,7 +10,7 @@ use certwright_engine::driver::{Env, Reporter, drive};
 use certwright_engine::host::{Command, Host, HostError, Hosts, Output, Settled, Stat};
 use certwright_engine::journal::StateDir;
 use certwright_engine::machine::{Input, Machine, Outcome, Record, Shape};
-use certwright_engine::plan::{CancelPolicy, HostSpec, KindSchema, Nature, Plan, TaskId, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, HostSpec, KindSchema, Nature, On, Plan, TaskId, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Registry, Step, StepError};
 use tokio::sync::mpsc;
 
@@ -74,6 +74,7 @@ fn noop() -> Kind {
         name: "noop",
         doc: "a benchmark's",
         fields: &[],
+        on: On::Anywhere,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

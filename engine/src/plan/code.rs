@@ -23,6 +23,8 @@ pub enum Code {
     BadText,
     /// A plan where an inventory is wanted, or the other way round.
     WrongFile,
+    /// Bytes that are not UTF-8.
+    Encoding,
     /// A name that breaks the rule for its kind of name.
     BadName,
     /// The same name, address or word twice.
@@ -49,6 +51,10 @@ pub enum Code {
     ReferenceType,
     /// A reference where none is possible: within a longer text, or in a default.
     ReferencePlace,
+    /// Text that is nearly a reference.
+    BrokenReference,
+    /// A param that nothing refers to.
+    UnusedParam,
     /// A kind that is not registered.
     UnknownKind,
     /// Parameters that contradict each other, or that a kind does not take together.
@@ -61,16 +67,18 @@ pub enum Code {
     Empty,
     /// A stage for a group or host that the inventory does not have.
     UnknownHosts,
-    /// A `--limit` to a host that the inventory does not have.
+    /// A `--limit` to a host or a group that the inventory does not have.
     UnknownLimit,
     /// A `--limit` that leaves nothing to do.
     NothingLeft,
+    /// A step of a kind that does not run where its stage does.
+    WrongHosts,
     /// More of something than certwright is made for.
     TooMany,
 }
 
 /// All codes in the order of [`Code`]: code, id, what to do about it in one sentence.
-pub const TABLE: [(Code, &str, &str); 30] = [
+pub const TABLE: [(Code, &str, &str); 34] = [
     (Code::TooLarge, "P001", "plans and inventories are small files: look whether this is the right one"),
     (Code::Syntax, "P002", "mend the TOML; nothing else of this file was looked at"),
     (Code::UnknownKey, "P003", "correct or remove the key: nothing is ever ignored"),
@@ -79,6 +87,7 @@ pub const TABLE: [(Code, &str, &str); 30] = [
     (Code::Version, "P006", "use a certwright that reads this version, or correct `version`"),
     (Code::BadText, "P007", "write text that is not empty, without control characters"),
     (Code::WrongFile, "P008", "give the plan as PLAN and the inventory with --inventory"),
+    (Code::Encoding, "P009", "save the file as UTF-8"),
     (
         Code::BadName,
         "P010",
@@ -96,14 +105,17 @@ pub const TABLE: [(Code, &str, &str); 30] = [
     (Code::UnknownParam, "P031", "correct the name, or declare the param"),
     (Code::ReferenceType, "P032", "refer to a value of the type that is asked for"),
     (Code::ReferencePlace, "P033", "make the reference the whole value"),
+    (Code::BrokenReference, "P034", "write the name of a param or a cluster fact in two braces"),
+    (Code::UnusedParam, "P035", "remove the param, or refer to it"),
     (Code::UnknownKind, "P040", "correct the kind"),
     (Code::Contradiction, "P041", "change one of the keys that are named"),
     (Code::UnknownAfter, "P042", "name a step of the same stage, or a stage"),
     (Code::Cycle, "P043", "break the circle: one of its members must not wait"),
     (Code::Empty, "P044", "write a step, or remove the stage"),
-    (Code::UnknownHosts, "P050", "correct `on`, or put hosts into that group of the inventory"),
-    (Code::UnknownLimit, "P051", "correct the host's name"),
+    (Code::UnknownHosts, "P050", "correct the name, or put hosts into that group of the inventory"),
+    (Code::UnknownLimit, "P051", "correct the name of the host or the group"),
     (Code::NothingLeft, "P052", "name a host that the plan acts on"),
+    (Code::WrongHosts, "P053", "put the step into a stage on hosts that its kind is made for"),
     (Code::TooMany, "P060", "split the plan or the inventory"),
 ];
 

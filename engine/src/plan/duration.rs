@@ -3,10 +3,12 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use humantime::DurationError as Error;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::findings::{Findings, Found, Span, quote};
+use super::scope::{misplaced, whole};
 use super::section::{Node, type_finding};
 use super::{Code, limits};
 
@@ -25,8 +27,8 @@ pub(super) fn parse(
         Ok(duration) => duration,
         Err(error) => {
             let message = format!("{what} is not a duration: {}", quote(text));
-            let found = Found::new(Code::BadDuration, span, message).label(error.to_string());
-            findings.report(found.help("write number and unit, such as \"90s\", \"2m 30s\" or \"30d\""));
+            let (label, help) = explain(text.trim(), &error);
+            findings.report(Found::new(Code::BadDuration, span, message).label(label).help(help));
             return None;
         }
     };
@@ -48,6 +50,35 @@ pub(super) fn parse(
     Some(ms)
 }
 
+/// What is wrong with a text that is no duration, and how one is written.
+fn explain(text: &str, error: &Error) -> (String, String) {
+    let general = "write number and unit, such as \"90s\", \"2m 30s\" or \"30d\"".to_owned();
+    match error {
+        Error::InvalidCharacter(_) | Error::NumberExpected(_) if text.starts_with('-') => {
+            ("a duration is never negative".to_owned(), general)
+        }
+        Error::InvalidCharacter(at) | Error::NumberExpected(at) => {
+            let character = text.get(*at..).and_then(|rest| rest.chars().next());
+            let label = match (at, character) {
+                (0, _) | (_, None) => "must start with a number".to_owned(),
+                (_, Some(character)) => {
+                    format!("no number and no unit has {}", quote(&character.to_string()))
+                }
+            };
+            (label, general)
+        }
+        Error::UnknownUnit { unit, value, .. } if unit.is_empty() => (
+            "the unit is missing".to_owned(),
+            format!("write \"{value}s\", \"{value}m\", \"{value}h\" or \"{value}d\""),
+        ),
+        Error::UnknownUnit { unit, .. } => {
+            (format!("there is no unit {}", quote(unit)), "units are `ms`, `s`, `m`, `h` and `d`".to_owned())
+        }
+        Error::NumberOverflow => ("a number too large, or too fine".to_owned(), general),
+        Error::Empty => ("is empty".to_owned(), general),
+    }
+}
+
 /// The milliseconds of a value that must be a duration, with its place.
 pub(super) fn read(
     node: &Node,
@@ -57,6 +88,10 @@ pub(super) fn read(
 ) -> Option<Spanned<u64>> {
     match node.get_ref() {
         DeValue::String(text) => {
+            if let Some(name) = whole(text) {
+                findings.report(misplaced(name, node.span(), what));
+                return None;
+            }
             parse(text, node.span(), what, bounds, findings).map(|ms| Spanned::new(node.span(), ms))
         }
         DeValue::Integer(number) => {

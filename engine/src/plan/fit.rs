@@ -130,7 +130,7 @@ fn is_of(value: &Value, ty: FieldType) -> bool {
     let all = |is: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(is));
     let is_one_of = |value: &Value, words: &[&str]| value.as_str().is_some_and(|word| words.contains(&word));
     match ty {
-        FieldType::String => value.is_string(),
+        FieldType::String | FieldType::Group => value.is_string(),
         FieldType::OptionalString => value.is_string() || value.is_null(),
         FieldType::Bool => value.is_boolean(),
         FieldType::Integer | FieldType::Duration => value.is_u64(),

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Retry;
+
 /// A checked plan, for people and scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanInfo {
@@ -25,6 +27,8 @@ pub struct ParamInfo {
     pub ty: &'static str,
     /// Its default as TOML; None: a value must be given.
     pub default: Option<String>,
+    /// What `--set` gives it, as written there; None: nothing.
+    pub set: Option<String>,
     /// What it is for.
     pub doc: Option<String>,
 }
@@ -55,6 +59,10 @@ pub struct StepInfo {
     pub kind: String,
     /// The steps of its stage that it waits for.
     pub after: Vec<String>,
+    /// What is tried again.
+    pub retry: Retry,
+    /// Wall clock of one attempt, ms.
+    pub timeout_ms: u64,
     /// What it is for.
     pub doc: Option<String>,
 }

@@ -47,7 +47,7 @@ impl Inventory {
             Some(ssh)
         });
         let ssh = ssh.unwrap_or_default();
-        let nodes = section.tables("host", findings);
+        let nodes = section.tables("host", "host", findings);
         section.close(findings);
         if nodes.len() > limits::HOSTS {
             let found = Found::new(Code::TooMany, 0..0, format!("the inventory has {} hosts", nodes.len()));
@@ -84,9 +84,15 @@ impl Inventory {
 
     /// Everything that `on` may name: the groups, then the hosts.
     pub(super) fn names(&self) -> Vec<&str> {
+        let hosts = self.hosts.iter().map(|host| host.name.as_str());
+        self.group_names().into_iter().chain(hosts).collect()
+    }
+
+    /// The groups, in order.
+    pub(super) fn group_names(&self) -> Vec<&str> {
         let groups: BTreeSet<&str> =
             self.hosts.iter().flat_map(|host| host.groups.iter().map(String::as_str)).collect();
-        groups.into_iter().chain(self.hosts.iter().map(|host| host.name.as_str())).collect()
+        groups.into_iter().collect()
     }
 }
 

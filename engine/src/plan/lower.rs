@@ -27,17 +27,17 @@ pub(super) struct Spread<'p> {
 /// Why a plan cannot be lowered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TooMany {
-    /// It would have more than [`limits::TASKS`].
-    Tasks,
-    /// It would have more than [`limits::EDGES`].
-    Edges,
+    /// It would have so many, more than [`limits::TASKS`].
+    Tasks(usize),
+    /// It would have so many, more than [`limits::EDGES`].
+    Edges(usize),
 }
 
 /// Lowers stages to tasks.
 pub(super) fn lower(stages: &[Spread], stage_order: &Order) -> Result<Vec<Task>, TooMany> {
     let count: usize = stages.iter().map(|stage| stage.hosts.len() * stage.order.after.len()).sum();
     if count > limits::TASKS {
-        return Err(TooMany::Tasks);
+        return Err(TooMany::Tasks(count));
     }
     let mut lowering = Lowering { tasks: Vec::with_capacity(count), edges: 0 };
     let mut exits: Vec<Vec<TaskId>> = vec![Vec::new(); stages.len()];
@@ -47,9 +47,12 @@ pub(super) fn lower(stages: &[Spread], stage_order: &Order) -> Result<Vec<Task>,
         gate.sort_unstable();
         gate.dedup();
         for batch in stages[at].rolling.batches(&stages[at].hosts) {
-            gate = lowering.batch(&stages[at], &batch, &gate)?;
+            gate = lowering.batch(&stages[at], &batch, &gate);
         }
         exits[at] = gate;
+    }
+    if lowering.edges > limits::EDGES {
+        return Err(TooMany::Edges(lowering.edges));
     }
     let tasks = lowering.tasks;
     let ordered =
@@ -65,12 +68,9 @@ struct Lowering {
 
 impl Lowering {
     /// Makes the tasks of some hosts of a stage, all behind `gate`; returns the last ones.
-    fn batch(
-        &mut self,
-        stage: &Spread,
-        hosts: &[HostIndex],
-        gate: &[TaskId],
-    ) -> Result<Vec<TaskId>, TooMany> {
+    ///
+    /// Beyond [`limits::EDGES`] they are only counted.
+    fn batch(&mut self, stage: &Spread, hosts: &[HostIndex], gate: &[TaskId]) -> Vec<TaskId> {
         let after = &stage.order.after;
         let mut is_last = vec![true; after.len()];
         for before in after.iter().flatten() {
@@ -87,17 +87,16 @@ impl Lowering {
                 }
                 let mut before: Vec<TaskId> = after[step].iter().map(|before| ids[*before]).collect();
                 before.sort_unstable();
-                if before.is_empty() {
-                    before = gate.to_vec();
-                }
-                self.edges += before.len();
+                self.edges += if before.is_empty() { gate.len() } else { before.len() };
                 if self.edges > limits::EDGES {
-                    return Err(TooMany::Edges);
+                    before = Vec::new();
+                } else if before.is_empty() {
+                    before = gate.to_vec();
                 }
                 let step = StepIndex(stage.first_step + u32::try_from(step).expect("steps are limited"));
                 self.tasks.push(Task { step, host: *host, after: before });
             }
         }
-        Ok(last)
+        last
     }
 }

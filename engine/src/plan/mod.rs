@@ -19,10 +19,12 @@ mod schema;
 
 mod code;
 mod diagnostic;
+mod encoding;
 mod findings;
 pub mod limits;
 
 mod duration;
+mod foreign;
 mod name;
 mod section;
 
@@ -52,6 +54,7 @@ pub use base::Base;
 pub use choices::Choices;
 pub use code::{Code, TABLE};
 pub use diagnostic::{Color, Diagnostic, Diagnostics, Source};
+pub use encoding::decode;
 pub use fit::{FilledIn, Unfit};
 pub use info::{ParamInfo, PlanInfo, StageInfo, StepInfo};
 pub use model::{
@@ -59,4 +62,4 @@ pub use model::{
 };
 pub use resolve::{check, hosts_at, inventory_at, resolve, resolve_at};
 pub use retry::{Backoff, ErrorClass, Retry};
-pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport};
+pub use schema::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, Schemas, UndoSupport};

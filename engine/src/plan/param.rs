@@ -6,10 +6,10 @@ use toml::Spanned;
 
 use super::findings::{Findings, Found, quote};
 use super::name::NameRule;
-use super::scope::{Binding, Scope};
+use super::scope::{Binding, Origin, Scope};
 use super::section::{Node, Section};
-use super::value::{Read, Reader, from_set, word};
-use super::{Code, FieldType, Source, limits};
+use super::value::{Read, Reader, from_set, word_or};
+use super::{Code, FieldType, Source, foreign, limits};
 use crate::text::escape;
 
 /// The types a param may have, by the word that plans use.
@@ -61,7 +61,8 @@ fn declare(name: Spanned<String>, node: &Node, findings: &mut Findings) -> Optio
     let ty = section.require_text("type", findings).and_then(|written| {
         let words: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
         let place = section.name_of("type");
-        word(written.get_ref(), &words, written.span(), &place, findings);
+        let meant = foreign::param_type(written.get_ref());
+        word_or(written.get_ref(), &words, written.span(), &place, meant, findings);
         TYPES.iter().find(|(word, _)| word == written.get_ref()).map(|(_, ty)| *ty)
     });
     let default = section.get("default").zip(ty).map(|(node, ty)| {
@@ -116,6 +117,7 @@ pub(super) fn bind(
     for param in params {
         let name = param.name.get_ref();
         let setting = settings.0.iter_mut().find(|setting| setting.name == name);
+        let origin = if setting.is_some() { Origin::Set } else { Origin::Default };
         let value = match (param.ty, setting, &param.default) {
             (Some(ty), Some(Setting { value, findings, .. }), _) => {
                 let span = name.len() + 1..findings.source.text.len();
@@ -128,7 +130,7 @@ pub(super) fn bind(
                 None
             }
         };
-        scope.bind(name, Binding { ty: param.ty, value });
+        scope.bind(name, Binding { ty: param.ty, value, origin });
     }
     let declared: Vec<&str> = params.iter().map(|p| p.name.get_ref().as_str()).collect();
     for Setting { name, findings, .. } in &mut settings.0 {
@@ -159,5 +161,17 @@ fn report_missing(param: &Param, required: Required, findings: &mut Findings) {
             let found = Found::new(Code::NoValue, param.name.span(), message).label("has no default");
             findings.report(found.help(format!("give it one: --set {}=...", escape(name))));
         }
+    }
+}
+
+/// Reports the params that nothing refers to: a `--set` of one would do nothing.
+pub(super) fn report_unused(params: &[Param], scope: &Scope, findings: &mut Findings) {
+    for param in params.iter().filter(|param| !scope.is_used(param.name.get_ref())) {
+        let name = param.name.get_ref();
+        let message = format!("nothing refers to param {}", quote(name));
+        let found = Found::new(Code::UnusedParam, param.name.span(), message).label("is not used");
+        findings.report(
+            found.help(format!("remove it, or write \"{{{{ {} }}}}\" where it is meant", escape(name))),
+        );
     }
 }

@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::findings::{Findings, Found, quote};
 use super::section::{Section, texts, type_finding};
-use super::value::word;
-use super::{Backoff, Code, ErrorClass, Retry, duration, limits};
+use super::value::{word, word_or};
+use super::{Backoff, Code, ErrorClass, Retry, duration, foreign, limits};
 
 const BACKOFFS: [(&str, Backoff); 2] =
     [("constant", Backoff::Constant), ("exponential", Backoff::Exponential)];
@@ -69,13 +69,15 @@ fn classes(section: &mut Section, findings: &mut Findings) -> Option<Vec<ErrorCl
     let node = section.get("on")?;
     let what = section.name_of("on");
     let written = texts(node, &what, findings)?;
-    let names = ErrorClass::ALL.map(ErrorClass::name);
+    let names: Vec<&str> =
+        ErrorClass::ALL.iter().filter(|class| **class != ErrorClass::Denied).map(|c| c.name()).collect();
     let mut classes: Vec<ErrorClass> = Vec::new();
     for name in &written {
-        if !word(name.get_ref(), &names, name.span(), &format!("an element of {what}"), findings) {
+        let Some(class) = ErrorClass::ALL.into_iter().find(|class| class.name() == name.get_ref()) else {
+            let (element, meant) = (format!("an element of {what}"), foreign::error_class(name.get_ref()));
+            word_or(name.get_ref(), &names, name.span(), &element, meant, findings);
             continue;
-        }
-        let class = ErrorClass::ALL.into_iter().find(|c| c.name() == name.get_ref()).expect("just checked");
+        };
         if class == ErrorClass::Denied {
             let message = format!("{what} lists `denied`");
             let found = Found::new(Code::Contradiction, name.span(), message).label("is never tried again");

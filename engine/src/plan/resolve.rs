@@ -15,12 +15,22 @@ use super::step::Step;
 use super::{Cluster, Code, HostIndex, HostSpec, Plan, Schemas, StepSpec, limits};
 
 /// Checks a plan without an inventory: everything but groups, hosts and values that are given later.
-pub fn check(plan: Source, schemas: &dyn Schemas) -> Result<PlanInfo, Diagnostics> {
+///
+/// `set` holds the values of `--set`; its mistakes are reported together with the plan's.
+pub fn check(plan: Source, set: &[(String, String)], schemas: &dyn Schemas) -> Result<PlanInfo, Diagnostics> {
     let mut findings = Findings::new(plan);
-    let mut settings = Settings::new(&[], &[]);
+    let texts = setting_texts(set);
+    let mut settings = Settings::new(set, &texts);
     let file = PlanFile::read(&mut findings, schemas, None, &mut settings, Required::Later);
-    Diagnostics::gather(&[&findings])?;
-    Ok(info(file.expect("a plan without findings was read")))
+    let mut sources = vec![&findings];
+    sources.extend(settings.findings());
+    Diagnostics::gather(&sources)?;
+    Ok(info(file.expect("a plan without findings was read"), set))
+}
+
+/// Each `--set` as it was written.
+fn setting_texts(set: &[(String, String)]) -> Vec<String> {
+    set.iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 /// Resolves a plan for the hosts of an inventory.
@@ -76,11 +86,10 @@ fn resolve_all(
         base.fix(machines);
     }
 
-    let texts: Vec<String> = choices.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let texts = setting_texts(&choices.set);
     let mut settings = Settings::new(&choices.set, &texts);
     let mut in_plan = Findings::new(plan);
-    let cluster = machines.as_ref().and_then(|machines| machines.cluster.as_ref());
-    let file = PlanFile::read(&mut in_plan, schemas, cluster, &mut settings, Required::Now);
+    let file = PlanFile::read(&mut in_plan, schemas, machines.as_ref(), &mut settings, Required::Now);
 
     let mut limit = machines.as_ref().map(|machines| Limit::new(&choices.limit, machines));
     let mut hosts = Vec::new();
@@ -148,15 +157,18 @@ fn spread<'p>(file: &'p PlanFile, hosts: Vec<Vec<HostIndex>>) -> Vec<Spread<'p>>
 }
 
 fn too_many_found(too_many: TooMany) -> Found {
-    let (what, most, help) = match too_many {
-        TooMany::Tasks => ("tasks (steps x hosts)", limits::TASKS, "split the inventory, or use --limit"),
-        TooMany::Edges => (
+    let (has, what, most, help) = match too_many {
+        TooMany::Tasks(has) => {
+            (has, "tasks (steps x hosts)", limits::TASKS, "split the inventory, or use --limit")
+        }
+        TooMany::Edges(has) => (
+            has,
             "edges between its tasks",
             limits::EDGES,
             "let stages roll over fewer hosts at a time: `rolling = 10` instead of \"all\"",
         ),
     };
-    let found = Found::new(Code::TooMany, 0..0, format!("the plan has too many {what}"));
+    let found = Found::new(Code::TooMany, 0..0, format!("the plan has {has} {what}"));
     found.label(format!("at most {most}")).help(help)
 }
 
@@ -170,7 +182,7 @@ fn spec(step: Step, stage: &str) -> StepSpec {
     StepSpec {
         stage: stage.to_owned(),
         id: step.item.id(),
-        kind: step.kind,
+        kind: step.kind.into_inner(),
         with: step.with.expect("parameters without findings were read"),
         retry: step.retry,
         timeout_ms: step.timeout_ms,
@@ -180,21 +192,24 @@ fn spec(step: Step, stage: &str) -> StepSpec {
     }
 }
 
-fn info(file: PlanFile) -> PlanInfo {
+fn info(file: PlanFile, set: &[(String, String)]) -> PlanInfo {
     let items: Vec<&Item> = file.stages.iter().map(|stage| &stage.item).collect();
     let after = awaited(&items, &file.order);
     let params = file.params.iter().map(|param| ParamInfo {
         name: param.name.get_ref().clone(),
         ty: param.type_name(),
         default: param.default.as_ref().map(|(_, text)| text.clone()),
+        set: set.iter().find(|(name, _)| name == param.name.get_ref()).map(|(_, value)| value.clone()),
         doc: param.doc.clone(),
     });
     let stages = file.stages.iter().zip(after).map(|(stage, after)| {
         let items: Vec<&Item> = stage.steps.iter().map(|step| &step.item).collect();
         let steps = stage.steps.iter().zip(awaited(&items, &stage.order)).map(|(step, after)| StepInfo {
             id: step.item.id(),
-            kind: step.kind.clone(),
+            kind: step.kind.get_ref().clone(),
             after,
+            retry: step.retry.clone(),
+            timeout_ms: step.timeout_ms,
             doc: step.doc.clone(),
         });
         StageInfo {

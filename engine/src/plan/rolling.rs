@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::Code;
 use super::findings::{Findings, Found};
+use super::scope::{misplaced, whole};
 use super::section::{Node, Section};
 
 /// How the hosts of a stage are split into batches; a batch starts when the one before has finished the stage.
@@ -37,8 +38,12 @@ impl Rolling {
         };
         read.unwrap_or_else(|| {
             let message = format!("{} is not a way to roll over hosts", section.name_of("rolling"));
-            let found = Found::new(Code::BadRolling, node.span(), message);
-            findings.report(found.help("write how many hosts at a time (1), [1, \"rest\"], or \"all\""));
+            findings.report(if let Some(name) = node.get_ref().as_str().and_then(whole) {
+                misplaced(name, node.span(), &section.name_of("rolling"))
+            } else {
+                let (label, help) = explain(node);
+                Found::new(Code::BadRolling, node.span(), message).label(label).help(help)
+            });
             Self::Each(1)
         })
     }
@@ -74,6 +79,29 @@ impl Rolling {
                 format!("[{}]", words.join(", "))
             }
         }
+    }
+}
+
+/// What is wrong with a `rolling`, and what to write.
+fn explain(node: &Node) -> (&'static str, String) {
+    let general = "write how many hosts at a time (1), [1, \"rest\"], or \"all\"".to_owned();
+    match node.get_ref() {
+        DeValue::Integer(_) => ("must be at least 1", general),
+        DeValue::Array(list) if list.is_empty() => ("names no batch", general),
+        DeValue::Array(list) => {
+            let counts: Option<Vec<usize>> = list.iter().map(count).collect();
+            match counts {
+                Some(counts) => {
+                    ("must end in \"rest\"", format!("write {}", Rolling::ThenRest(counts).written()))
+                }
+                None => ("must be counts of at least 1, then \"rest\"", general),
+            }
+        }
+        DeValue::String(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Table(_) => ("no count, no list and not \"all\"", general),
     }
 }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::WORKSTATION;
+
 /// A kind as the plan language sees it: its name, its parameters and its promises.
 #[derive(Debug)]
 pub struct KindSchema {
@@ -12,6 +14,8 @@ pub struct KindSchema {
     pub doc: &'static str,
     /// The keys of `with`.
     pub fields: &'static [Field],
+    /// Where it may run.
+    pub on: On,
     /// Whether it ever changes anything.
     pub nature: Nature,
     /// What a second Ctrl-C does to it.
@@ -57,10 +61,44 @@ pub enum FieldType {
     Strings,
     /// A list of absolute paths.
     Paths,
+    /// A group of the inventory with at least one host.
+    Group,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of some of these words.
     SomeOf(&'static [&'static str]),
+}
+
+/// The hosts that a kind is made for; a stage on others is a mistake of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum On {
+    /// Nodes: all hosts of an inventory.
+    Nodes,
+    /// The workstation alone: what it does concerns the workstation, or the cluster as a whole.
+    Workstation,
+    /// Either.
+    Anywhere,
+}
+
+impl On {
+    /// The word that programs are given.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Workstation => "workstation",
+            Self::Anywhere => "anywhere",
+        }
+    }
+
+    /// Whether a kind that is made for this may run where a stage's `on` says.
+    pub(super) fn allows(self, on: &str) -> bool {
+        // No group and no host of an inventory has that name, so it alone tells.
+        match self {
+            Self::Nodes => on != WORKSTATION,
+            Self::Workstation => on == WORKSTATION,
+            Self::Anywhere => true,
+        }
+    }
 }
 
 /// Whether a kind acts or only looks.
@@ -116,7 +154,7 @@ impl Params {
         self.0.get(key).unwrap_or_else(|| panic!("kind asks for undeclared parameter `{key}`"))
     }
 
-    /// A `String`, `Path` or `OneOf`.
+    /// A `String`, `Path`, `Group` or `OneOf`.
     pub fn str(&self, key: &str) -> &str {
         self.get(key).as_str().unwrap_or_else(|| panic!("parameter `{key}` is not declared as text"))
     }

@@ -2,13 +2,16 @@
 //!
 //! A text is a reference when all of it is `{{ name }}`, and `name` holds only letters, digits, `_`, `.` and
 //! `-` and starts with a letter or digit. Every other text with braces is just text (a Go template in an
-//! argv, say), unless it holds a known name within a longer text: that is a reference that would not work.
+//! argv, say), unless it holds a known name within a longer text, or is a name with too few or too many braces: those are
+//! references that would not work.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Cluster, FieldType};
+use super::findings::{Found, Span, quote};
+use super::{Cluster, Code, FieldType};
 
 /// A value that may be referred to.
 #[derive(Debug)]
@@ -17,11 +20,28 @@ pub(super) struct Binding {
     pub(super) ty: Option<FieldType>,
     /// Its value, where it is known already; null for an optional one that is left out.
     pub(super) value: Option<Value>,
+    /// Where the value comes from.
+    pub(super) origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A `--set`.
+    Set,
+    /// The default of a param.
+    Default,
+    /// The inventory.
+    Inventory,
 }
 
 /// All values that may be referred to, by name.
 #[derive(Debug, Default)]
-pub(super) struct Scope(BTreeMap<String, Binding>);
+pub(super) struct Scope {
+    bindings: BTreeMap<String, Binding>,
+    /// What was referred to.
+    used: RefCell<BTreeSet<String>>,
+}
 
 /// What a text is.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +52,8 @@ pub(super) enum Written<'t> {
     Reference(&'t str),
     /// Text around a reference to this known name.
     Mixed(&'t str),
+    /// A reference whose braces are not two and two, or without a name.
+    Broken,
 }
 
 impl Scope {
@@ -39,7 +61,8 @@ impl Scope {
     pub(super) fn with_cluster(cluster: Option<&Cluster>) -> Self {
         let mut scope = Self::default();
         let mut add = |name: &str, ty, value: Option<Value>| {
-            scope.0.insert(format!("cluster.{name}"), Binding { ty: Some(ty), value });
+            let binding = Binding { ty: Some(ty), value, origin: Origin::Inventory };
+            scope.bind(&format!("cluster.{name}"), binding);
         };
         add("name", FieldType::String, cluster.map(|c| c.name.clone().into()));
         add("namespace", FieldType::String, cluster.map(|c| c.namespace.clone().into()));
@@ -55,17 +78,35 @@ impl Scope {
 
     /// Adds a param.
     pub(super) fn bind(&mut self, name: &str, binding: Binding) {
-        self.0.insert(name.to_owned(), binding);
+        self.bindings.insert(name.to_owned(), binding);
     }
 
-    /// The value with this name.
-    pub(super) fn get(&self, name: &str) -> Option<&Binding> {
-        self.0.get(name)
+    /// The value with this name, which is then one that is used.
+    pub(super) fn refer(&self, name: &str) -> Option<&Binding> {
+        self.used.borrow_mut().insert(name.to_owned());
+        self.bindings.get(name)
+    }
+
+    /// Whether anything refers to a value.
+    pub(super) fn is_used(&self, name: &str) -> bool {
+        self.used.borrow().contains(name)
+    }
+
+    /// What a text refers to, and where that comes from: "`ns` is `\"a b\"`, given by --set".
+    pub(super) fn trace(&self, text: &str) -> Option<String> {
+        let name = whole(text)?;
+        let Binding { value: Some(value), origin, .. } = self.bindings.get(name)? else { return None };
+        let origin = match origin {
+            Origin::Set => "given by --set",
+            Origin::Default => "its default",
+            Origin::Inventory => "from the inventory",
+        };
+        Some(format!("{} is {}, {origin}", quote(name), quote(&value.to_string())))
     }
 
     /// All names in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.bindings.keys().map(String::as_str)
     }
 
     /// What a text is.
@@ -73,12 +114,15 @@ impl Scope {
         if let Some(name) = whole(text) {
             return Written::Reference(name);
         }
+        if is_broken(text) {
+            return Written::Broken;
+        }
         let mut rest = text;
         while let Some(at) = rest.find("{{") {
             rest = &rest[at + 2..];
             if let Some(end) = rest.find("}}") {
                 let name = rest[..end].trim();
-                if self.0.contains_key(name) {
+                if self.bindings.contains_key(name) {
                     return Written::Mixed(name);
                 }
             }
@@ -87,12 +131,39 @@ impl Scope {
     }
 }
 
+/// The finding of a reference where none is possible; `what` is what it stands for.
+pub(super) fn misplaced(name: &str, span: Span, what: &str) -> Found {
+    let found = Found::new(Code::ReferencePlace, span, format!("{what} refers to another value"));
+    let name = quote(name);
+    found
+        .label("references are possible in `with` only")
+        .help(format!("write the value itself, or refer to {name} in the steps that need it"))
+}
+
+/// Whether a text was most likely meant to be a reference: braces around a name, or around nothing, that are not two and
+/// two. What programs take for themselves (`{}`, `{{`, `{name}`) is none.
+fn is_broken(text: &str) -> bool {
+    let text = text.trim();
+    let inner = text.trim_start_matches('{');
+    let opening = text.len() - inner.len();
+    let name = inner.trim_end_matches('}');
+    let closing = inner.len() - name.len();
+    if name.trim().is_empty() {
+        return opening >= 2 && closing >= 1;
+    }
+    is_name(name.trim()) && (opening, closing) != (2, 2) && opening.max(closing) >= 2
+}
+
+/// Whether a text may be a name within a reference.
+fn is_name(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
 /// The name in a text that is a reference and nothing else.
 pub(super) fn whole(text: &str) -> Option<&str> {
     let name = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
-    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
-    (starts && fits).then_some(name)
+    is_name(name).then_some(name)
 }
 
 #[cfg(test)]
@@ -112,9 +183,22 @@ mod tests {
             ("{{json .}}", Written::Text),
             ("{{range .x}}{{.y}}{{end}}", Written::Text),
             ("{{", Written::Text),
-            ("{{}}", Written::Text),
-            ("{{ }}", Written::Text),
             ("{{{{{{", Written::Text),
+            ("{}", Written::Text),
+            ("{ }", Written::Text),
+            ("{name}", Written::Text),
+            ("name}", Written::Text),
+            ("}}", Written::Text),
+            ("{{ .Name }", Written::Text),
+            ("{\"a\":{\"b\":1}}", Written::Text),
+            ("{{}}", Written::Broken),
+            ("{{ }}", Written::Broken),
+            ("{{}", Written::Broken),
+            ("{{ cluster.name", Written::Broken),
+            ("{{ other }", Written::Broken),
+            ("{ other }}", Written::Broken),
+            ("other }}", Written::Broken),
+            ("{{{ other }}}", Written::Broken),
             ("", Written::Text),
         ] {
             assert_eq!(scope.classify(text), is, "{text}");

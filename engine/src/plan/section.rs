@@ -3,8 +3,10 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::encoding::too_large;
 use super::findings::{Findings, Found, Span, quote};
-use super::{Code, limits};
+use super::scope::{misplaced, whole};
+use super::{Code, foreign, limits};
 
 /// A value and where it is.
 pub(super) type Node<'d> = Spanned<DeValue<'d>>;
@@ -13,8 +15,7 @@ pub(super) type Node<'d> = Spanned<DeValue<'d>>;
 pub(super) fn parse<'d>(findings: &mut Findings<'d>) -> Option<Spanned<DeTable<'d>>> {
     let text = findings.source.text;
     if text.len() > limits::FILE_BYTES {
-        let message = format!("file has {} bytes; at most {} are read", text.len(), limits::FILE_BYTES);
-        findings.report(Found::new(Code::TooLarge, 0..0, message).help(Code::TooLarge.remedy()));
+        findings.report(too_large(text.len() as u64));
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -100,15 +101,20 @@ impl<'d> Section<'d> {
         Some(doc.into_inner())
     }
 
-    /// The tables of an array `[[key]]`, each with a position counted from 1.
-    pub(super) fn tables(&mut self, key: &'static str, findings: &mut Findings) -> Vec<&'d Node<'d>> {
+    /// The tables of an array under `key`, whose header in a file is `[[header]]`.
+    pub(super) fn tables(
+        &mut self,
+        key: &'static str,
+        header: &str,
+        findings: &mut Findings,
+    ) -> Vec<&'d Node<'d>> {
         let Some(node) = self.get(key) else { return Vec::new() };
         match node.get_ref() {
             DeValue::Array(array) => array.iter().collect(),
             DeValue::Table(_) => {
                 let message = format!("{} must be a list of tables", self.name_of(key));
                 let found = Found::new(Code::WrongType, node.span(), message).label("this is one table");
-                findings.report(found.help(format!("write `[[{key}]]` with two brackets")));
+                findings.report(found.help(format!("write `[[{header}]]` with two brackets")));
                 Vec::new()
             }
             DeValue::String(_)
@@ -140,13 +146,19 @@ impl<'d> Section<'d> {
 
     /// Reports every key that nobody asked for.
     pub(super) fn close(self, findings: &mut Findings) {
+        self.close_with(|_| None, findings);
+    }
+
+    /// The same where it may be known what a key was meant to be.
+    pub(super) fn close_with(self, meant: impl Fn(&str) -> Option<String>, findings: &mut Findings) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
             if !self.asked.contains(&name) {
                 let message = format!("{} has an unknown key {}", self.what, quote(name));
-                let help = findings.suggest(name, self.asked.iter().copied());
                 let mut found = Found::new(Code::UnknownKey, key.span(), message).label("means nothing here");
-                found.help = help;
+                found.help = meant(name)
+                    .or_else(|| foreign::key(name, &self.asked))
+                    .or_else(|| findings.suggest(name, self.asked.iter().copied()));
                 findings.report(found);
             }
         }
@@ -164,13 +176,18 @@ pub(super) fn text(node: &Node, what: &str, findings: &mut Findings) -> Option<S
         wrong_type(what, "text", node, findings);
         return None;
     };
+    if let Some(name) = whole(text) {
+        findings.report(misplaced(name, node.span(), what));
+        return None;
+    }
     check_text(text, node.span(), what, findings).then(|| Spanned::new(node.span(), text.to_string()))
 }
 
 /// Whether text is not empty and free of control characters; a finding when not.
 pub(super) fn check_text(text: &str, span: Span, what: &str, findings: &mut Findings) -> bool {
     if text.is_empty() {
-        findings.report(Found::new(Code::BadText, span, format!("{what} is empty")));
+        let found = Found::new(Code::BadText, span, format!("{what} is empty"));
+        findings.report(found.help("write what it is; a key that may be left out is left out"));
         return false;
     }
     check_characters(text, span, what, findings)
@@ -178,11 +195,13 @@ pub(super) fn check_text(text: &str, span: Span, what: &str, findings: &mut Find
 
 /// Whether text is free of control characters but the line feed and the tab; a finding when not.
 pub(super) fn check_characters(text: &str, span: Span, what: &str, findings: &mut Findings) -> bool {
-    let fits = !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
-    if !fits {
-        findings.report(Found::new(Code::BadText, span, format!("{what} holds a control character")));
-    }
-    fits
+    let Some(control) = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t') else {
+        return true;
+    };
+    let found = Found::new(Code::BadText, span, format!("{what} holds a control character"));
+    let found = found.label(format!("U+{:04X}", u32::from(control)));
+    findings.report(found.help("write it without: of these only the line end and the tab are taken"));
+    false
 }
 
 /// A list of texts, each with its place.
@@ -233,6 +252,9 @@ pub(super) fn wrong_type(what: &str, expected: &str, node: &Node, findings: &mut
 
 /// The finding of a value of the wrong type.
 pub(super) fn type_finding(what: &str, expected: &str, node: &Node) -> Found {
+    if let Some(name) = node.get_ref().as_str().and_then(whole) {
+        return misplaced(name, node.span(), what);
+    }
     let is = match node.get_ref() {
         DeValue::String(_) => "text",
         DeValue::Integer(_) => "a whole number",

@@ -3,6 +3,7 @@
 use toml::Spanned;
 
 use super::findings::{Findings, Found, quote};
+use super::inventory::Inventory;
 use super::name::NameRule;
 use super::order::{Item, Order, Siblings, read_after};
 use super::param::{self, Param, Required, Settings};
@@ -11,7 +12,7 @@ use super::scope::Scope;
 use super::section::{Node, Section, parse, type_finding};
 use super::step::{Known, Step};
 use super::swapped::Role;
-use super::{Cluster, Code, Schemas, limits};
+use super::{Code, On, Schemas, limits};
 
 /// The version of the plan language that this certwright reads.
 const VERSION: u64 = 1;
@@ -44,11 +45,11 @@ pub(super) struct Stage<'s> {
 impl<'s> PlanFile<'s> {
     /// Reads a plan with the values of its params; None when it is not TOML, not a plan or not of this version.
     ///
-    /// `cluster` is None where there is no inventory, or none that could be read.
+    /// `machines` is None where there is no inventory, or none that could be read.
     pub(super) fn read(
         findings: &mut Findings,
         schemas: &'s dyn Schemas,
-        cluster: Option<&Cluster>,
+        machines: Option<&Inventory>,
         settings: &mut Settings,
         required: Required,
     ) -> Option<Self> {
@@ -65,12 +66,16 @@ impl<'s> PlanFile<'s> {
             .and_then(|name| NameRule::Id.read(name, &plan.name_of("name"), findings));
         let doc = plan.doc(findings);
         let params = param::read(&mut plan, findings);
-        let mut scope = Scope::with_cluster(cluster);
+        let mut scope = Scope::with_cluster(machines.and_then(|machines| machines.cluster.as_ref()));
         param::bind(&params, settings, required, &mut scope, findings);
-        let stages = read_stages(&mut plan, Known { schemas, scope: &scope }, findings);
+        let stages = read_stages(&mut plan, Known { schemas, scope: &scope, machines }, findings);
         plan.close(findings);
         let items = stages.iter().map(|stage| &stage.item).collect();
         let order = Siblings { items, noun: "stage", place: String::new() }.order(findings);
+        // What is wrong elsewhere may be what would have referred to it.
+        if findings.is_empty() {
+            param::report_unused(&params, &scope, findings);
+        }
         let name = name.map_or_else(String::new, Spanned::into_inner);
         Some(Self { name, doc, params, stages, order })
     }
@@ -103,7 +108,7 @@ fn read_version(plan: &mut Section, findings: &mut Findings) -> bool {
 }
 
 fn read_stages<'s>(plan: &mut Section, known: Known<'_, 's>, findings: &mut Findings) -> Vec<Stage<'s>> {
-    let nodes = plan.tables("stage", findings);
+    let nodes = plan.tables("stage", "stage", findings);
     if plan.is_empty_list("stage") {
         let found = Found::new(Code::Empty, 0..0, "the plan has no stage");
         findings.report(found.help("write at least one `[[stage]]` with a `[[stage.step]]`"));
@@ -114,11 +119,15 @@ fn read_stages<'s>(plan: &mut Section, known: Known<'_, 's>, findings: &mut Find
             findings.report(found.label(format!("at most {most}")));
         }
     };
+    let is_too_many = nodes.len() > limits::STAGES;
     too_many("stages", nodes.len(), limits::STAGES, findings);
     let numbered = nodes.into_iter().zip(1..);
     let stages: Vec<Stage> =
         numbered.filter_map(|(node, number)| Stage::read(node, number, known, findings)).collect();
-    too_many("steps", stages.iter().map(|stage| stage.steps.len()).sum(), limits::STEPS, findings);
+    // Every stage has a step: too many of the one are too many of the other.
+    if !is_too_many {
+        too_many("steps", stages.iter().map(|stage| stage.steps.len()).sum(), limits::STEPS, findings);
+    }
     stages
 }
 
@@ -137,7 +146,7 @@ impl<'s> Stage<'s> {
         let rolling = Rolling::read(&mut section, findings);
         let after = read_after(&mut section, findings);
         let doc = section.doc(findings);
-        let nodes = section.tables("step", findings);
+        let nodes = section.tables("step", "stage.step", findings);
         if section.is_empty_list("step") {
             let message = format!("{} has no step", section.what);
             let found = Found::new(Code::Empty, section.span.clone(), message);
@@ -148,9 +157,37 @@ impl<'s> Stage<'s> {
             .zip(1..)
             .filter_map(|(node, number)| Step::read(node, number, &place, known, findings))
             .collect();
+        for step in &steps {
+            check_place(step, &section.what, on.as_ref(), findings);
+        }
         section.close(findings);
         let items = steps.iter().map(|step| &step.item).collect();
         let order = Siblings { items, noun: "step", place }.order(findings);
         Some(Self { item: Item { id, after }, on, rolling, steps, order, doc })
     }
+}
+
+/// Whether a step's kind may run where its stage does; a finding when not.
+fn check_place(step: &Step, stage: &str, on: Option<&Spanned<String>>, findings: &mut Findings) {
+    let (Some(schema), Some(on)) = (step.schema, on) else { return };
+    if schema.on.allows(on.get_ref()) {
+        return;
+    }
+    let (step, kind) = (format!("step {} of {stage}", step.item.name()), &step.kind);
+    let (quoted, span) = (quote(kind.get_ref()), kind.span());
+    findings.report(match schema.on {
+        On::Nodes | On::Anywhere => {
+            let message = format!("{step} runs on the workstation, and kind {quoted} is for nodes");
+            Found::new(Code::WrongHosts, span, message)
+                .label("not for the workstation")
+                .help("put it into a stage whose `on` names a group or a host of the inventory")
+        }
+        On::Workstation => {
+            let on = quote(on.get_ref());
+            let message = format!("{step} runs on {on}, and kind {quoted} is for the workstation");
+            Found::new(Code::WrongHosts, span, message)
+                .label("for the workstation only")
+                .help("put it into a stage of its own with `on = \"workstation\"`")
+        }
+    });
 }

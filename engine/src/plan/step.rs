@@ -4,13 +4,14 @@ use serde_json::Map;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::findings::{Findings, Found, quote};
+use super::findings::{Findings, Found, Span, quote};
+use super::inventory::{Groups, Inventory};
 use super::name::NameRule;
 use super::order::{Item, read_after};
 use super::scope::Scope;
 use super::section::{Node, Section};
 use super::value::{Read, Reader};
-use super::{Code, Field, FieldType, KindSchema, Params, Retry, Schemas, Source, policy};
+use super::{Code, Field, FieldType, KindSchema, Params, Retry, Schemas, Source, foreign, policy};
 use crate::text::escape;
 
 /// A step before it is spread over hosts.
@@ -18,7 +19,8 @@ use crate::text::escape;
 pub(super) struct Step<'s> {
     /// Its id and what it waits for.
     pub(super) item: Item,
-    pub(super) kind: String,
+    /// The name of its kind; empty when it has none.
+    pub(super) kind: Spanned<String>,
     /// None when the kind is not known.
     pub(super) schema: Option<&'s KindSchema>,
     /// Complete; None when something in it is wrong or not known yet.
@@ -35,6 +37,8 @@ pub(super) struct Known<'x, 's> {
     pub(super) schemas: &'s dyn Schemas,
     /// What `with` may refer to.
     pub(super) scope: &'x Scope,
+    /// The inventory; None where there is none, or none that could be read.
+    pub(super) machines: Option<&'x Inventory>,
 }
 
 impl<'s> Step<'s> {
@@ -57,13 +61,18 @@ impl<'s> Step<'s> {
         let kind = section.require_text("kind", findings);
         let schema = kind.as_ref().and_then(|kind| find_kind(kind, &section, known.schemas, findings));
         let with = section.get("with");
-        let with = schema.and_then(|schema| read_with(schema, with, &section, known.scope, findings));
+        let with = schema.and_then(|schema| read_with(schema, with, &section, known, findings));
         let retry = policy::retry(&mut section, findings);
         let default_timeout = schema.map_or(0, |schema| schema.timeout_ms);
         let timeout_ms = policy::timeout(&mut section, default_timeout, findings);
         let doc = section.doc(findings);
-        section.close(findings);
-        let kind = kind.map_or_else(String::new, Spanned::into_inner);
+        let section_span = section.span.clone();
+        let of_with = |key: &str| {
+            let field = schema?.fields.iter().find(|field| field.name == key)?;
+            Some(format!("it is a key of `with`: write {}", quote(&format!("with.{}", field.name))))
+        };
+        section.close_with(of_with, findings);
+        let kind = kind.unwrap_or_else(|| Spanned::new(section_span, String::new()));
         Some(Self { item: Item { id, after }, kind, schema, with, retry, timeout_ms, doc })
     }
 }
@@ -78,7 +87,10 @@ fn find_kind<'s>(
     if schema.is_none() {
         let message = format!("{} is of an unknown kind {}", step.what, quote(kind.get_ref()));
         let mut found = Found::new(Code::UnknownKind, kind.span(), message).label("no such kind");
-        found.help = findings.suggest(kind.get_ref(), schemas.names());
+        found.help = foreign::kind(kind.get_ref())
+            .filter(|meant| schemas.schema(meant).is_some())
+            .map(|meant| format!("did you mean {}?", quote(meant)))
+            .or_else(|| findings.suggest(kind.get_ref(), schemas.names()));
         findings.report(found);
     }
     schema
@@ -89,7 +101,7 @@ fn read_with(
     schema: &KindSchema,
     with: Option<&Node>,
     step: &Section,
-    scope: &Scope,
+    known: Known,
     findings: &mut Findings,
 ) -> Option<Params> {
     let nothing = Spanned::new(step.span.clone(), DeValue::Table(toml::de::DeTable::new()));
@@ -97,13 +109,14 @@ fn read_with(
     let mut section = Section::of(step.name_of("with"), node, findings)?;
     let mut params = Some(Map::new());
     for field in schema.fields {
-        let read = match section.get(field.name) {
-            Some(node) => {
-                let what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
-                Reader { scope: Some(scope), findings }.read(field.ty, node, &what)
-            }
-            None => left_out(field, schema, step, findings),
+        let mut what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
+        let (read, span) = if let Some(node) = section.get(field.name) {
+            (Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what), node.span())
+        } else {
+            what.insert_str(0, "the default of ");
+            (left_out(field, schema, step, findings), step.span.clone())
         };
+        let read = check_group(read, field, (&what, span), known.machines, findings);
         match (read, &mut params) {
             (Read::Known(value), Some(params)) => {
                 params.insert(field.name.to_owned(), value);
@@ -115,13 +128,38 @@ fn read_with(
     section.close(findings);
     let params = Params(params?);
     if let Err(rule) = (schema.check)(&params) {
-        findings.report(broken_rule(&rule, schema, node, step));
+        findings.report(broken_rule(&rule, schema, node, (step, known.scope)));
     }
     Some(params)
 }
 
+/// A value that was read, unless it must be a group and the inventory does not have it, which is then a finding.
+fn check_group(
+    read: Read,
+    field: &Field,
+    (what, span): (&str, Span),
+    machines: Option<&Inventory>,
+    findings: &mut Findings,
+) -> Read {
+    let (FieldType::Group, Read::Known(value), Some(machines)) = (field.ty, &read, machines) else {
+        return read;
+    };
+    let group = value.as_str().expect("a group is text");
+    let groups = machines.group_names();
+    if groups.contains(&group) || machines.groups == Groups::SomeUnread {
+        return read;
+    }
+    let message = format!("{what} is {}, and the inventory has no such group", quote(group));
+    let is_host = machines.hosts.iter().any(|host| host.name == group);
+    let label = if is_host { "a host, and not a group" } else { "no group with a host" };
+    let mut found = Found::new(Code::UnknownHosts, span, message).label(label);
+    found.help = findings.suggest(group, groups);
+    findings.report(found);
+    Read::Wrong
+}
+
 /// The finding of a rule of a kind that `with` breaks: at the first key that the rule names and `with` has.
-fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, step: &Section) -> Found {
+fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, (step, scope): (&Section, &Scope)) -> Found {
     let named: Vec<&Field> = rule
         .split('`')
         .skip(1)
@@ -130,8 +168,10 @@ fn broken_rule(rule: &str, schema: &KindSchema, with: &Node, step: &Section) -> 
         .collect();
     let written = named.iter().find_map(|field| with.get_ref().get(field.name));
     let span = written.map_or_else(|| step.span.clone(), Spanned::span);
-    let message = format!("{} cannot be: {}", step.what, escape(rule));
-    let found = Found::new(Code::Contradiction, span, message);
+    let message = format!("{} is not right: {}", step.name_of("with"), escape(rule));
+    // A value that stands elsewhere is not seen in the excerpt.
+    let trace = written.and_then(|node| scope.trace(node.get_ref().as_str()?));
+    let found = Found::new(Code::Contradiction, span, message).label(trace.unwrap_or_default());
     let docs: Vec<String> = named
         .iter()
         .map(|field| format!("{}: {}", quote(&format!("with.{}", field.name)), field.doc))

@@ -13,6 +13,7 @@ pub(super) fn words_of(ty: FieldType) -> Option<&'static [&'static str]> {
         | FieldType::Integer
         | FieldType::Duration
         | FieldType::Path
+        | FieldType::Group
         | FieldType::Strings
         | FieldType::Paths => None,
     }
@@ -33,16 +34,20 @@ pub(super) fn element_type(list: FieldType) -> FieldType {
         | FieldType::Integer
         | FieldType::Duration
         | FieldType::Path
+        | FieldType::Group
         | FieldType::OneOf(_) => unreachable!("{list:?} is not a list"),
     }
 }
 
 /// Whether a key of type `key` takes a value of type `value`.
 pub(super) fn accepts(key: FieldType, value: FieldType) -> bool {
-    use FieldType::{Bool, Duration, Integer, OneOf, OptionalString, Path, Paths, SomeOf, String, Strings};
+    use FieldType::{
+        Bool, Duration, Group, Integer, OneOf, OptionalString, Path, Paths, SomeOf, String, Strings,
+    };
     match key {
-        String => matches!(value, String | Path | OneOf(_)),
-        OptionalString => matches!(value, String | Path | OneOf(_) | OptionalString),
+        String => matches!(value, String | Path | Group | OneOf(_)),
+        Group => matches!(value, String | Group),
+        OptionalString => matches!(value, String | Path | Group | OneOf(_) | OptionalString),
         OneOf(_) => matches!(value, String | OneOf(_)),
         Strings => matches!(value, Strings | Paths | SomeOf(_)),
         SomeOf(_) => matches!(value, Strings | SomeOf(_)),
@@ -59,6 +64,7 @@ pub(super) fn expected(ty: FieldType) -> String {
         FieldType::Integer => "a whole number".to_owned(),
         FieldType::Duration => "a duration".to_owned(),
         FieldType::Path => "an absolute path".to_owned(),
+        FieldType::Group => "a group of the inventory".to_owned(),
         FieldType::Strings => "a list of texts".to_owned(),
         FieldType::Paths => "a list of absolute paths".to_owned(),
         FieldType::OneOf(words) => format!("one of {}", quote_all(words)),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::findings::{Findings, Found, Span, quote, quote_all};
-use super::scope::{Scope, Written};
+use super::scope::{Scope, Written, misplaced, whole};
 use super::section::{Blanks, Node, as_list, check_characters, check_text, type_finding};
 use super::types::{accepts, element_type, expected, words_of};
 use super::{Code, FieldType, duration};
@@ -64,9 +64,11 @@ impl Reader<'_, '_> {
                 | DeValue::Datetime(_)
                 | DeValue::Table(_) => self.wrong_type(ty, node, what),
             },
-            FieldType::String | FieldType::OptionalString | FieldType::Path | FieldType::OneOf(_) => {
-                self.wrong_type(ty, node, what)
-            }
+            FieldType::String
+            | FieldType::OptionalString
+            | FieldType::Path
+            | FieldType::Group
+            | FieldType::OneOf(_) => self.wrong_type(ty, node, what),
         }
     }
 
@@ -82,14 +84,18 @@ impl Reader<'_, '_> {
                 self.findings.report(found.help(help));
                 return Read::Wrong;
             }
+            Some((_, Written::Broken)) => {
+                let message = format!("{what} looks like a reference, and is none: {}", quote(text));
+                let found = Found::new(Code::BrokenReference, node.span(), message);
+                let found = found.label("a reference is a name in two braces: `{{ name }}`");
+                let help = "where the text itself is meant, declare a param with it as the default, and refer to that";
+                self.findings.report(found.help(help));
+                return Read::Wrong;
+            }
             Some((_, Written::Text)) => {}
             None => {
-                if let Some(name) = super::scope::whole(text) {
-                    let message = format!("{what} refers to another value");
-                    let found = Found::new(Code::ReferencePlace, node.span(), message);
-                    let found = found.label("references are possible in `with` only");
-                    let help = "write the value itself, or refer to {} in the steps that need it";
-                    self.findings.report(found.help(help.replace("{}", &quote(name))));
+                if let Some(name) = whole(text) {
+                    self.findings.report(misplaced(name, node.span(), what));
                     return Read::Wrong;
                 }
             }
@@ -106,6 +112,7 @@ impl Reader<'_, '_> {
             | FieldType::OptionalString
             | FieldType::Duration
             | FieldType::Path
+            | FieldType::Group
             | FieldType::OneOf(_) => Read::of(leaf(ty, text, node.span(), what, self.findings)),
         }
     }
@@ -143,7 +150,7 @@ impl Reader<'_, '_> {
     }
 
     fn refer(&mut self, scope: &Scope, ty: FieldType, name: &str, span: Span, what: &str) -> Read {
-        let Some(binding) = scope.get(name) else {
+        let Some(binding) = scope.refer(name) else {
             let message = format!("{what} refers to {}, which is not declared", quote(name));
             let mut found =
                 Found::new(Code::UnknownParam, span, message).label("no such param or cluster fact");
@@ -159,7 +166,7 @@ impl Reader<'_, '_> {
             return Read::Wrong;
         }
         let Some(value) = &binding.value else { return Read::Later };
-        let what = format!("{what} ({} is {})", quote(name), quote(&value.to_string()));
+        let what = format!("{what} ({})", scope.trace(&format!("{{{{{name}}}}}")).expect("it has a value"));
         let fits = words_of(ty).is_none_or(|words| {
             let texts = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             texts.iter().all(|text| {
@@ -210,6 +217,7 @@ pub(super) fn from_set(
         | FieldType::OptionalString
         | FieldType::Duration
         | FieldType::Path
+        | FieldType::Group
         | FieldType::OneOf(_) => leaf(ty, text, span, what, findings),
     }
 }
@@ -220,7 +228,7 @@ fn leaf(ty: FieldType, text: &str, span: Span, what: &str, findings: &mut Findin
         FieldType::Duration => duration::parse(text, span, what, &duration::ANY, findings).map(Value::from),
         FieldType::Path => path(text, span, what, findings).then(|| text.into()),
         FieldType::OneOf(words) => word(text, words, span, what, findings).then(|| text.into()),
-        FieldType::String | FieldType::OptionalString => {
+        FieldType::String | FieldType::OptionalString | FieldType::Group => {
             check_text(text, span, what, findings).then(|| text.into())
         }
         FieldType::Bool
@@ -259,13 +267,26 @@ pub(super) fn path(text: &str, span: Span, what: &str, findings: &mut Findings) 
 
 /// Whether a text is one of some words; a finding when not.
 pub(super) fn word(text: &str, words: &[&str], span: Span, what: &str, findings: &mut Findings) -> bool {
+    word_or(text, words, span, what, None, findings)
+}
+
+/// The same where it may be known which one is `meant`.
+pub(super) fn word_or(
+    text: &str,
+    words: &[&str],
+    span: Span,
+    what: &str,
+    meant: Option<&str>,
+    findings: &mut Findings,
+) -> bool {
     if words.contains(&text) {
         return true;
     }
     let message = format!("{what} cannot be {}", quote(text));
     let mut found =
         Found::new(Code::UnknownWord, span, message).label(format!("one of {}", quote_all(words)));
-    found.help = findings.suggest(text, words.iter().copied()).filter(|help| help.starts_with("did you"));
+    let near = || findings.suggest(text, words.iter().copied()).filter(|help| help.starts_with("did you"));
+    found.help = meant.map(|meant| format!("did you mean {}?", quote(meant))).or_else(near);
     findings.report(found);
     false
 }

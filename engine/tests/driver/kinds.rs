@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use certwright_engine::host::Command;
 use certwright_engine::machine::{Facts, StepError};
-use certwright_engine::plan::{CancelPolicy, ErrorClass, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, ErrorClass, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Done, Kind, Probe, Registry, Step, refused};
 
 /// What a key holds once its step is done.
@@ -70,7 +70,17 @@ impl Step for Check {
 
 fn schema(name: &'static str, nature: Nature, cancel: CancelPolicy, undo: UndoSupport) -> KindSchema {
     let check = |_: &Params| Ok(());
-    KindSchema { name, doc: "a test's", fields: &[], nature, cancel, undo, timeout_ms: 60_000, check }
+    KindSchema {
+        name,
+        doc: "a test's",
+        fields: &[],
+        on: On::Anywhere,
+        nature,
+        cancel,
+        undo,
+        timeout_ms: 60_000,
+        check,
+    }
 }
 
 pub(crate) fn registry() -> Registry {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::machine::Facts;
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, KindSchema, Nature, Params, Plan, StepSpec, UndoSupport,
+    CancelPolicy, ErrorClass, KindSchema, Nature, On, Params, Plan, StepSpec, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Kind, Probe, Registry, Step, StepError};
 
@@ -74,6 +74,7 @@ pub(crate) fn timed_registry() -> Registry {
         name,
         doc: "a test's",
         fields: &[],
+        on: On::Anywhere,
         nature: Nature::Acting,
         cancel,
         undo: UndoSupport::Nothing,

@@ -2,14 +2,14 @@
 //!
 //! A case is a plan; lines `#: WORD ARGUMENT` at its top say how it is resolved:
 //! `set NAME=VALUE`, `limit HOST`, `check` (without an inventory), `text` (the plan of `--check` info), and
-//! what no one wants to see in a file: `bytes N` pads the plan, `steps N` and `hosts N` repeat a step and a host.
+//! what no one wants to see in a file: `bytes N` pads the plan, `steps N`, `stages N` and `hosts N` repeat a step, a stage and a host.
 //! Its inventory is `NAME.inventory` beside it, or else `tests/plans/inventory.toml`.
 
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use certwright_engine::plan::{Choices, Color, Diagnostics, Plan, PlanInfo, Source, check, resolve};
+use certwright_engine::plan::{Choices, Color, Diagnostics, Plan, PlanInfo, Source, check, decode, resolve};
 
 use crate::schemas::KINDS;
 
@@ -20,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) inventory: String,
     choices: Choices,
     only_check: bool,
+    /// Why its bytes are no text.
+    undecoded: Option<Diagnostics>,
 }
 
 /// What came out of a case.
@@ -41,11 +43,14 @@ pub(crate) fn cases(folder: &str) -> Vec<Case> {
 
 impl Case {
     fn read(path: PathBuf, root: &Path) -> Self {
-        let plan = fs::read_to_string(&path).expect("case is readable");
+        let bytes = fs::read(&path).expect("case is readable");
+        let undecoded = decode(&named(&path), bytes.len() as u64, bytes.clone()).err();
+        let plan = String::from_utf8_lossy(&bytes).into_owned();
         let inventory = fs::read_to_string(path.with_extension("inventory"))
             .or_else(|_| fs::read_to_string(root.join("inventory.toml")))
             .expect("inventory is readable");
-        let mut case = Self { path, plan, inventory, choices: Choices::default(), only_check: false };
+        let mut case =
+            Self { path, plan, inventory, choices: Choices::default(), only_check: false, undecoded };
         let directives: Vec<String> =
             case.plan.lines().map_while(|line| line.strip_prefix("#: ")).map(str::to_owned).collect();
         for directive in directives {
@@ -74,6 +79,12 @@ impl Case {
                         .expect("a string");
                 }
             }
+            "stages" => {
+                for n in 0..number() {
+                    write!(self.plan, "\n[[stage]]\nid = \"s{n}\"\non = \"workers\"\n").expect("a string");
+                    write!(self.plan, "[[stage.step]]\nid = \"look\"\nkind = \"look\"\n").expect("a string");
+                }
+            }
             "hosts" => {
                 for n in 0..number() {
                     let name = format!("n{n}");
@@ -93,11 +104,14 @@ impl Case {
 
     /// Checks or resolves it.
     pub(crate) fn run(&self) -> Outcome {
-        let plan_name = format!("{}.toml", self.name());
+        if let Some(mistakes) = &self.undecoded {
+            return Outcome::Mistakes(mistakes.clone());
+        }
+        let plan_name = named(&self.path);
         let plan = Source { name: &plan_name, text: &self.plan };
         let inventory = Source { name: "inventory.toml", text: &self.inventory };
         if self.only_check {
-            check(plan, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Info)
+            check(plan, &self.choices.set, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Info)
         } else {
             resolve(plan, inventory, &self.choices, &KINDS).map_or_else(Outcome::Mistakes, Outcome::Plan)
         }
@@ -107,6 +121,11 @@ impl Case {
     pub(crate) fn expect(&self, actual: &str) {
         expect_test::expect_file![self.path.with_extension("expected")].assert_eq(actual);
     }
+}
+
+/// The file's name, as diagnostics tell it.
+fn named(path: &Path) -> String {
+    path.file_name().expect("a case has a name").to_string_lossy().into_owned()
 }
 
 impl Outcome {

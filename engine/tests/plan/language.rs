@@ -147,7 +147,7 @@ fn a_resolved_plan_survives_the_journal() {
 #[test]
 fn a_diagnostic_is_json_with_the_fields_scripts_rely_on() {
     let plan = Source { name: "p.toml", text: "version = 1\nname = \"p\"\nstages = []\n" };
-    let mistakes = check(plan, &KINDS).expect_err("is wrong");
+    let mistakes = check(plan, &[], &KINDS).expect_err("is wrong");
     let json = serde_json::to_value(&mistakes).expect("diagnostics are JSON");
     let unknown = &json["mistakes"][1];
     assert_eq!(unknown["code"], "P003");
@@ -160,7 +160,7 @@ fn a_diagnostic_is_json_with_the_fields_scripts_rely_on() {
 
 #[test]
 fn the_same_mistakes_have_colours_only_when_asked_for() {
-    let mistakes = check(Source { name: "p", text: "x" }, &KINDS).expect_err("is wrong");
+    let mistakes = check(Source { name: "p", text: "x" }, &[], &KINDS).expect_err("is wrong");
     assert!(!mistakes.render(Color::Plain).contains('\u{1b}'));
     assert!(mistakes.render(Color::Ansi).contains('\u{1b}'));
 }
@@ -171,7 +171,7 @@ fn a_file_full_of_mistakes_is_cut_short_and_counted() {
     for n in 0..20_000 {
         writeln!(text, "unknown{n} = 1").expect("a string");
     }
-    let mistakes = check(Source { name: "p", text: &text }, &KINDS).expect_err("is wrong");
+    let mistakes = check(Source { name: "p", text: &text }, &[], &KINDS).expect_err("is wrong");
     assert_eq!(mistakes.iter().count(), limits::MISTAKES);
     assert_eq!(mistakes.iter().count() + mistakes.more(), 20_001);
     assert!(mistakes.render(Color::Plain).contains("20001 mistakes"));
@@ -227,7 +227,7 @@ fn no_text_makes_the_reader_panic() {
         "\u{feff}".to_owned(),
         "=".repeat(1 << 20),
     ] {
-        let mistakes = check(Source { name: "p", text: &text }, &KINDS).expect_err("is wrong");
+        let mistakes = check(Source { name: "p", text: &text }, &[], &KINDS).expect_err("is wrong");
         assert!(!mistakes.render(Color::Plain).is_empty());
         cases += 1;
     }

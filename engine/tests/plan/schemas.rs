@@ -1,7 +1,7 @@
 //! Kinds for tests of the language: one of each type of field, and nothing that runs.
 
 use certwright_engine::plan::{
-    CancelPolicy, Field, FieldType, KindSchema, Nature, Params, Schemas, UndoSupport,
+    CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, Schemas, UndoSupport,
 };
 
 /// A fixed set of kinds.
@@ -23,12 +23,14 @@ const fn field(name: &'static str, ty: FieldType, default: Option<&'static str>)
 
 const COLORS: &[&str] = &["red", "green", "blue"];
 
-/// `look` only looks, `paint` has a field of every type, `pair` wants one of two.
+/// `look` only looks, `paint` has a field of every type but a group, `pair` wants one of two; `node` and `desk` do not run
+/// everywhere, and `node` names a group.
 pub(crate) const KINDS: Kinds = Kinds(&[
     KindSchema {
         name: "look",
         doc: "looks",
         fields: &[],
+        on: On::Anywhere,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,
@@ -50,10 +52,33 @@ pub(crate) const KINDS: Kinds = Kinds(&[
             field("color", FieldType::OneOf(COLORS), Some("\"red\"")),
             field("colors", FieldType::SomeOf(COLORS), Some("[\"red\", \"green\", \"blue\"]")),
         ],
+        on: On::Anywhere,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Supported,
         timeout_ms: 120_000,
+        check: |_| Ok(()),
+    },
+    KindSchema {
+        name: "node",
+        doc: "is for nodes",
+        fields: &[field("among", FieldType::Group, Some("\"control-plane\""))],
+        on: On::Nodes,
+        nature: Nature::Acting,
+        cancel: CancelPolicy::Finish,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60_000,
+        check: |_| Ok(()),
+    },
+    KindSchema {
+        name: "desk",
+        doc: "is for the workstation",
+        fields: &[],
+        on: On::Workstation,
+        nature: Nature::Acting,
+        cancel: CancelPolicy::Finish,
+        undo: UndoSupport::Nothing,
+        timeout_ms: 60_000,
         check: |_| Ok(()),
     },
     KindSchema {
@@ -63,6 +88,7 @@ pub(crate) const KINDS: Kinds = Kinds(&[
             field("left", FieldType::OptionalString, None),
             field("right", FieldType::Strings, Some("[]")),
         ],
+        on: On::Anywhere,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Unsupported,
@@ -83,15 +109,22 @@ const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager
 const ALL_COMPONENTS: Option<&str> =
     Some(r#"["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]"#);
 
-const fn kind(name: &'static str, nature: Nature, undo: UndoSupport, fields: &'static [Field]) -> KindSchema {
+const fn kind(
+    name: &'static str,
+    on: On,
+    nature: Nature,
+    undo: UndoSupport,
+    fields: &'static [Field],
+) -> KindSchema {
     let cancel = CancelPolicy::Finish;
-    KindSchema { name, doc: "", fields, nature, cancel, undo, timeout_ms: 60_000, check: |_| Ok(()) }
+    KindSchema { name, doc: "", fields, on, nature, cancel, undo, timeout_ms: 60_000, check: |_| Ok(()) }
 }
 
 /// The fields of the kinds of certwright-steps, as it declares them.
 pub(crate) const SHIPPED: Kinds = Kinds(&[
     kind(
         "preflight",
+        On::Nodes,
         Nature::Checking,
         UndoSupport::Nothing,
         &[
@@ -103,6 +136,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "backup",
+        On::Nodes,
         Nature::Acting,
         UndoSupport::Nothing,
         &[
@@ -115,6 +149,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "kubeadm-renew",
+        On::Nodes,
         Nature::Acting,
         UndoSupport::Supported,
         &[
@@ -126,6 +161,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "verify-certificates",
+        On::Nodes,
         Nature::Checking,
         UndoSupport::Nothing,
         &[
@@ -135,6 +171,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "restart-static-pods",
+        On::Nodes,
         Nature::Acting,
         UndoSupport::Nothing,
         &[
@@ -147,27 +184,31 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "api-ready",
+        On::Nodes,
         Nature::Checking,
         UndoSupport::Nothing,
         &[field("kubeconfig", FieldType::Path, Some("\"/etc/kubernetes/admin.conf\""))],
     ),
     kind(
         "replace-kubeconfig",
+        On::Workstation,
         Nature::Acting,
         UndoSupport::Supported,
         &[
-            field("fallback-group", FieldType::String, Some("\"control-plane\"")),
+            field("fallback-group", FieldType::Group, Some("\"control-plane\"")),
             field("secret", FieldType::OptionalString, None),
         ],
     ),
     kind(
         "kubelet-certificates",
+        On::Nodes,
         Nature::Checking,
         UndoSupport::Nothing,
         &[field("before", FieldType::Duration, Some("\"0s\""))],
     ),
     kind(
         "kubelet-client",
+        On::Nodes,
         Nature::Acting,
         UndoSupport::Nothing,
         &[
@@ -179,6 +220,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "rollout-restart",
+        On::Workstation,
         Nature::Acting,
         UndoSupport::Nothing,
         &[
@@ -189,18 +231,20 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
                 FieldType::Paths,
                 Some(r#"["/etc/kubernetes/pki/apiserver-etcd-client.crt"]"#),
             ),
-            field("group", FieldType::String, Some("\"control-plane\"")),
+            field("group", FieldType::Group, Some("\"control-plane\"")),
             field("within", FieldType::Duration, Some("\"5m\"")),
         ],
     ),
     kind(
         "pods-healthy",
+        On::Anywhere,
         Nature::Checking,
         UndoSupport::Nothing,
         &[field("namespace", FieldType::String, Some("\"kube-system\""))],
     ),
     kind(
         "scan-logs",
+        On::Nodes,
         Nature::Checking,
         UndoSupport::Nothing,
         &[
@@ -210,6 +254,7 @@ pub(crate) const SHIPPED: Kinds = Kinds(&[
     ),
     kind(
         "command",
+        On::Anywhere,
         Nature::Acting,
         UndoSupport::Unsupported,
         &[

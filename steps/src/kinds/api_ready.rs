@@ -4,7 +4,7 @@
 //! broken node. Waiting is the retry of the step.
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::fields::unchecked;
@@ -22,6 +22,7 @@ pub(super) const KIND: Kind = Kind::new(
             default: Some("\"/etc/kubernetes/admin.conf\""),
             doc: "The kubeconfig on the node that is used to ask.",
         }],
+        on: On::Nodes,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "Verified archives that are kept, the new one included; older ones are removed.",
             },
         ],
+        on: On::Nodes,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Nothing,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError, refused};
 
@@ -40,6 +40,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "An absolute path; when something is there the effect is there.",
             },
         ],
+        on: On::Anywhere,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Unsupported,

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, UndoSupport};
+use certwright_engine::plan::{
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, UndoSupport,
+};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::facts::CertificateFacts;
@@ -29,6 +31,7 @@ pub(super) const KIND: Kind = Kind::new(
             default: Some("\"0s\""),
             doc: "Certificates that expire within this time fail the check.",
         }],
+        on: On::Nodes,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

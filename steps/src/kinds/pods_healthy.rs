@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use certwright_engine::plan::{
-    CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport, WORKSTATION,
+    CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport, WORKSTATION,
 };
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
@@ -23,6 +23,7 @@ pub(super) const KIND: Kind = Kind::new(
             default: Some("\"kube-system\""),
             doc: "The namespace.",
         }],
+        on: On::Anywhere,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

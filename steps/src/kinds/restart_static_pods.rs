@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Done, Facts, Kind, Outlook, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,7 @@ pub(super) const KIND: Kind = Kind::new(
                       node; twice what its checks take to let a server in, where they are slower than a restart.",
             },
         ],
+        on: On::Nodes,
         nature: Nature::Acting,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::host::Command;
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub(super) const KIND: Kind = Kind::new(
             },
             Field {
                 name: "group",
-                ty: FieldType::String,
+                ty: FieldType::Group,
                 default: Some("\"control-plane\""),
                 doc: "The hosts on which it runs.",
             },
@@ -60,6 +60,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "How long its rollout may take.",
             },
         ],
+        on: On::Workstation,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Nothing,

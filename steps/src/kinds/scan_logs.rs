@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use certwright_engine::host::{Command, Host, Output};
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Evidence, Kind, Probe, Step, StepError};
 use certwright_engine::text::escape;
@@ -42,6 +42,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "Texts that must not occur in a line; upper and lower case differ.",
             },
         ],
+        on: On::Nodes,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::fields::{BEFORE, CERT_DIR, unchecked};
@@ -19,6 +19,7 @@ pub(super) const KIND: Kind = Kind::new(
         name: "verify-certificates",
         doc: "Checks that every certificate kubeadm covers is valid, signed by its CA and matches its key.",
         fields: &[BEFORE, CERT_DIR],
+        on: On::Nodes,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::host::{Command, Output};
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError, refused};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "The folder of archives on the node: the `to` of the plan's backup step.",
             },
         ],
+        on: On::Nodes,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Supported,

@@ -23,7 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use certwright_engine::host::StatKind;
 use certwright_engine::plan::{
-    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, Params, UndoSupport,
+    CancelPolicy, ErrorClass, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport,
 };
 use certwright_engine::step::{Context, Done, Facts, Kind, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,7 @@ pub(super) const KIND: Kind = Kind::new(
                       waits for the certificate as long as `rotated-within` says. Wants an API server that answers.",
             },
         ],
+        on: On::Nodes,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Nothing,

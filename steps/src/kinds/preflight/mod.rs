@@ -31,7 +31,7 @@ mod static_files;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Kind, Probe, Step, StepError};
 
 use super::facts::{Ready, Versions, Warning};
@@ -71,6 +71,7 @@ pub(super) const KIND: Kind = Kind::new(
             },
             CERT_DIR,
         ],
+        on: On::Nodes,
         nature: Nature::Checking,
         cancel: CancelPolicy::Abort,
         undo: UndoSupport::Nothing,

@@ -18,7 +18,7 @@ mod sources;
 mod swap;
 
 use async_trait::async_trait;
-use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, Params, UndoSupport};
+use certwright_engine::plan::{CancelPolicy, Field, FieldType, KindSchema, Nature, On, Params, UndoSupport};
 use certwright_engine::step::{Context, Done, Facts, Kind, Outlook, Probe, Step, StepError};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub(super) const KIND: Kind = Kind::new(
         fields: &[
             Field {
                 name: "fallback-group",
-                ty: FieldType::String,
+                ty: FieldType::Group,
                 default: Some("\"control-plane\""),
                 doc: "The hosts whose admin.conf is taken when the cluster's secret is of no use.",
             },
@@ -51,6 +51,7 @@ pub(super) const KIND: Kind = Kind::new(
                 doc: "Name of the secret that holds the kubeconfig; CLUSTER-kubeconfig when not given.",
             },
         ],
+        on: On::Workstation,
         nature: Nature::Acting,
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Supported,
