@@ -59,18 +59,15 @@ pub(crate) async fn preview(
         |id: &TaskId| !acting(id) && lit(id) && above[id.0 as usize].is_empty() && !first.contains(id);
     seen.extend(checked);
     seen.extend(looker.look(&plan.task_ids().filter(clear).collect::<Vec<_>>()).await);
-    let mut tasks: Vec<Foreseen> = plan
-        .task_ids()
-        .map(|task| match in_the_dark(plan, task, seen.get(&task), dark) {
-            Some(finding) => Foreseen { task, finding, after: Vec::new(), warnings: Vec::new() },
-            None => {
-                let above = &above[task.0 as usize];
-                let looked = seen.remove(&task);
-                failed_check(plan, task, looked.as_ref(), above)
-                    .unwrap_or_else(|| foresee(task, looked, above, &touching[task.0 as usize]))
-            }
-        })
-        .collect();
+    let mut foreseen = |task: TaskId| {
+        let (above, touching) = (&above[task.0 as usize], &touching[task.0 as usize]);
+        if let Some(finding) = in_the_dark(plan, task, seen.get(&task), dark) {
+            return Foreseen { task, finding, after: Vec::new(), warnings: Vec::new() };
+        }
+        let told = seen.remove(&task);
+        failed_check(plan, task, told.as_ref(), above).unwrap_or_else(|| foresee(task, told, above, touching))
+    };
+    let mut tasks: Vec<Foreseen> = plan.task_ids().map(&mut foreseen).collect();
     knocked.tell_owned(&looker, &mut tasks);
     Preview { tasks }
 }

@@ -37,6 +37,7 @@ fn default(field: &Field) -> Value {
         | FieldType::Bool
         | FieldType::Integer
         | FieldType::Path
+        | FieldType::Group
         | FieldType::Strings
         | FieldType::Paths
         | FieldType::OneOf(_)
