@@ -59,7 +59,7 @@ impl Driven<'_> {
         if result.as_ref().is_ok_and(|outcome| is_over(*outcome)) && view.tasks.iter().any(|task| task.acted)
         {
             let run = &view.header.run;
-            let kept = hosts::release(&self.hosts).await;
+            let kept = hosts::release(&self.hosts, plan.worked_on()).await;
             if let Some(warning) = hosts::not_released(run, &kept, &format!("{} abandon {run}", self.again)) {
                 warning.tell(format);
             }

@@ -40,7 +40,7 @@ Exit codes:
    2  wrong usage, or a mistake in the plan or the inventory
    3  certs: something is to be looked at: it ends soon, does not fit, or a host did not answer
    4  certs: a certificate has expired
-  10  failed; `certwright resume` goes on
+  10  failed; `certwright resume` goes on (abandon: a host was not freed, say it again)
   11  undone: what the run had changed is restored
   12  stuck: an undo failed, a human is needed
   13  interrupted; `certwright resume` goes on

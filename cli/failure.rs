@@ -191,6 +191,10 @@ impl From<PickError> for Failure {
         let message = error.to_string();
         match error {
             PickError::Journal(error) => error.into(),
+            PickError::Unreadable { error, .. } => Self::from(*error)
+                .hint("without it nothing tells which run is meant: name one; `certwright runs` lists them"),
+            PickError::Over { .. } => Self::new(Exit::Refused, "nothing-to-do", message)
+                .hint("`certwright undo RUN` undoes an older one; `certwright runs` lists them"),
             PickError::None { .. } | PickError::Several { .. } => {
                 Self::new(Exit::Invalid, "no-such-run", message).hint("`certwright runs` lists them")
             }

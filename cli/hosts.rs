@@ -33,10 +33,13 @@ pub(crate) fn real(specs: &[HostSpec], ssh_config: Option<&Path>, claim: Option<
     }))
 }
 
-/// Lets go of every host that the run of these machines has claimed; those on which that failed, and why.
-pub(crate) async fn release(hosts: &Hosts) -> Vec<HostError> {
+/// Lets go of those of these hosts that the run of these machines has claimed; those on which that failed, and why.
+pub(crate) async fn release<'a>(
+    hosts: &Hosts,
+    specs: impl IntoIterator<Item = &'a HostSpec>,
+) -> Vec<HostError> {
     let mut side_by_side = JoinSet::new();
-    for host in hosts.all() {
+    for host in specs.into_iter().filter_map(|spec| hosts.get(&spec.name)) {
         let host = Arc::clone(host);
         side_by_side
             .spawn(async move { host.release().await.map_err(|error| (host.name().to_owned(), error)) });

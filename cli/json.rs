@@ -225,7 +225,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
         | preview::Finding::WillChange { .. }
         | preview::Finding::WillRunAfter { .. }
         | preview::Finding::WillRunIf { .. }
-        | preview::Finding::WillCheck
+        | preview::Finding::WillCheck { .. }
         | preview::Finding::NotYetSeen { .. }
         | preview::Finding::Fails { .. } => None,
     };
@@ -240,7 +240,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                 | preview::Finding::WillRunAfter { .. }
                 | preview::Finding::WillRunIf { .. }
                 | preview::Finding::NotSeen { .. }
-                | preview::Finding::WillCheck
+                | preview::Finding::WillCheck { .. }
                 | preview::Finding::NotYetSeen { .. } => None,
             };
             let (finding, text, commands): (_, Option<&String>, &[String]) = match &foreseen.finding {
@@ -255,7 +255,7 @@ pub(crate) fn preview(plan: &Plan, preview: &Preview) -> Value {
                     ("will-run-if", Some(outlook.as_ref().unwrap_or(summary)), commands)
                 }
                 preview::Finding::NotSeen { .. } => ("not-seen", None, &[]),
-                preview::Finding::WillCheck => ("will-check", None, &[]),
+                preview::Finding::WillCheck { now } => ("will-check", now.as_ref(), &[]),
                 preview::Finding::NotYetSeen { why } => ("not-yet-seen", Some(why), &[]),
                 preview::Finding::Fails { error } => ("fails", Some(&error.message), &[]),
             };

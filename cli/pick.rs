@@ -12,7 +12,8 @@ pub(crate) enum Default {
     Last,
     /// The only one on real hosts that has not come to an end; where there is none, the newest such rehearsal.
     Unfinished,
-    /// The newest on real hosts that may have changed something; where there is none, the newest such rehearsal.
+    /// The newest on real hosts that may have changed something, unless that is restored or given up; where there is none,
+    /// the newest such rehearsal.
     Changed,
 }
 
@@ -22,6 +23,15 @@ pub(crate) enum PickError {
     /// The state folder, or a newer run, cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Which run is meant cannot be told without this one.
+    #[error("{error}")]
+    Unreadable {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        error: Box<JournalError>,
+    },
     /// No run has that in its name.
     #[error("there is no run `{part}`")]
     None {
@@ -47,6 +57,14 @@ pub(crate) enum PickError {
     SeveralUnfinished {
         /// The runs and their clusters, the newest first.
         runs: Vec<String>,
+    },
+    /// The newest one that changed something has been undone, or given up.
+    #[error("the newest run that changed something, `{run}`, {how}")]
+    Over {
+        /// The run.
+        run: RunId,
+        /// What became of it.
+        how: &'static str,
     },
     /// None has changed anything that is not restored or given up.
     #[error("no run has changes that could be undone")]
@@ -76,17 +94,26 @@ pub(crate) fn pick(state: &StateDir, named: Option<&str>, default: Default) -> R
         return Err(PickError::NoRuns);
     }
     if default == Default::Last {
-        return list.into_iter().next().map(|run| run.id).ok_or(PickError::NoRuns);
+        let ListedRun { id, summary } = list.into_iter().next().ok_or(PickError::NoRuns)?;
+        return match summary {
+            Ok(_) => Ok(id),
+            Err(error) => Err(PickError::Unreadable { run: id, error: Box::new(error) }),
+        };
     }
     // A run that cannot be read is not passed over: the one after it may not be the one that is meant.
     let mut real = Vec::new();
     let mut rehearsal = None;
     for ListedRun { id, summary } in list {
-        let summary = summary?;
-        match summary.header.lab {
+        let summary =
+            summary.map_err(|error| PickError::Unreadable { run: id.clone(), error: Box::new(error) })?;
+        let over = how_over(summary.state).filter(|_| default == Default::Changed);
+        match (&summary.header.lab, over) {
+            // What was done before it is not what is meant after it.
+            (None, Some(how)) if real.is_empty() => return Err(PickError::Over { run: id, how }),
+            (Some(_), Some(how)) => rehearsal = rehearsal.or(Some(Err(PickError::Over { run: id, how }))),
             _ if !is_meant(summary.state, default) => {}
-            None => real.push((id, summary)),
-            Some(_) => rehearsal = rehearsal.or(Some(id)),
+            (None, _) => real.push((id, summary)),
+            (Some(_), None) => rehearsal = rehearsal.or(Some(Ok(id))),
         }
     }
     if default == Default::Unfinished && real.len() > 1 {
@@ -95,10 +122,24 @@ pub(crate) fn pick(state: &StateDir, named: Option<&str>, default: Default) -> R
         };
         return Err(PickError::SeveralUnfinished { runs: real.iter().map(shown).collect() });
     }
-    real.into_iter().next().map(|(id, _)| id).or(rehearsal).ok_or(match default {
+    let real = real.into_iter().next().map(|(id, _)| Ok(id));
+    real.or(rehearsal).unwrap_or(Err(match default {
         Default::Changed => PickError::NoneChanged,
         Default::Last | Default::Unfinished => PickError::AllFinished,
-    })
+    }))
+}
+
+/// What became of a run that is over for good, though it may have changed something.
+fn how_over(state: RunState) -> Option<&'static str> {
+    match state {
+        RunState::Finished(Outcome::Undone) => Some("is undone already"),
+        RunState::Finished(Outcome::Abandoned) => Some("was given up"),
+        RunState::Running
+        | RunState::CutOff
+        | RunState::Finished(
+            Outcome::Failed | Outcome::Interrupted | Outcome::Stuck | Outcome::Changed | Outcome::Unchanged,
+        ) => None,
+    }
 }
 
 fn is_meant(state: RunState, default: Default) -> bool {

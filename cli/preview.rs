@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::clock::Clock;
 use certwright_engine::host::Hosts;
-use certwright_engine::machine::Verdict;
-use certwright_engine::plan::{HostIndex, Nature, Plan, TaskId};
+use certwright_engine::machine::{StepError, Verdict};
+use certwright_engine::plan::{ErrorClass, HostIndex, Nature, Plan, TaskId};
 use certwright_engine::step::Registry;
 
 use above::{changes_above, changes_touching};
@@ -63,11 +63,37 @@ pub(crate) async fn preview(
         .task_ids()
         .map(|task| match in_the_dark(plan, task, seen.get(&task), dark) {
             Some(finding) => Foreseen { task, finding, after: Vec::new(), warnings: Vec::new() },
-            None => foresee(task, seen.remove(&task), &above[task.0 as usize], &touching[task.0 as usize]),
+            None => {
+                let above = &above[task.0 as usize];
+                let looked = seen.remove(&task);
+                failed_check(plan, task, looked.as_ref(), above)
+                    .unwrap_or_else(|| foresee(task, looked, above, &touching[task.0 as usize]))
+            }
         })
         .collect();
     knocked.tell_owned(&looker, &mut tasks);
     Preview { tasks }
+}
+
+/// A check that is not as wanted changes nothing: the run stops at it, or tries it again where the step says so.
+fn failed_check(
+    plan: &Plan,
+    task: TaskId,
+    looked: Option<&Looked>,
+    above: &BTreeSet<TaskId>,
+) -> Option<Foreseen> {
+    let step = plan.step(task);
+    let Some(Ok(Seen { verdict: Verdict::Drifted, summary, warnings, .. })) = looked else { return None };
+    if step.nature == Nature::Acting || !above.is_empty() {
+        return None;
+    }
+    let again = step.retry.attempts > 1 && step.retry.on.contains(&ErrorClass::Unsatisfied);
+    let finding = if again {
+        Finding::WillCheck { now: Some(summary.clone()) }
+    } else {
+        Finding::Fails { error: StepError::new(ErrorClass::Unsatisfied, summary) }
+    };
+    Some(Foreseen { task, finding, after: Vec::new(), warnings: warnings.clone() })
 }
 
 fn foresee(
@@ -80,7 +106,7 @@ fn foresee(
     let touching: Vec<TaskId> = touching.iter().copied().collect();
     let mut warnings = Vec::new();
     let (finding, after) = match looked {
-        None => (Finding::WillCheck, all),
+        None => (Finding::WillCheck { now: None }, all),
         Some(Ok(mut seen)) => {
             warnings.append(&mut seen.warnings);
             (below(seen, &touching), touching)

@@ -180,3 +180,19 @@ fn live_lines_are_escaped_as_the_others_are() {
     assert_eq!(drawn.len(), 2, "{drawn:?}");
     assert!(drawn.iter().all(|line| line.contains("obeyable(line)")), "{drawn:?}");
 }
+
+/// A program that reads records learns there what may come.
+#[test]
+fn every_event_of_a_journal_is_in_the_document_of_json() {
+    let source = fs::read_to_string(root().join("engine/src/machine/event.rs")).expect("the events");
+    let document = fs::read_to_string(root().join("docs/json-output.md")).expect("the document");
+    let names: Vec<&str> = source
+        .lines()
+        .filter_map(|line| {
+            line.trim().strip_prefix("Self::")?.split_once(" { .. } => \"")?.1.strip_suffix("\",")
+        })
+        .collect();
+    assert!(names.len() >= 14, "{names:?}");
+    let untold: Vec<&&str> = names.iter().filter(|name| !document.contains(&format!("`{name}`"))).collect();
+    assert!(untold.is_empty(), "docs/json-output.md does not tell of {untold:?}");
+}

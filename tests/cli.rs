@@ -76,6 +76,9 @@ mod strace;
 #[path = "cli/struck.rs"]
 mod struck;
 
+#[path = "cli/workstation.rs"]
+mod workstation;
+
 #[path = "cli/journal.rs"]
 mod journal;
 

@@ -35,8 +35,8 @@ pub(crate) struct AbandonArgs {
     /// Give up a run whose journal is on no workstation any more: frees the hosts of this inventory from it
     #[arg(long, short, value_name = "FILE", requires = "run")]
     pub(crate) inventory: Option<PathBuf>,
-    /// With --inventory: the run's whole name, given here instead of typed when asked
-    #[arg(long, value_name = "RUN", require_equals = true, requires = "inventory")]
+    /// Where no RUN is given, or with --inventory: the run's whole name, given here instead of typed when asked
+    #[arg(long, value_name = "RUN", require_equals = true)]
     pub(crate) yes: Option<String>,
 }
 

@@ -88,7 +88,10 @@ fn task(plan: &Plan, foreseen: &Foreseen, terminal: Terminal) -> String {
         Finding::NotSeen { see } => {
             ("not seen", Tone::Normal, format!("see {}{no_undo}", plan.task_name(*see)), &[])
         }
-        Finding::WillCheck => ("will check", Tone::Normal, format!("after {after}"), &[]),
+        Finding::WillCheck { now: None } => ("will check", Tone::Normal, format!("after {after}"), &[]),
+        Finding::WillCheck { now: Some(now) } => {
+            ("will check", Tone::Warn, format!("again; now: {now}"), &[])
+        }
         Finding::NotYetSeen { why } => {
             ("not seen yet", Tone::Normal, format!("before {after}: {why}{no_undo}"), &[])
         }

@@ -37,8 +37,11 @@ pub(crate) enum Finding {
         /// The exact commands that it would be then, one a line.
         commands: Vec<String>,
     },
-    /// A check that only makes sense after the changes above.
-    WillCheck,
+    /// A check that is left for the run.
+    WillCheck {
+        /// What it says now, where no change stands above it: it fails, and the run would try it again.
+        now: Option<String>,
+    },
     /// Cannot be seen before the changes above.
     NotYetSeen {
         /// Why.
@@ -64,7 +67,9 @@ impl Finding {
             | Self::WillRunAfter { .. }
             | Self::WillRunIf { .. }
             | Self::NotYetSeen { .. } => true,
-            Self::Unchanged { .. } | Self::WillCheck | Self::NotSeen { .. } | Self::Fails { .. } => false,
+            Self::Unchanged { .. } | Self::WillCheck { .. } | Self::NotSeen { .. } | Self::Fails { .. } => {
+                false
+            }
         }
     }
 
@@ -76,7 +81,7 @@ impl Finding {
             | Self::WillChange { .. }
             | Self::WillRunAfter { .. }
             | Self::WillRunIf { .. }
-            | Self::WillCheck
+            | Self::WillCheck { .. }
             | Self::NotYetSeen { .. }
             | Self::NotSeen { .. } => None,
         }

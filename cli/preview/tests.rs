@@ -83,6 +83,28 @@ fn a_check_that_fails_is_no_change_above_what_acts() {
     assert_eq!(backups.count(), 3, "{text}");
 }
 
+/// It would change nothing, whatever it sees.
+#[test]
+fn a_check_that_is_not_as_wanted_stops_the_run_or_is_tried_again() {
+    let plan = |retry: &str| {
+        format!(
+            "version = 1\nname = \"look\"\n[[stage]]\nid = \"s\"\non = \"cp-1\"\n[[stage.step]]\nid = \"a\"\n\
+             kind = \"verify-certificates\"\n{retry}"
+        )
+    };
+    let once = looked_at_by(&plan(""), Validity::Expired, Hosts::clone, |_| ());
+    assert!(once.contains("s/a  FAILS") && once.contains("admin.conf expired 24h ago"), "{once}");
+    let again = "retry = { attempts = 3, on = [\"unsatisfied\"], delay = \"1s\" }\n";
+    let again = looked_at_by(&plan(again), Validity::Expired, Hosts::clone, |_| ());
+    assert!(
+        again.contains("s/a  will check\n") && again.contains("again; now: admin.conf expired 24h ago"),
+        "{again}"
+    );
+    for text in [once, again] {
+        assert!(!text.contains("will change"), "{text}");
+    }
+}
+
 #[test]
 fn what_is_below_a_change_is_not_guessed_at() {
     expect![[r#"

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::pick::{Default, pick};
 use crate::session::Session;
 use crate::terminal::out;
+use crate::view::Phase;
 use crate::warning::Warning;
 use crate::{hosts, human, json, place, runtime, signals, source};
 
@@ -27,6 +28,7 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     if let (Some(inventory), Some(run)) = (&args.inventory, &args.run) {
         return unknown(app, &state, run, &source::file(inventory)?, args.yes.as_deref());
     }
+    let mut stops = signals::listen()?;
     let run = pick(&state, args.run.as_deref(), Default::Unfinished)?;
     let mut session = Session::take_up(&state, &run)?;
     let is_open = session.state().can_abandon();
@@ -34,13 +36,18 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     if !is_open && !has_hosts {
         return Err(Failure::nothing_to(&run, "abandon", session.view().outcome));
     }
+    if is_open && args.run.is_none() && session.view().header.lab.is_none() {
+        confirm_name(&About::Run(run.to_string()), args.yes.as_deref(), &given_up(&session), &mut stops)?;
+    }
     // Before the decision: hosts that cannot be reached without it would stay claimed.
     let ssh_config = if has_hosts { session.ssh_config(app)? } else { None };
     if is_open {
         session.record(Input::Abandon { operator: place::operator() })?;
     }
     let warning = if has_hosts {
-        free(app, &session.view().plan().hosts, ssh_config.as_deref(), run.as_str())?
+        let hosts: Vec<HostSpec> = session.view().plan().worked_on().cloned().collect();
+        let again = format!("{} abandon {run}", app.next().options);
+        free(&hosts, ssh_config.as_deref(), run.as_str(), &again)?
     } else {
         None
     };
@@ -75,29 +82,50 @@ fn unknown(
     let what = "This frees the hosts of the inventory from that run. Whoever still has its journal must not resume it: \
                 be sure that its workstation is gone.";
     confirm_name(&About::Run(run.to_string()), yes, what, &mut stops)?;
-    let warning = free(app, &specs, app.ssh_config.as_deref(), run.as_str())?;
+    let file = human::word(&inventory.name);
+    let again = format!("{} abandon --inventory {file} {run}", app.next().options);
+    let warning = free(&specs, app.ssh_config.as_deref(), run.as_str(), &again)?;
     match app.format {
         Format::Json => out(&json::document("freed", serde_json::json!({ "run": run.to_string() }))),
-        Format::Human => out(&format!("The hosts of {} are free of run {run}.\n", inventory.name)),
+        Format::Human => {
+            let which = if warning.is_none() { "The" } else { "All other" };
+            out(&format!("{which} hosts of {} are free of run {run}.\n", inventory.name));
+        }
     }
     Ok(tell(app, warning.as_ref()))
 }
 
-/// Lets go of every one of these hosts.
+/// What an operator who named no run agrees to.
+fn given_up(session: &Session) -> String {
+    let view = session.view();
+    let half = if view.tasks.iter().any(|task| matches!(task.phase, Phase::Undone | Phase::Stuck)) {
+        "\nIts undo is not finished: some of its changes are restored, others are not."
+    } else {
+        ""
+    };
+    format!(
+        "This gives the run of plan {} on cluster {} up for good: what it changed stays, and nothing of it can be resumed \
+         or undone any more.{half}",
+        view.plan().name,
+        view.plan().cluster.name
+    )
+}
+
+/// Lets go of every one of these hosts; `again` is what to type where some were not reached.
 fn free(
-    app: &App,
     specs: &[HostSpec],
     ssh_config: Option<&Path>,
     run: &str,
+    again: &str,
 ) -> Result<Option<Warning>, Failure> {
     let claim = Claim { run: run.to_owned(), operator: place::operator() };
     let kept = runtime::block_on_real(async {
         let hosts = hosts::real(specs, ssh_config, Some(claim));
-        let kept = hosts::release(&hosts).await;
+        let kept = hosts::release(&hosts, specs).await;
         runtime::close(&hosts).await;
         kept
     })?;
-    Ok(hosts::not_released(run, &kept, &format!("{} abandon {}", app.next().options, human::word(run))))
+    Ok(hosts::not_released(run, &kept, again))
 }
 
 fn tell(app: &App, warning: Option<&Warning>) -> Exit {

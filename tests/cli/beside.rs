@@ -17,7 +17,7 @@ fn a_run_does_not_begin_on_top_of_one_that_changed_something_and_is_not_finished
           `certwright abandon RUN` gives it up: what it changed stays
     "#]]);
     assert!(!place.path("second").exists(), "nothing was changed");
-    drop(place.run("abandon").exits(0));
+    drop(place.run("abandon 20").exits(0));
     drop(run(&place).exits(0));
 }
 

@@ -71,10 +71,43 @@ fn undoing_what_cannot_be_undone_says_so_and_changes_nothing() {
     assert!(place.path("first").exists());
 }
 
+/// Nothing answers at its address; the plan has no task there.
+#[test]
+fn a_host_that_a_run_did_not_work_on_is_not_asked_to_be_freed() {
+    let place = failed();
+    let hosts =
+        "\n[[host]]\nname = \"cp-1\"\naddress = \"127.0.0.1\"\nport = 1\ngroups = [\"control-plane\"]\n";
+    let inventory = std::fs::read_to_string(place.path("inventory.toml")).unwrap() + hosts;
+    place.write("inventory.toml", inventory.replace("prod-1", "prod-2"));
+    std::fs::remove_file(place.path("first")).unwrap();
+    drop(place.run("run plan.toml -i inventory.toml --yes=prod-2").exits(10));
+    let abandoned = place.run("abandon --yes=prod-2").exits(2);
+    assert!(abandoned.stderr.contains("2 runs have not come to an end"), "{}", abandoned.stderr);
+    let runs = place.run("runs --output json").json()[0]["runs"].clone();
+    let of = |cluster: &str| {
+        let run = runs.as_array().unwrap().iter().find(|run| run["cluster"] == cluster).expect("its run");
+        run["run"].as_str().unwrap().to_owned()
+    };
+    let ran = place.run(&format!("abandon {}", of("prod-2"))).exits(0);
+    assert_eq!(ran.stderr, "", "{}", ran.stdout);
+    place.write("allowed", "");
+    std::fs::remove_file(place.path("first")).unwrap();
+    let ran = place.run("run plan.toml -i inventory.toml --yes=prod-2").exits(0);
+    assert_eq!(ran.stderr, "", "{}", ran.stdout);
+}
+
 #[test]
 fn an_abandoned_run_is_over() {
     let place = failed();
+    // It cannot be taken back: what is not named is asked for.
     place.run("abandon").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: run `RUN` was not confirmed: standard input is no terminal
+          nothing was changed
+          --yes=RUN confirms it without a question
+    "#]]);
+    place.run("abandon 20").is(&expect![[r#"
         exit 0
         --- stdout
         Run RUN is abandoned: what it changed stays; nothing can be resumed or undone any more.
@@ -86,6 +119,12 @@ fn an_abandoned_run_is_over() {
           `certwright runs` lists them
     "#]]);
     let id = place.run("runs --output json").json()[0]["runs"][0]["run"].as_str().unwrap().to_owned();
+    place.run("undo --yes=prod-1").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: the newest run that changed something, `RUN`, was given up
+          `certwright undo RUN` undoes an older one; `certwright runs` lists them
+    "#]]);
     place.run(&format!("resume {id}")).is(&expect![[r#"
         exit 14
         --- stderr

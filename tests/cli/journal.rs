@@ -122,6 +122,7 @@ fn a_run_of_a_newer_format_is_refused() {
         exit 20
         --- stderr
         error: journal `ROOT/home/.local/state/certwright/runs/RUN/journal` line 1 is in format 2 by certwright 0.1.0, this one reads format 1: use that certwright or a later one
+          without it nothing tells which run is meant: name one; `certwright runs` lists them
     "#]]);
     place.run("runs").is(&expect![[r#"
         exit 0

@@ -1,12 +1,14 @@
 //! strace: which system calls a command makes, and a command of which one call fails or is its last.
 //!
-//! The program's runtime has one thread, which makes every call here: that thread alone is traced, and a call is named by
-//! its name and its number among those of that name.
+//! The program's runtime has one thread, which makes every call of a rehearsal: that thread alone is traced, and a call is
+//! named by its name and its number among those of that name. Where another thread is meant, strace is told which
+//! ([`Watch`]).
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 
 use crate::program::Place;
 
@@ -50,8 +52,13 @@ pub(crate) fn calls(place: &Place, names: &str, paths: &[PathBuf], args: &str) -
     let output = traced(place, &[], names, paths, args);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{args}: {said}");
+    numbered(lines(place))
+}
+
+/// Lines of strace as calls.
+fn numbered(lines: Vec<String>) -> Vec<Call> {
     let mut seen = std::collections::BTreeMap::<String, usize>::new();
-    let made = lines(place).into_iter().filter_map(|line| {
+    let made = lines.into_iter().filter_map(|line| {
         let name = line.split_once('(')?.0.to_owned();
         let nth = seen.entry(name.clone()).or_default();
         *nth += 1;
@@ -62,20 +69,68 @@ pub(crate) fn calls(place: &Place, names: &str, paths: &[PathBuf], args: &str) -
 
 /// Runs a command of which this call is struck.
 pub(crate) fn struck(place: &Place, call: &Call, strike: Strike, paths: &[PathBuf], args: &str) -> Struck {
+    let output = traced(place, &["-e", &inject(call, strike)], &call.name, paths, args);
+    met(lines(place), strike, output)
+}
+
+fn inject(call: &Call, strike: Strike) -> String {
     let how = match strike {
         Strike::Kill => "signal=KILL",
         Strike::Eio => "error=EIO",
         Strike::Enospc => "error=ENOSPC",
     };
-    let inject = format!("inject={}:{how}:when={}", call.name, call.nth);
-    let output = traced(place, &["-e", &inject], &call.name, paths, args);
-    let mut lines = lines(place).into_iter();
+    format!("inject={}:{how}:when={}", call.name, call.nth)
+}
+
+fn met(lines: Vec<String>, strike: Strike, output: Output) -> Struck {
+    let mut lines = lines.into_iter();
     let line = match strike {
         Strike::Kill => lines.last().filter(|_| output.status.signal() == Some(9)),
         Strike::Eio | Strike::Enospc => lines.find(|line| line.ends_with("(INJECTED)")),
     };
     let said = [output.stdout, output.stderr].concat();
     Struck { code: output.status.code(), said: String::from_utf8_lossy(&said).into_owned(), line }
+}
+
+/// strace on one thread of a process that runs already.
+pub(crate) struct Watch<'a> {
+    place: &'a Place,
+    strace: Child,
+    strike: Option<Strike>,
+}
+
+impl<'a> Watch<'a> {
+    /// Traces the calls of these names, and may strike one; from here on, what the thread does is seen.
+    pub(crate) fn on(thread: u32, place: &'a Place, names: &str, strike: Option<(&Call, Strike)>) -> Self {
+        let mut command = place.under("strace", "-y -o trace -e signal=none");
+        command.args(["-p", &thread.to_string()]);
+        command.args(["-e", &format!("trace={names}")]);
+        if let Some((call, strike)) = strike {
+            command.args(["-e", &inject(call, strike)]);
+        }
+        let mut strace =
+            command.stderr(Stdio::piped()).spawn().expect("strace is installed (tests/run does it)");
+        let mut said = String::new();
+        let told = BufReader::new(strace.stderr.take().expect("a pipe")).read_line(&mut said);
+        assert!(told.is_ok() && said.ends_with("attached\n"), "strace may not look at a thread: {said}");
+        Self { place, strace, strike: strike.map(|(_, strike)| strike) }
+    }
+
+    /// What it saw of a process that has ended.
+    pub(crate) fn calls(mut self) -> Vec<Call> {
+        self.ended();
+        numbered(lines(self.place))
+    }
+
+    /// What became of the strike, and of the process.
+    pub(crate) fn struck(mut self, output: Output) -> Struck {
+        self.ended();
+        met(lines(self.place), self.strike.expect("it strikes"), output)
+    }
+
+    fn ended(&mut self) {
+        assert!(self.strace.wait().is_ok(), "strace ends with its thread");
+    }
 }
 
 fn traced(place: &Place, more: &[&str], names: &str, paths: &[PathBuf], args: &str) -> Output {

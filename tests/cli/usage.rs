@@ -49,7 +49,7 @@ fn help_lists_the_verbs_and_the_exit_codes() {
            2  wrong usage, or a mistake in the plan or the inventory
            3  certs: something is to be looked at: it ends soon, does not fit, or a host did not answer
            4  certs: a certificate has expired
-          10  failed; `certwright resume` goes on
+          10  failed; `certwright resume` goes on (abandon: a host was not freed, say it again)
           11  undone: what the run had changed is restored
           12  stuck: an undo failed, a human is needed
           13  interrupted; `certwright resume` goes on
@@ -177,6 +177,15 @@ fn a_set_without_a_value_says_what_one_looks_like() {
         error: `--set force` is not NAME=VALUE
           for example --set renew-before=60d
     "#]]);
+}
+
+/// A run would renew everything, fail its own proof, and renew it again at each resume.
+#[test]
+fn a_time_longer_than_a_new_certificate_lasts_is_refused_before_anything_is_renewed() {
+    let ran = Place::new().run("rehearse --set renew-before=400d").exits(2);
+    let words = "`before` is 400d, and kubeadm issues certificates for 365d: they would be due as soon as they are renewed";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    drop(Place::new().run("check renew-control-plane --set renew-before=364d").exits(0));
 }
 
 #[test]

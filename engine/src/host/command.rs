@@ -241,6 +241,9 @@ impl HostError {
             Self::Refused { why, .. } if why.contains("No space left on device") => {
                 Some(Cow::Borrowed("free space on that host's file system (see `df -h`)"))
             }
+            Self::Refused { why, .. } if why.contains("Input/output error") => Some(Cow::Borrowed(
+                "see what its disk or network folder says (`dmesg`, `mount`), and whether other files there can be read",
+            )),
             Self::Refused { why, .. } if is_of_worker_files(why) => Some(Cow::Borrowed(
                 "see whether its file system is full or read-only (`df -h`, `df -i`, `mount`)",
             )),
@@ -267,6 +270,19 @@ fn is_of_worker_files(why: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_or_bad_comes_with_a_remedy_wherever_it_is() {
+        let refused = |why: &str| HostError::Refused { host: "cp-1".to_owned(), why: why.to_owned() };
+        for (why, remedy) in [
+            ("cannot write `/a`: No space left on device (os error 28)", "free space"),
+            ("cannot read `/a`: Input/output error (os error 5)", "dmesg"),
+            ("cannot write `/a`: dd: fsync failed for '/a': Input/output error", "dmesg"),
+        ] {
+            assert!(refused(why).remedy().is_some_and(|told| told.contains(remedy)), "{why}");
+        }
+        assert_eq!(refused("cannot read `/a`: is a folder").remedy(), None);
+    }
 
     #[test]
     fn a_script_of_ours_is_named_and_any_other_command_is_shown_whole() {

@@ -27,7 +27,7 @@ use async_trait::async_trait;
 
 pub use by_hand::by_hand;
 pub use command::{Command, Effect, HostError, Output, Settled, Stat, StatKind};
-pub use local::{LocalConnect, LocalHost, WhenAbandoned};
+pub use local::{LocalConnect, LocalHost, WhenAbandoned, beside};
 pub use ssh::{SshHost, SshOptions};
 pub use worker::Claim;
 

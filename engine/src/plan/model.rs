@@ -1,5 +1,7 @@
 //! The resolved plan: what a run executes and what its journal stores.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CancelPolicy, Nature, Params, Retry, UndoSupport};
@@ -140,6 +142,12 @@ impl Plan {
     /// All task ids in order.
     pub fn task_ids(&self) -> impl Iterator<Item = TaskId> + use<> {
         (0..).map(TaskId).take(self.tasks.len())
+    }
+
+    /// The hosts that it has tasks on, in the inventory's order; the others are only asked.
+    pub fn worked_on(&self) -> impl Iterator<Item = &HostSpec> {
+        let hosts: BTreeSet<HostIndex> = self.tasks.iter().map(|task| task.host).collect();
+        hosts.into_iter().map(|host| &self.hosts[host.0 as usize])
     }
 
     /// `stage/step@host`, the name of a task for people.

@@ -30,7 +30,8 @@ pub(super) const KIND: Kind = Kind::new(
                 name: "unless",
                 ty: FieldType::Strings,
                 default: Some("[]"),
-                doc: "A program that only looks; when it exits with 0 the effect is there.",
+                doc: "A program that only looks; when it exits with 0 the effect is there. Where it cannot be run nothing is \
+                      known, and nothing is done; where it comes with what the step makes, say `creates`.",
             },
             Field {
                 name: "creates",
@@ -106,12 +107,17 @@ impl Step for RunCommand {
         if !self.unless.is_empty() {
             let unless = Command::reads(self.unless.clone());
             let output = cx.run(&unless).await?;
+            if never_started(&output) {
+                let why = cause(&output);
+                let message = format!("{}: the program of `unless` cannot be run: {why}", cx.host.name());
+                return Err(refused(ErrorClass::Invalid, message, &unless, &output).remedy(
+                    "nothing was done, since nothing tells whether it is wanted: correct `unless`; for what comes with the \
+                     step itself say `creates`",
+                ));
+            }
             if !output.success() {
                 let (command, status) = (unless.display(), output.status);
-                // It may come with what the step makes; that it is not there must be seen all the same.
-                let why =
-                    if never_started(&output) { format!(": {}", cause(&output)) } else { String::new() };
-                return Ok(Probe::drifted(format!("`{command}` exits with {status}{why}")));
+                return Ok(Probe::drifted(format!("`{command}` exits with {status}")));
             }
         }
         Ok(Probe::satisfied(format!("the effect of {} is there", self.program())))

@@ -47,11 +47,24 @@ const CAUSE_MAX: usize = 300;
 /// Why a program failed, in its own last words where it left any; one line, escaped.
 pub(crate) fn cause(output: &Output) -> String {
     if let Some(line) = output.stderr.last_lines(1).pop().filter(|line| !line.trim().is_empty()) {
-        return cut(&line, CAUSE_MAX);
+        return cut(without_shell(&line), CAUSE_MAX);
     }
     match output.status {
         status @ 129..=192 => format!("ended by signal {} without a word", status - 128),
         status => format!("status {status} and no words"),
+    }
+}
+
+/// What our shell on the host says of a program that it cannot start, without its own name and line: `certwright: 85: exec:
+/// kubectl: not found` of dash, `certwright: line 85: exec: ...` of bash, `certwright: exec: line 85: ...` of busybox.
+fn without_shell(line: &str) -> &str {
+    let Some(said) = line.strip_prefix("certwright: ").and_then(|line| Some(line.split_once("exec: ")?.1))
+    else {
+        return line;
+    };
+    match said.strip_prefix("line ").and_then(|said| said.split_once(": ")) {
+        Some((number, said)) if number.bytes().all(|b| b.is_ascii_digit()) => said,
+        Some(_) | None => said,
     }
 }
 
@@ -92,6 +105,18 @@ mod tests {
         assert_eq!(cause(&failed(137, "")), "ended by signal 9 without a word");
         assert_eq!(cause(&failed(74, "")), "status 74 and no words");
         assert_eq!(cause(&failed(1, &"x".repeat(1000))).chars().count(), CAUSE_MAX + 3);
+    }
+
+    #[test]
+    fn what_a_hosts_shell_says_of_a_missing_program_is_told_without_the_shell() {
+        for said in [
+            "1: exec: kubectl: not found",
+            "line 1: exec: kubectl: not found",
+            "exec: line 0: kubectl: not found",
+        ] {
+            assert_eq!(cause(&failed(127, &format!("certwright: {said}\n"))), "kubectl: not found");
+        }
+        assert_eq!(cause(&failed(127, "a: exec: line 2: b\n")), "a: exec: line 2: b");
     }
 
     #[test]

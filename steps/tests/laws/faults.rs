@@ -279,18 +279,36 @@ async fn a_full_disk_stops_a_backup_and_leaves_nothing_that_counts_as_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_is_not_there_is_no_matter_of_retries_and_the_lab_says_what_it_has() {
-    for with in [
-        json!({ "argv": ["touch", "/tmp/x"], "creates": "/tmp/x" }),
-        json!({ "argv": ["touch", "/tmp/x"], "unless": ["touch", "/tmp/x"] }),
-    ] {
-        let scenario = Scenario::new("command", "cp-1", Validity::Valid).with(with);
-        let stage = Stage::new(&scenario).await;
-        let error = stage.bench().attempt().await.expect_err("the lab has no touch");
+    let scenario = Scenario::new("command", "cp-1", Validity::Valid)
+        .with(json!({ "argv": ["touch", "/tmp/x"], "creates": "/tmp/x" }));
+    let stage = Stage::new(&scenario).await;
+    let error = stage.bench().attempt().await.expect_err("the lab has no touch");
+    assert_says(
+        &error,
+        ErrorClass::Invalid,
+        "cp-1: touch cannot be run: the lab has no program touch (a limit of the rehearsal, not of your plan); \
+         it has: chown, crictl, curl, ",
+    );
+}
+
+/// A misspelt condition would have its step act each time.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_where_the_program_that_tells_whether_it_is_wanted_cannot_be_run() {
+    let scenario = Scenario::new("command", "cp-1", Validity::Valid).with(
+        json!({ "argv": ["systemctl", "restart", "kubelet"], "unless": ["systmctl", "is-active", "kubelet"] }),
+    );
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let before = bench.witness().exact();
+    for error in
+        [bench.probe().await.expect_err("no systmctl"), bench.attempt().await.expect_err("no systmctl")]
+    {
         assert_says(
             &error,
             ErrorClass::Invalid,
-            "cp-1: touch cannot be run: the lab has no program touch (a limit of the rehearsal, not of your plan); \
-             it has: chown, crictl, curl, ",
+            "cp-1: the program of `unless` cannot be run: the lab has no program systmctl",
         );
+        assert!(error.remedy.expect("a remedy").contains("correct `unless`"));
     }
+    bench.assert_same(&before, &bench.witness().exact(), "a condition that cannot be asked");
 }

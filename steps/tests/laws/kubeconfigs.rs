@@ -85,6 +85,54 @@ async fn of_several_users_only_the_one_in_use_gets_another_certificate_and_an_un
     }
 }
 
+/// A run that died while it put files in place: its candidate, and files that were not in their place yet.
+#[tokio::test(start_paused = true)]
+async fn what_a_replacement_that_was_cut_off_left_is_removed_and_nothing_else_beside_the_file() {
+    const NONCE: &str = "0123456789abcdef0123456789abcdef";
+    let left = ["lab-kubeconfig.certwright-20261123-dead.new".to_owned()].into_iter().chain(
+        ["", ".certwright-20261123-dead.new", ".certwright-20261123-dead.bak"]
+            .map(|of| format!(".lab-kubeconfig{of}.certwright-{NONCE}")),
+    );
+    let left: Vec<String> = left.collect();
+    let others =
+        ["lab-kubeconfig.certwright-20261123-dead.bak".to_owned(), format!(".other.certwright-{NONCE}")];
+    // With a file to be replaced, with one that is as wanted, and in an undo.
+    for validity in [Validity::Expired, Validity::Valid] {
+        let scenario = Scenario::new("replace-kubeconfig", "workstation", validity);
+        let scenario = if validity == Validity::Expired { scenario.renewed() } else { scenario };
+        let stage = Stage::new(&scenario).await;
+        let bench = stage.bench();
+        let beside = |name: &String| bench.file(FILE).with_file_name(name);
+        let lay = || {
+            left.iter()
+                .chain(&others)
+                .for_each(|name| std::fs::write(beside(name), "a key").expect("written"))
+        };
+        let check = |when: &str| {
+            assert!(left.iter().all(|name| !beside(name).exists()), "{validity:?}: {when}");
+            assert!(others.iter().all(|name| beside(name).exists()), "{validity:?}: {when}");
+        };
+        let clean = good(&scenario, bench.probe().await);
+        lay();
+        let probe = good(&scenario, bench.probe().await);
+        assert_eq!(probe.verdict, Verdict::Drifted);
+        if validity == Validity::Valid {
+            assert_eq!(clean.verdict, Verdict::Satisfied);
+            let names = left.iter().all(|name| probe.summary.contains(name.as_str()));
+            assert!(
+                names && probe.summary.contains("a replacement that was cut off left "),
+                "{}",
+                probe.summary
+            );
+        }
+        good(&scenario, bench.attempt().await);
+        check("an attempt");
+        lay();
+        good("undo", bench.undo(&probe.facts).await);
+        check("an undo");
+    }
+}
+
 /// Takes the credentials of the file's entry out into files beside it.
 fn in_files(bench: &Bench<'_>) -> String {
     let path = bench.file(FILE);

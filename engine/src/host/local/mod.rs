@@ -3,7 +3,7 @@
 //! The same promises as a node's, by the same worker over plain pipes: a mutating command holds the lock, has
 //! its output in files and is left to finish whatever happens to us; a reading one ends, with all it started,
 //! when its deadline passes or its future is dropped. So that ending the one never touches the other, reading
-//! and mutating commands have workers of their own.
+//! and mutating commands have workers of their own. Files are read and written by one thread, in order.
 //!
 //! Deliberately absent: an owner. What arrives here arrives at once, and runs of several clusters share the machine.
 
@@ -12,6 +12,8 @@ mod files;
 mod seat;
 
 mod exchange;
+
+mod hand;
 
 mod line;
 
@@ -24,7 +26,9 @@ use async_trait::async_trait;
 use super::dial::{self, Dial, Dialled};
 use super::worker::{Client, NODE_BASE};
 use super::{Command, Effect, Host, HostError, Output, Settled, Stat};
+use hand::Hand;
 pub use line::{LocalConnect, WhenAbandoned};
+pub use seat::beside;
 
 /// This machine.
 pub struct LocalHost {
@@ -32,6 +36,7 @@ pub struct LocalHost {
     base: PathBuf,
     readers: Client<LocalConnect>,
     writers: Client<LocalConnect>,
+    files: Hand,
 }
 
 impl LocalHost {
@@ -49,29 +54,24 @@ impl LocalHost {
         let connect = |when| LocalConnect::new(&name, &["/bin/sh"], &base, when);
         let readers = Client::here(name.clone(), connect(WhenAbandoned::End));
         let writers = Client::here(name.clone(), connect(WhenAbandoned::Leave));
-        Self { name, base, readers, writers }
+        Self { name, base, readers, writers, files: Hand::new() }
     }
 
     fn refused(&self, why: String) -> HostError {
         HostError::Refused { host: self.name.clone(), why }
     }
 
-    /// Runs a file operation where it may block.
-    async fn blocking<T: Send + 'static>(
+    /// Does a file operation where it may block, behind those that were asked for before.
+    async fn file<T: Send + 'static>(
         &self,
         verb: &'static str,
         path: &str,
         act: impl FnOnce(&Path) -> Result<T, files::FileError> + Send + 'static,
     ) -> Result<T, HostError> {
         let owned = PathBuf::from(path);
-        let done = tokio::task::spawn_blocking(move || act(&owned)).await;
-        match done {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                Err(self.refused(format!("cannot {verb} `{}`: {error}", crate::text::escape(path))))
-            }
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+        let done = self.files.does(move || act(&owned)).await;
+        let done = done.and_then(|done| done.map_err(|error| error.to_string()));
+        done.map_err(|why| self.refused(format!("cannot {verb} `{}`: {why}", crate::text::escape(path))))
     }
 }
 
@@ -97,12 +97,12 @@ impl Host for LocalHost {
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
-        self.blocking("read", path, files::read).await
+        self.file("read", path, files::read).await
     }
 
     async fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), HostError> {
         let bytes = bytes.to_vec();
-        self.blocking("write", path, move |path| files::write(path, &bytes, mode)).await
+        self.file("write", path, move |path| files::write(path, &bytes, mode)).await
     }
 
     async fn replace(
@@ -114,17 +114,17 @@ impl Host for LocalHost {
     ) -> Result<bool, HostError> {
         let (old, bytes) = (old.map(<[u8]>::to_vec), bytes.to_vec());
         let done = self
-            .blocking("write", path, move |path| exchange::replace(path, old.as_deref(), &bytes, mode))
+            .file("write", path, move |path| exchange::replace(path, old.as_deref(), &bytes, mode))
             .await?;
         Ok(done == exchange::Exchanged::Done)
     }
 
     async fn stat(&self, path: &str) -> Result<Option<Stat>, HostError> {
-        self.blocking("stat", path, files::stat).await
+        self.file("stat", path, files::stat).await
     }
 
     async fn list(&self, path: &str) -> Result<Option<Vec<String>>, HostError> {
-        self.blocking("list", path, files::list).await
+        self.file("list", path, files::list).await
     }
 
     async fn settle(&self, within: Duration) -> Result<Settled, HostError> {

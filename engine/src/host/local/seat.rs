@@ -20,6 +20,17 @@ use crate::text::KEPT;
 /// A symlink at the end of the way is followed when the place is looked for; one that is there now is another's.
 const SYMLINK: &str = "was made a symlink just now";
 
+/// Between the name of a file and the nonce, in the name of what is made beside it.
+const BESIDE: &str = ".certwright-";
+
+/// The name of the file beside which `name` was made, to be put in its place: where it is still there and nobody writes, its
+/// writer has died. None for any other name.
+pub fn beside(name: &str) -> Option<&str> {
+    let (of, nonce) = name.strip_prefix('.')?.rsplit_once(BESIDE)?;
+    let is_nonce = nonce.len() == 32 && nonce.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_nonce && !of.is_empty()).then_some(of)
+}
+
 /// A name in a folder that is held.
 pub(super) struct Seat {
     folder: OwnedFd,
@@ -40,7 +51,7 @@ impl Seat {
         make_folders(folder)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = rustix::fs::open(folder, flags, Mode::empty()).map_err(io::Error::from)?;
-        let new = format!(".{}.certwright-{}", name.to_string_lossy(), Nonce::random().as_str());
+        let new = format!(".{}{BESIDE}{}", name.to_string_lossy(), Nonce::random().as_str());
         Ok(Self { folder, name: name.to_owned(), new: new.into() })
     }
 
@@ -128,5 +139,31 @@ impl Seat {
     /// Makes the names in the folder durable.
     pub(super) fn sync(&self) -> Result<(), FileError> {
         Ok(rustix::fs::fsync(&self.folder).map_err(io::Error::from)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_beside_a_file_is_told_by_its_name_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["config", ".config", "a.certwright-b.new"] {
+            let seat = Seat::of(&folder.path().join(name)).expect("its place");
+            assert_eq!(beside(seat.new.to_str().expect("UTF-8")), Some(name));
+        }
+        let nonce = Nonce::random();
+        let nonce = nonce.as_str();
+        for other in [
+            "config".to_owned(),
+            format!("config.certwright-{nonce}"),
+            format!(".config.certwright-{}", &nonce[1..]),
+            format!(".config.certwright-{nonce}0"),
+            format!(".config.certwright-{}G", &nonce[1..]),
+            format!("..certwright-{nonce}.bak"),
+        ] {
+            assert_eq!(beside(&other), None, "{other}");
+        }
     }
 }

@@ -26,11 +26,12 @@ use serde::{Deserialize, Serialize};
 use super::archives;
 use super::configuration::{self, Source};
 use super::facts::{CertificateFacts, read_facts};
-use super::fields::{BEFORE, CERT_DIR, FORCE, unchecked};
+use super::fields::{BEFORE, CERT_DIR, FORCE};
 use super::finding::{Finding, invalid, shorten};
-use super::holdings::Holdings;
+use super::holdings::{Holdings, LEAF_VALIDITY};
 use super::node::{Node, now};
 use crate::pki::layout::KUBERNETES;
+use crate::span::span;
 use crate::tools::archive;
 use crate::tools::kubeadm::{self, Configuration, LeafOutcome};
 use crate::tools::output::plural;
@@ -56,10 +57,23 @@ pub(super) const KIND: Kind = Kind::new(
         cancel: CancelPolicy::Finish,
         undo: UndoSupport::Supported,
         timeout_ms: 5 * 60 * 1000,
-        check: unchecked,
+        check,
     },
     |with| Box::new(KubeadmRenew::new(with)),
 );
+
+fn check(with: &Params) -> Result<(), String> {
+    let before = with.duration("before");
+    if before < LEAF_VALIDITY {
+        return Ok(());
+    }
+    let days = |of: Duration| span(of.as_secs().cast_signed());
+    let (before, validity) = (days(before), days(LEAF_VALIDITY));
+    Err(format!(
+        "`before` is {before}, and kubeadm issues certificates for {validity}: they would be due as soon as they are renewed \
+         (`force` renews what is not due)"
+    ))
+}
 
 /// A step of this kind.
 struct KubeadmRenew {

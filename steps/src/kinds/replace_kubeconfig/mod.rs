@@ -5,7 +5,8 @@
 //! control-plane node. A candidate is taken only when it decodes, uses no field that runs code, is newer, leads to
 //! the same server through the same CAs ([`crate::kubeconfigs`]), and works. Of a file with several users and contexts
 //! only the certificate and key of the entry in use are replaced; every other byte stays. The old file is kept beside the
-//! new one.
+//! new one. What a replacement that was cut off left beside it, which holds keys, is removed; while it is there the file is
+//! not as wanted.
 //!
 //! Deliberately absent: secrets in facts, super-admin.conf as a source (it passes RBAC by and belongs to its node), and
 //! entries that log in otherwise than by a certificate: they are named and left alone.
@@ -162,7 +163,17 @@ impl Step for ReplaceKubeconfig {
             commands: Vec::new(),
             outlook: None,
         };
+        let left = swap::leftovers(cx, &present.path).await?;
         match seen {
+            Seen::Good(why) if !left.is_empty() => {
+                facts.commands = vec![swap::removal(&left).display()];
+                let summary = format!(
+                    "{} {why}; a replacement that was cut off left {}",
+                    present.path,
+                    left.join(", ")
+                );
+                Ok(Probe::drifted(summary).facts(&facts))
+            }
             Seen::Good(why) => {
                 let order =
                     self.sources(cx).order().map(|source| source.to_string()).collect::<Vec<_>>().join("; ");
@@ -189,7 +200,11 @@ impl Step for ReplaceKubeconfig {
 
     async fn apply(&self, cx: &Context, _facts: &Facts) -> Result<Done, StepError> {
         let present = Present::read(cx).await?;
+        let left = swap::tidy(cx, &present.path).await?;
         let (why, candidates) = match self.look(cx, &present).await? {
+            Seen::Good(why) if !left.is_empty() => {
+                return Ok(Done::new(format!("{} {why}; removed {}", present.path, left.join(", "))));
+            }
             Seen::Good(why) => return Ok(Done::new(format!("{} {why}", present.path))),
             Seen::Replace { why, candidates } => (why, candidates),
         };

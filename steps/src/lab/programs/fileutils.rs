@@ -5,19 +5,20 @@ use std::path::Path;
 use crate::lab::exec::{Answer, Shell};
 use crate::lab::files::Files;
 
-/// `rm -f -- PATH`.
+/// `rm -f -- PATH...`.
 pub(super) fn rm(shell: &Shell<'_>) -> Answer {
-    let [force, end, path] = shell.args() else { return gap(shell) };
-    if force != "-f" || end != "--" {
+    let [force, end, paths @ ..] = shell.args() else { return gap(shell) };
+    if force != "-f" || end != "--" || paths.is_empty() {
         return gap(shell);
     }
-    let removed = shell.files().path(shell.call.host, path).and_then(std::fs::remove_file);
-    match removed {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Answer::fail(1, format!("rm: cannot remove '{path}': {}\n", words(&error)))
-        }
-        Ok(()) | Err(_) => Answer::default(),
-    }
+    // Those that can be removed are, whatever is with the others.
+    let kept = paths.iter().filter_map(|path| {
+        let removed = shell.files().path(shell.call.host, path).and_then(std::fs::remove_file);
+        let error = removed.err().filter(|error| error.kind() != std::io::ErrorKind::NotFound)?;
+        Some(format!("rm: cannot remove '{path}': {}\n", words(&error)))
+    });
+    let said: String = kept.collect();
+    if said.is_empty() { Answer::default() } else { Answer::fail(1, said) }
 }
 
 /// `mv -f -T -- FROM TO`, on one file system.
