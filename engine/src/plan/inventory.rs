@@ -88,6 +88,11 @@ impl Inventory {
         self.group_names().into_iter().chain(hosts).collect()
     }
 
+    /// Whether any host is in a group.
+    pub(super) fn has_group(&self, group: &str) -> bool {
+        self.hosts.iter().any(|host| host.groups.iter().any(|of_host| of_host == group))
+    }
+
     /// The groups, in order.
     pub(super) fn group_names(&self) -> Vec<&str> {
         let groups: BTreeSet<&str> =

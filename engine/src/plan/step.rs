@@ -145,15 +145,14 @@ fn check_group(
         return read;
     };
     let group = value.as_str().expect("a group is text");
-    let groups = machines.group_names();
-    if groups.contains(&group) || machines.groups == Groups::SomeUnread {
+    if machines.has_group(group) || machines.groups == Groups::SomeUnread {
         return read;
     }
     let message = format!("{what} is {}, and the inventory has no such group", quote(group));
     let is_host = machines.hosts.iter().any(|host| host.name == group);
     let label = if is_host { "a host, and not a group" } else { "no group with a host" };
     let mut found = Found::new(Code::UnknownHosts, span, message).label(label);
-    found.help = findings.suggest(group, groups);
+    found.help = findings.suggest(group, machines.group_names());
     findings.report(found);
     Read::Wrong
 }
