@@ -1,6 +1,7 @@
 //! The lab's state on disk: one file, one lock.
 //!
-//! `DIR/.lab/lock` is held for the time of one command, so programs of several processes take turns;
+//! `DIR/.lab/lock` is held for the time of one command, so programs of several processes take turns. What a command starts
+//! for real inherits it: it is held until that has ended, also where the process that started it was killed.
 //! `DIR/.lab/state.json` (0600: it holds a kubeconfig) is replaced atomically, so its file number tells whether what a
 //! process remembers is still what is there. What time alone does is not written until a command does something: it follows
 //! from the state and the files, and this process remembers it. Deliberately absent: fsync. A lab need not survive a
@@ -52,7 +53,7 @@ impl Store {
             None => Arc::new(read(&path)?),
         };
         let state = State::clone(&before);
-        Ok(Locked { store: self, before, stamp, state, _lock: lock })
+        Ok(Locked { store: self, before, stamp, state, lock })
     }
 
     /// True when this process remembers the state as it is on disk, brought up to `now` or later.
@@ -75,7 +76,8 @@ pub(super) struct Locked<'a> {
     stamp: Stamp,
     /// The state; written back by [`Locked::save`].
     pub(super) state: State,
-    _lock: File,
+    /// The lock, for what a command starts for real.
+    pub(super) lock: File,
 }
 
 impl Locked<'_> {
@@ -106,7 +108,7 @@ impl Locked<'_> {
     /// Writes the state with its clock, whatever has changed.
     pub(super) fn save_with_time(self) -> Result<(), LabError> {
         // The lock is held to the end.
-        let Self { store, state, _lock, .. } = self;
+        let Self { store, state, lock: _held, .. } = self;
         replace(&store.folder, &serde_json::to_vec(&state).expect("the state serializes to JSON"))?;
         let stamp = self::stamp(&store.folder.join("state.json"))?;
         *store.memory() = Some(Remembered { stamp, state: Arc::new(state) });
@@ -149,6 +151,7 @@ fn lock(folder: &Path) -> Result<File, LabError> {
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .mode(0o600)
         .open(&path)
