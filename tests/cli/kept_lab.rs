@@ -29,6 +29,7 @@ fn a_lab_made_after_another_inventory_is_refused_and_leaves_no_run() {
 fn faults_that_are_left_over_are_announced_and_reported() {
     let place = Place::new();
     let _ended = place.run("rehearse --lab lab --fault deadline-exceeded@cp-2*9 --limit cp-1").code;
+    drop(place.run("abandon").exits(0));
     let second = place.run("rehearse --lab lab").stdout;
     assert!(second.contains("What will go wrong: deadline-exceeded@cp-2*9 (left over)."), "{second}");
     assert!(
@@ -125,9 +126,10 @@ fn what_still_goes_wrong_in_a_kept_lab_is_taken_back_by_the_command_that_is_show
     let shown = failed.lines().find(|line| line.contains("# takes back")).expect(&failed);
     let command =
         shown.trim().strip_prefix("certwright ").and_then(|rest| rest.split(" #").next()).unwrap().trim();
-    assert_eq!(command, "rehearse --lab lab --fault none");
+    assert_eq!(command, "rehearse --make-only --lab lab --fault none");
     let again = place.run(command).exits(0).stdout;
     assert!(again.contains("What will go wrong: nothing."), "{again}");
+    drop(place.run("resume").exits(0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::world::{Touched, World};
 use super::{LabError, programs};
 
 /// The exit status of what the lab does not have.
-pub(super) const GAP: i32 = 125;
+pub const GAP: i32 = 125;
 
 /// Where paths that a command names are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
