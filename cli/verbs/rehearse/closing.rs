@@ -1,5 +1,6 @@
 //! What is said at the end of a rehearsal: which faults were met, and what can be done with a lab that stays.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,7 +78,11 @@ impl Closing {
         }));
         let taken = not_rehearsed(view);
         if !taken.is_empty() {
-            notes.push(format!("{NOT_REHEARSED}, and taken as done: {}", taken.join(", ")));
+            let steps: BTreeSet<&str> = taken.iter().filter_map(|task| task.split('@').next()).collect();
+            let steps = steps.into_iter().collect::<Vec<_>>().join(", ");
+            notes.push(format!(
+                "{NOT_REHEARSED}, for the lab has no such program, and taken as done: {steps}"
+            ));
         }
         notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
         notes.splice(0..0, self.bundle.iter().map(|path| format!("bundle {}", path.display())));
@@ -92,8 +97,13 @@ impl Closing {
             return String::new();
         };
         let forced = view.plan().steps.iter().any(|step| step.with.0.get("force") == Some(&json!(true)));
-        let meaning =
-            if forced { "renews once more: force is set" } else { "everything should be unchanged" };
+        let meaning = if forced {
+            "renews once more: force is set"
+        } else if !not_rehearsed(view).is_empty() {
+            "everything that was rehearsed should be unchanged"
+        } else {
+            "everything should be unchanged"
+        };
         format!(
             "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
              {again}  # again: {meaning}\n"

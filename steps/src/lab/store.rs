@@ -249,3 +249,38 @@ fn replace(folder: &Path, bytes: &[u8]) -> Result<(), LabError> {
     };
     write().map_err(|e| LabError::io("write", &path, e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(dir: &Path, folders: &[&str]) -> Result<Making, LabError> {
+        let folders: Vec<String> = folders.iter().map(|&name| name.to_owned()).collect();
+        Making::begin(dir, &folders)
+    }
+
+    #[test]
+    fn what_is_left_of_a_lab_is_told_from_one_that_is_being_made_and_only_that_is_removed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = temporary.path();
+        assert_eq!(look(dir).unwrap(), Found::Nothing);
+        assert_eq!(look(&dir.join("absent")).unwrap(), Found::Nothing);
+        let making = begin(dir, &["cp-1", "cp-2"]).unwrap();
+        std::fs::create_dir_all(dir.join("cp-1/etc")).unwrap();
+        std::fs::create_dir_all(dir.join("mine")).unwrap();
+        assert_eq!(look(dir).unwrap(), Found::Making);
+        assert!(matches!(begin(dir, &["cp-1"]), Err(LabError::Making { .. })), "one makes it at a time");
+        assert!(dir.join("cp-1/etc").exists(), "and nobody else touches it");
+        // As a process that is killed: the lock goes, the files stay.
+        drop(making);
+        assert_eq!(look(dir).unwrap(), Found::HalfMade);
+        let again = begin(dir, &["cp-9"]).unwrap();
+        assert!(!dir.join("cp-1").exists() && dir.join("mine").exists());
+        let state = crate::lab::create::empty(&crate::lab::LabSpec::default(), 0);
+        again.end(&state).unwrap();
+        assert_eq!(look(dir).unwrap(), Found::Lab);
+        assert!(matches!(begin(dir, &[]), Err(LabError::Exists { .. })));
+        assert_eq!(look(&dir.join("mine")).unwrap(), Found::Nothing);
+        assert_eq!(look(temporary.path().parent().unwrap()).unwrap(), Found::Other);
+    }
+}
