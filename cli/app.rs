@@ -27,6 +27,8 @@ pub(crate) struct App {
     pub(crate) terminal: Terminal,
     /// Every step kind.
     pub(crate) registry: Registry,
+    /// The same for the hosts of a lab.
+    pub(crate) rehearsed: Registry,
     /// An ssh_config to read before the operator's own.
     pub(crate) ssh_config: Option<PathBuf>,
     state_dir: Option<PathBuf>,
@@ -48,6 +50,7 @@ impl App {
             output: cli.output,
             terminal: Terminal::of_stdout(),
             registry: certwright_steps::registry(),
+            rehearsed: certwright_steps::rehearsal_registry(),
             // ssh takes a relative one for a file in ~/.ssh, and what is not there for empty.
             ssh_config: cli.ssh_config.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone())),
             state_dir: cli.state_dir.clone(),

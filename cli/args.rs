@@ -114,7 +114,10 @@ Where hosts are and how they are reached is said in an inventory; see examples/i
 const REHEARSE: &str = "\
 Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish afterwards.
 
-With --lab DIR they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, rehearse again, resume.";
+With --lab DIR they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, rehearse again, resume.
+
+A `command` step of a program that the lab does not have is taken as done, and named as not rehearsed.
+docs/plan-language.md lists the programs that it has.";
 
 /// A plan, and the inventory it is for.
 #[derive(Debug, Args)]

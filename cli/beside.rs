@@ -2,7 +2,7 @@
 //!
 //! What an undo needs to know (what the first probe saw) is in the journal of the run that changed something. A new run
 //! on top of an unfinished one would see its half-made changes as the state to restore; an undo below a newer run would
-//! put back files from before both. Deliberately absent: rehearsals under a real run, and runs that cannot be read (a
+//! put back files from before both. A lab is to its rehearsals what a cluster is to its runs. Deliberately absent: rehearsals under a real run, and runs that cannot be read (a
 //! new run is the way out of a damaged journal).
 
 use certwright_engine::journal::{Entry, ListedRun, RunId, RunState, RunSummary, StateDir};
@@ -16,7 +16,24 @@ use crate::view::RunView;
 
 /// Refuses a new run while an older one of the cluster has changed something and has not come to an end.
 pub(crate) fn refuse_unfinished(app: &App, state: &StateDir, cluster: &str) -> Result<(), Failure> {
-    for (run, summary) in runs_of(state, cluster, None)? {
+    refuse_one_of(app, state, runs_of(state, cluster, None)?)
+}
+
+/// Refuses a new rehearsal in a lab while the run that began last in it has changed something and has not come to an end.
+pub(crate) fn refuse_unfinished_in(
+    app: &App,
+    state: &StateDir,
+    folder: &str,
+    last: &str,
+) -> Result<(), Failure> {
+    // Others of that folder were in a lab that is gone.
+    let mut runs = runs_of(state, "", Some(folder))?;
+    runs.retain(|(run, _)| run.as_str() == last);
+    refuse_one_of(app, state, runs)
+}
+
+fn refuse_one_of(app: &App, state: &StateDir, runs: Vec<(RunId, RunSummary)>) -> Result<(), Failure> {
+    for (run, summary) in runs {
         let stands = match summary.state {
             RunState::Running => "running",
             RunState::CutOff => "cut off",
@@ -33,8 +50,12 @@ pub(crate) fn refuse_unfinished(app: &App, state: &StateDir, cluster: &str) -> R
 }
 
 fn unfinished(view: &RunView, stands: &str, options: &str) -> Failure {
-    let (run, cluster) = (&view.header.run, &view.plan().cluster.name);
-    let message = format!("run `{run}` has changed cluster `{cluster}` and is not finished ({stands})");
+    let run = &view.header.run;
+    let what = match &view.header.lab {
+        None => format!("cluster `{}`", view.plan().cluster.name),
+        Some(lab) => format!("the lab in `{lab}`"),
+    };
+    let message = format!("run `{run}` has changed {what} and is not finished ({stands})");
     let mut failure = Failure::new(Exit::Refused, "unfinished-run", message);
     if view.is_resumable() {
         failure = failure.hint(format!("`certwright{options} resume {run}` goes on with it"));

@@ -229,6 +229,7 @@ impl From<LabError> for Failure {
         let message = explain(&error);
         match error {
             LabError::NoHost { .. } | LabError::Spec { .. } => Self::new(Exit::Invalid, "lab", message),
+            LabError::Making { .. } => Self::new(Exit::Refused, "lab", message).hint("wait for its end"),
             LabError::Io { .. }
             | LabError::Exists { .. }
             | LabError::State { .. }

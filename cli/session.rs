@@ -16,7 +16,7 @@ use certwright_engine::journal::{ClusterLock, Cut, Journal, RunId, Stamp, StateD
 use certwright_engine::machine::{Input, Machine, Outcome, RunState, Shape, fold};
 use certwright_engine::plan::FilledIn;
 use certwright_engine::text::escape;
-use certwright_steps::lab::Lab;
+use certwright_steps::lab::{Found, Lab};
 
 use crate::app::App;
 use crate::args::Format;
@@ -121,7 +121,7 @@ impl Session {
     /// Opens the lab of a rehearsal; None for real hosts.
     pub(crate) fn lab(&self, app: &App) -> Result<Option<Lab>, Failure> {
         let Some(folder) = self.view.header.lab.as_deref().map(Path::new) else { return Ok(None) };
-        if is_lab(folder) {
+        if Lab::look(folder)? == Found::Lab {
             return Ok(Some(Lab::open(folder)?));
         }
         let run = &self.view.header.run;
@@ -203,7 +203,7 @@ impl Session {
             out(&opening(&view, cut.as_ref()));
         }
         let again = app.next().options;
-        let registry = &app.registry;
+        let registry = if view.header.lab.is_some() { &app.rehearsed } else { &app.registry };
         let driven = Driven { machine, journal, hosts, clock, registry, state: &state, again };
         driven.run(view, first, app.format, stops).await
     }
@@ -211,18 +211,35 @@ impl Session {
 
 /// Opens the lab of a folder that the operator names, to look at it.
 pub(crate) fn open_lab(app: &App, folder: &Path) -> Result<Lab, Failure> {
-    if is_lab(folder) {
-        return Ok(Lab::open(folder)?);
+    match Lab::look(folder)? {
+        Found::Lab => Ok(Lab::open(folder)?),
+        found @ (Found::Nothing | Found::Other | Found::Making | Found::HalfMade) => {
+            Err(no_lab(app, folder, found))
+        }
     }
-    let message = format!("there is no lab in `{}`", folder.display());
-    let (options, folder) = (app.next().options, crate::human::word(&folder.display().to_string()));
-    Err(Failure::new(Exit::Refused, "lab", message)
-        .hint(format!("`certwright{options} rehearse --make-only --lab {folder}` makes one")))
 }
 
-/// Whether a folder holds a lab.
-pub(crate) fn is_lab(folder: &Path) -> bool {
-    folder.join(".lab").is_dir()
+/// That a folder holds no lab, and what helps.
+pub(crate) fn no_lab(app: &App, folder: &Path, found: Found) -> Failure {
+    let shown = folder.display();
+    let (options, word) = (app.next().options, crate::human::word(&shown.to_string()));
+    let make = format!("`certwright{options} rehearse --make-only --lab {word}` makes");
+    let (message, hint) = match found {
+        Found::Nothing => (format!("there is no lab in `{shown}`"), format!("{make} one")),
+        Found::Other | Found::Lab => (
+            format!("`{shown}` is not a lab"),
+            "give --lab a folder that is not there yet, or an earlier lab".to_owned(),
+        ),
+        Found::Making => (
+            format!("the lab in `{shown}` is still being made by another process"),
+            "wait for its end".to_owned(),
+        ),
+        Found::HalfMade => (
+            format!("the lab in `{shown}` is only half made: whoever made it was cut off"),
+            format!("{make} it anew"),
+        ),
+    };
+    Failure::new(Exit::Refused, "lab", message).hint(hint)
 }
 
 /// The wall time at which a lab goes on. It never goes back: what an earlier run waited for has passed there.

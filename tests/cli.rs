@@ -64,6 +64,9 @@ mod killed;
 #[expect(dead_code, reason = "other suites use the rest of it")]
 mod random;
 
+#[path = "cli/not_rehearsed.rs"]
+mod not_rehearsed;
+
 #[path = "cli/undone.rs"]
 mod undone;
 

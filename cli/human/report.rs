@@ -52,7 +52,7 @@ pub(crate) fn report(view: &RunView, next: &Next, terminal: Terminal) -> String 
         }
         out.push('\n');
     }
-    out.push_str(&totals(view, &next.notes, terminal));
+    out.push_str(&totals(view, next, terminal));
     out.push_str(&next_commands(view, next, terminal.paint));
     out
 }
@@ -212,9 +212,12 @@ fn host_state(view: &RunView, tasks: &[(TaskId, &TaskView)]) -> String {
 }
 
 /// The outcome in a line, then the counts, the time and what else is to be noted.
-fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
+fn totals(view: &RunView, next: &Next, terminal: Terminal) -> String {
     let paint = terminal.paint;
     let (word, meaning, tone) = match view.outcome {
+        Some(outcome @ (Outcome::Failed | Outcome::Interrupted)) if !next.kept => {
+            (outcome_word(outcome), "nothing more was started", tone(outcome))
+        }
         Some(outcome) => (outcome_word(outcome), outcome_meaning(outcome), tone(outcome)),
         None => ("unfinished", "the run has not come to an end", Tone::Warn),
     };
@@ -239,8 +242,9 @@ fn totals(view: &RunView, notes: &[String], terminal: Terminal) -> String {
     if !stays.is_empty() {
         facts.push(format!("cannot be undone and stays: {}", stays.join(", ")));
     }
-    facts.push(format!("run {}", view.header.run));
-    facts.extend(notes.iter().cloned());
+    let gone = if next.kept { "" } else { ", gone with its simulated nodes: `--lab DIR` keeps both" };
+    facts.push(format!("run {}{gone}", view.header.run));
+    facts.extend(next.notes.iter().cloned());
     let lines =
         facts.iter().flat_map(|fact| wrap(fact, terminal.width.map(|width| width.saturating_sub(INDENT))));
     lines.fold(head, |text, line| format!("{text}{:INDENT$}{line}\n", ""))

@@ -30,7 +30,7 @@ pub(crate) fn plan(app: &App, args: &PlanArgs) -> Result<Exit, Failure> {
         let seen = Runtime::new(Time::Virtual)?.block_on(async {
             let clock = Clock::virtual_from(wall_ms);
             let hosts = hosts::of_lab(&plan, &lab, &clock)?.read_only();
-            let look = preview(&plan, "RUN", &app.registry, &hosts, &clock);
+            let look = preview(&plan, "RUN", &app.rehearsed, &hosts, &clock);
             signals::unless_stopped(&mut stops, "while looking", look).await
         })?;
         (plan, seen)

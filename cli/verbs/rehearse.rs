@@ -30,7 +30,7 @@ use crate::human::report::Next;
 use crate::session::{Begin, Ground, Session, bundle_of, lab_wall_ms};
 use crate::source::{self, Text};
 use crate::terminal::out;
-use crate::{human, json, signals};
+use crate::{beside, human, json, signals};
 
 /// Makes or opens the lab, lets something go wrong, runs the plan.
 pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> {
@@ -52,6 +52,12 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
     };
     let plan = app.resolve_texts(&plan, &inventory, &args.choices)?;
     fits(&lab, &plan)?;
+    let begin = (!args.make_only)
+        .then(|| Begin::new(&place.state, plan.clone(), Ground::Lab(&place.lab)))
+        .transpose()?;
+    if let (Some(_), Some(last)) = (&begin, lab.run()?) {
+        beside::refuse_unfinished_in(app, &place.state, &place.lab.display().to_string(), &last)?;
+    }
     let nodes: Vec<String> = lab.spec()?.nodes.into_iter().map(|node| node.name).collect();
     if args.fault.iter().any(|fault| fault == "none") {
         lab.disarm()?;
@@ -74,12 +80,12 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         out(&opening(&nodes, origin, (&faults, &left), args.lab.as_deref()));
         out(&human::left_out::warning(&plan, app.terminal));
     }
-    if let (true, Some(lab)) = (args.make_only, &args.lab) {
-        tell_made(app, args, lab, &nodes);
+    let Some(begin) = begin else {
+        tell_made(app, args, args.lab.as_deref().unwrap_or(&place.lab), &nodes);
         return Ok(Exit::Done);
-    }
+    };
     let stops = signals::listen()?;
-    let begin = Begin::new(&place.state, plan, Ground::Lab(&place.lab))?;
+    lab.begin(begin.run())?;
     let view = Session::begin(app, begin, lab_wall_ms(&lab)?)?.drive_lab(app, Input::Tick, stops, &lab)?;
     let fired = lab.faults_fired()?.split_off(before);
     let lasted = Duration::from_millis(Clock::system_wall_ms().saturating_sub(began_ms));
@@ -91,6 +97,11 @@ pub(crate) fn rehearse(app: &App, args: &RehearseArgs) -> Result<Exit, Failure> 
         lab: human::word(&lab.display().to_string()),
         node: node.clone(),
         again: again(args, &next.options),
+        mend: format!(
+            "certwright{} rehearse --make-only --lab {} --fault none",
+            next.options,
+            human::word(&lab.display().to_string())
+        ),
         goes_wrong,
     });
     tell(app, &view, next, &Closing { faults, left, fired, lasted, bundle, kept });

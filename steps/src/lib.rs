@@ -24,4 +24,4 @@ pub mod inventories;
 
 pub mod lab;
 
-pub use kinds::registry;
+pub use kinds::{registry, rehearsal_registry};

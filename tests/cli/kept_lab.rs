@@ -29,6 +29,7 @@ fn a_lab_made_after_another_inventory_is_refused_and_leaves_no_run() {
 fn faults_that_are_left_over_are_announced_and_reported() {
     let place = Place::new();
     let _ended = place.run("rehearse --lab lab --fault deadline-exceeded@cp-2*9 --limit cp-1").code;
+    drop(place.run("abandon").exits(0));
     let second = place.run("rehearse --lab lab").stdout;
     assert!(second.contains("What will go wrong: deadline-exceeded@cp-2*9 (left over)."), "{second}");
     assert!(
@@ -125,9 +126,10 @@ fn what_still_goes_wrong_in_a_kept_lab_is_taken_back_by_the_command_that_is_show
     let shown = failed.lines().find(|line| line.contains("# takes back")).expect(&failed);
     let command =
         shown.trim().strip_prefix("certwright ").and_then(|rest| rest.split(" #").next()).unwrap().trim();
-    assert_eq!(command, "rehearse --lab lab --fault none");
+    assert_eq!(command, "rehearse --make-only --lab lab --fault none");
     let again = place.run(command).exits(0).stdout;
     assert!(again.contains("What will go wrong: nothing."), "{again}");
+    drop(place.run("resume").exits(0));
 }
 
 #[test]
@@ -184,4 +186,71 @@ fn a_lab_that_is_only_made_is_looked_at_by_the_commands_that_are_shown() {
     drop(place.run("rehearse --lab lab").exits(0));
     let made = place.run("rehearse --make-only --lab lab2 --fault slow@cp-1 --output json").exits(0).json();
     assert_eq!((made[0]["type"].as_str(), made[0]["nodes"].as_array().map(Vec::len)), (Some("lab"), Some(3)));
+}
+
+/// What a process leaves that is killed while it makes a lab.
+fn half_made(place: &Place) {
+    place.write("lab/.lab/making", "cp-1\ncp-9\nworkstation\n");
+    place.write("lab/.lab/lock", "");
+    place.write("lab/cp-9/etc/hostname", "of another inventory");
+}
+
+#[test]
+fn a_half_made_lab_is_named_and_made_anew_by_the_command_that_is_shown() {
+    let place = Place::new();
+    half_made(&place);
+    place.run("plan renew-control-plane --lab lab").is(&expect![[r#"
+        exit 14
+        --- stderr
+        error: the lab in `lab` is only half made: whoever made it was cut off
+          `certwright rehearse --make-only --lab lab` makes it anew
+    "#]]);
+    let made = place.run("rehearse --make-only --lab lab").exits(0);
+    let warning = "warning: the lab in `ROOT/lab` was half made: whoever made it was cut off\n  it was removed and made anew\n";
+    let root = place.path("").display().to_string();
+    assert_eq!(made.stderr.replace(root.trim_end_matches('/'), "ROOT"), warning);
+    assert!(!place.path("lab/cp-9").exists() && !place.path("lab/.lab/making").exists(), "{}", made.stdout);
+    drop(place.run("plan renew-control-plane --lab lab").exits(0));
+}
+
+#[test]
+fn a_lab_that_another_process_makes_is_not_called_anything_else() {
+    let place = Place::new();
+    half_made(&place);
+    let lock = fs::File::open(place.path("lab/.lab/lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["rehearse --lab lab", "rehearse --make-only --lab lab", "doctor --lab lab"] {
+        let said = place.run(command).exits(14).stderr;
+        assert!(
+            said.contains("/lab` is still being made by another process\n  wait for its end\n")
+                || said.contains("`lab` is still being made by another process\n  wait for its end\n"),
+            "{command}: {said}"
+        );
+    }
+    assert!(place.path("lab/cp-9").exists(), "nothing of it was touched");
+    drop(lock);
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
+}
+
+#[test]
+fn a_lab_belongs_to_its_unfinished_run_until_that_is_given_up_and_another_lab_in_its_place_does_not() {
+    let place = Place::new();
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-2").exits(10));
+    let refused = expect![[r#"
+        exit 14
+        --- stderr
+        error: run `RUN` has changed the lab in `ROOT/lab` and is not finished (failed)
+          `certwright resume RUN` goes on with it
+          `certwright undo RUN` restores what it changed
+          `certwright abandon RUN` gives it up: what it changed stays
+    "#]];
+    place.run("rehearse --lab lab").is(&refused);
+    let runs = place.run("runs --output json").json();
+    assert_eq!(runs[0]["runs"].as_array().unwrap().len(), 1, "the refused rehearsal is no run");
+    drop(place.run("rehearse --lab other --fault none").exits(0));
+    drop(place.run("abandon").exits(0));
+    drop(place.run("rehearse --lab lab --fault renew-dies@cp-2").exits(10));
+    fs::remove_dir_all(place.path("lab")).unwrap();
+    drop(place.run("rehearse --make-only --lab lab").exits(0));
+    drop(place.run("rehearse --lab lab --fault none").exits(0));
 }

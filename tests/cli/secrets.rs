@@ -100,6 +100,7 @@ fn no_secret_that_a_node_prints_or_holds_is_in_anything_that_is_written() {
         ("show --events --output json", 0),
         ("doctor --lab lab --bundle bundle.txt", 15),
         ("doctor --lab lab --output json", 15),
+        ("abandon", 0),
         ("rehearse --lab lab --fault none --output json", 0),
         ("undo --output json", 11),
         ("runs", 0),
@@ -119,6 +120,7 @@ fn no_secret_that_a_node_prints_or_holds_is_in_anything_that_is_written() {
         place.write(&format!("lab/{node}/{file}"), format!("apiVersion: v1\n{speech}"));
         let ran = place.run("doctor --lab lab --output json").exits(15);
         let plan = place.run("rehearse --lab lab --fault none").stdout;
+        let _where_it_failed = place.run("abandon").code;
         all.extend([ran.stdout.as_str(), ran.stderr.as_str(), plan.as_str()]);
         outputs += ran.stdout.len() + plan.len();
     }

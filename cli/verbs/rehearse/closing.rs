@@ -1,9 +1,11 @@
 //! What is said at the end of a rehearsal: which faults were met, and what can be done with a lab that stays.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use certwright_engine::machine::Outcome;
+use certwright_steps::kinds::NOT_REHEARSED;
 use certwright_steps::lab::{Fault, FaultKind, Fired};
 use serde_json::json;
 
@@ -12,7 +14,7 @@ use crate::args::Format;
 use crate::exit::Exit;
 use crate::human::report::{self, Next};
 use crate::terminal::out;
-use crate::view::RunView;
+use crate::view::{RunView, TaskView};
 use crate::{json, when};
 
 /// What is said at the end of a rehearsal, beside the run's own report.
@@ -39,6 +41,8 @@ pub(super) struct Kept {
     pub(super) node: String,
     /// The command that rehearses the same once more.
     pub(super) again: String,
+    /// The command that takes back what still goes wrong in it.
+    pub(super) mend: String,
     /// Whether something in it still goes wrong.
     pub(super) goes_wrong: bool,
 }
@@ -72,6 +76,14 @@ impl Closing {
             };
             format!("fault {fault}, left over from an earlier rehearsal: {word}")
         }));
+        let taken = not_rehearsed(view);
+        if !taken.is_empty() {
+            let steps: BTreeSet<&str> = taken.iter().filter_map(|task| task.split('@').next()).collect();
+            let steps = steps.into_iter().collect::<Vec<_>>().join(", ");
+            notes.push(format!(
+                "{NOT_REHEARSED}, for the lab has no such program, and taken as done: {steps}"
+            ));
+        }
         notes.push(format!("rehearsed in {}", when::lasted(self.lasted)));
         notes.splice(0..0, self.bundle.iter().map(|path| format!("bundle {}", path.display())));
         notes
@@ -84,18 +96,32 @@ impl Closing {
         else {
             return String::new();
         };
+        let forced = view.plan().steps.iter().any(|step| step.with.0.get("force") == Some(&json!(true)));
+        let meaning = if forced {
+            "renews once more: force is set"
+        } else if !not_rehearsed(view).is_empty() {
+            "everything that was rehearsed should be unchanged"
+        } else {
+            "everything should be unchanged"
+        };
         format!(
             "\nNext\n  openssl x509 -noout -enddate -in {lab}/{node}/etc/kubernetes/pki/apiserver.crt\n  \
-             {again}  # again: everything should be unchanged\n"
+             {again}  # again: {meaning}\n"
         )
     }
 
     /// What an operator mends on a real host is a fault here, and only a rehearsal takes it back.
     fn mend(&self) -> Vec<(String, String)> {
-        let does = || "takes back what still goes wrong here, and tries again".to_owned();
+        let does = || "takes back what still goes wrong here: before a resume".to_owned();
         let waits = self.kept.iter().filter(|kept| kept.goes_wrong);
-        waits.map(|kept| (format!("{} --fault none", kept.again), does())).collect()
+        waits.map(|kept| (kept.mend.clone(), does())).collect()
     }
+}
+
+/// The tasks of which something is no program of the lab.
+fn not_rehearsed(view: &RunView) -> Vec<String> {
+    let says = |task: &TaskView| task.summary.as_ref().is_some_and(|text| text.starts_with(NOT_REHEARSED));
+    view.tasks_with_ids().filter(|(_, task)| says(task)).map(|(id, _)| view.plan().task_name(id)).collect()
 }
 
 /// Tells it, with the run's own report.
@@ -118,6 +144,7 @@ pub(super) fn tell(app: &App, view: &RunView, next: Next, closing: &Closing) {
             summary["faults"] = faults.iter().map(met).collect();
             summary["faults_left_over"] = closing.left.iter().map(met).collect();
             summary["bundle"] = json!(closing.bundle);
+            summary["not_rehearsed"] = json!(not_rehearsed(view));
             summary["rehearsed_ms"] = json!(closing.lasted.as_millis());
             out(&json::document("summary", summary));
         }

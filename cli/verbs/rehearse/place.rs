@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use certwright_engine::clock::Clock;
 use certwright_engine::journal::StateDir;
-use certwright_steps::lab::{Lab, LabSpec};
+use certwright_steps::lab::{Found, Lab, LabSpec};
 use tempfile::TempDir;
 
 use crate::app::App;
 use crate::args::RehearseArgs;
-use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::is_lab;
+use crate::session::no_lab;
 use crate::source::{self, Text};
+use crate::warning::Warning;
 
 /// Whether the lab was made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,18 +45,12 @@ impl Place {
 
     /// The lab that is there, or a new one shaped like the inventory.
     pub(super) fn lab(&self, app: &App, args: &RehearseArgs, plan: &Text) -> Result<(Lab, Origin), Failure> {
-        let is_empty = match std::fs::read_dir(&self.lab) {
-            Ok(mut names) => names.next().is_none(),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-        };
-        // What is there and no lab is never made one: it may be anybody's folder.
-        if !is_empty {
-            if !is_lab(&self.lab) {
-                let message = format!("`{}` is not a lab", self.lab.display());
-                return Err(Failure::new(Exit::Refused, "lab", message)
-                    .hint("give --lab a folder that is not there yet, or an earlier lab"));
-            }
-            return Ok((Lab::open(&self.lab)?, Origin::Kept));
+        let found = Lab::look(&self.lab)?;
+        match found {
+            Found::Lab => return Ok((Lab::open(&self.lab)?, Origin::Kept)),
+            // What is there and no lab is never made one: it may be anybody's folder.
+            Found::Other | Found::Making => return Err(no_lab(app, &self.lab, found)),
+            Found::Nothing | Found::HalfMade => {}
         }
         let spec = match &args.inventory {
             None => LabSpec::default(),
@@ -65,6 +59,19 @@ impl Place {
                 LabSpec::like(&like.cluster, &like.hosts)
             }
         };
-        Ok((Lab::create(&self.lab, &spec, &Clock::real())?, Origin::New))
+        let lab = Lab::create(&self.lab, &spec, &Clock::real())?;
+        if found == Found::HalfMade {
+            half_made(&self.lab).tell(app.format);
+        }
+        Ok((lab, Origin::New))
+    }
+}
+
+/// Says that a lab was begun before.
+fn half_made(lab: &Path) -> Warning {
+    Warning {
+        code: "half-made-lab",
+        message: format!("the lab in `{}` was half made: whoever made it was cut off", lab.display()),
+        hint: "it was removed and made anew".to_owned(),
     }
 }

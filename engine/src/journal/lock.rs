@@ -11,9 +11,10 @@ use std::time::Duration;
 use super::trust::{self, Access};
 use super::{JournalError, RunId};
 
-/// A listing of runs tries a lock for an instant: who really wants it looks this often before giving up.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(10);
+/// A listing of runs tries a lock for an instant, and what an owner was just starting when it was killed holds all its locks
+/// until it has become another program: who really wants one looks this often before giving up, for 2 s in all.
+const TRIES: u32 = 101;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Ownership of a run; ends when dropped.
 #[derive(Debug)]
@@ -74,13 +75,54 @@ fn open(path: &Path) -> Result<File, JournalError> {
 }
 
 fn try_lock(file: &File, path: &Path) -> Result<bool, JournalError> {
-    for attempt in 1..=TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) if attempt < TRIES => std::thread::sleep(PAUSE),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(e)) => return Err(JournalError::io("lock", path)(e)),
+    let look = || match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(JournalError::io("lock", path)(e)),
+    };
+    patiently(look, || std::thread::sleep(PAUSE))
+}
+
+/// Looks until it succeeds, with a pause between two looks; false where none of them did.
+fn patiently<E>(mut look: impl FnMut() -> Result<bool, E>, mut pause: impl FnMut()) -> Result<bool, E> {
+    for left in (0..TRIES).rev() {
+        if look()? {
+            return Ok(true);
+        }
+        if left > 0 {
+            pause();
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A killed owner's lock lives for as long as a child of it has not yet become another program.
+    #[test]
+    fn a_lock_that_its_dead_owner_just_leaves_is_waited_for_and_one_that_stays_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let (ours, theirs) = (open(&path).unwrap(), open(&path).unwrap());
+        theirs.try_lock().unwrap();
+        let left = theirs.try_clone().unwrap();
+        drop(theirs);
+        let mut left = Some(left);
+        let mut pauses = 0;
+        let look = || Ok::<_, JournalError>(ours.try_lock().is_ok());
+        let got = patiently(look, || {
+            pauses += 1;
+            drop(left.take_if(|_| pauses == 40));
+        });
+        assert!(got.unwrap(), "it is free by then");
+        assert_eq!(pauses, 40, "what the owner left held it meanwhile");
+
+        let mut pauses = 0;
+        let other = open(&path).unwrap();
+        let got = patiently(|| Ok::<_, JournalError>(other.try_lock().is_ok()), || pauses += 1);
+        assert!(!got.unwrap(), "its owner lives");
+        assert_eq!(PAUSE * pauses, Duration::from_secs(2), "and that is found out within two seconds");
+    }
 }

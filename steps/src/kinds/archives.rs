@@ -7,7 +7,7 @@ use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::StepError;
 
 use crate::pki::Digest;
-use crate::tools::archive::{self, Archive, ArchiveState};
+use crate::tools::archive::{self, Archive, ArchiveError, ArchiveState};
 
 /// Path of a run's backup.
 pub(super) fn path(folder: &str, run: &str) -> String {
@@ -25,7 +25,8 @@ pub(super) async fn find(host: &dyn Host, folder: &str, run: &str) -> Result<Opt
 }
 
 /// Makes sure that a verified backup of the run exists, and returns its path; one that does is never made anew,
-/// for it holds what was there before the run changed anything.
+/// for it holds what was there before the run changed anything. One that came to be since the look, from a command that was
+/// slower than its connection, is looked at again.
 pub(super) async fn ensure(
     host: &dyn Host,
     folder: &str,
@@ -33,10 +34,15 @@ pub(super) async fn ensure(
     paths: &[String],
 ) -> Result<String, StepError> {
     let wanted = path(folder, run);
-    if find(host, folder, run).await?.is_none() {
-        archive::backup(host, &wanted, paths).await?;
+    if find(host, folder, run).await?.is_some() {
+        return Ok(wanted);
     }
-    Ok(wanted)
+    match archive::backup(host, &wanted, paths).await {
+        Err(exists @ ArchiveError::Exists(_)) => {
+            find(host, folder, run).await?.map(|_| wanted).ok_or_else(|| exists.into())
+        }
+        made => made.map(|()| wanted).map_err(StepError::from),
+    }
 }
 
 /// The files a verified backup holds, with their digests.

@@ -54,7 +54,9 @@ mod scan_logs;
 
 mod command;
 
-use certwright_engine::step::Registry;
+mod rehearsed;
+
+use certwright_engine::step::{Kind, Registry};
 
 pub use facts::{
     CertificateFacts, ComponentTrouble, Versions, Warning, certificate_facts, component_troubles, versions,
@@ -65,10 +67,20 @@ pub(crate) use kubelet::{Client, first};
 pub(crate) use log_time::nanoseconds as log_nanoseconds;
 pub(crate) use node::{Node, dial};
 pub use preflight::is_no_node;
+pub use rehearsed::NOT_REHEARSED;
 pub(crate) use static_pods::ports;
 
 /// All kinds of this crate.
 pub fn registry() -> Registry {
+    with(command::KIND)
+}
+
+/// The same for hosts of a lab: programs that a lab has not are taken as done, and said to be.
+pub fn rehearsal_registry() -> Registry {
+    with(rehearsed::KIND)
+}
+
+fn with(command: Kind) -> Registry {
     Registry::new([
         preflight::KIND,
         backup::KIND,
@@ -82,6 +94,6 @@ pub fn registry() -> Registry {
         rollout_restart::KIND,
         pods_healthy::KIND,
         scan_logs::KIND,
-        command::KIND,
+        command,
     ])
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use certwright_engine::plan::WORKSTATION;
+
 use super::LabError;
 use super::build::{Build, issued};
 use super::files::Files;
@@ -21,9 +23,9 @@ const RESTARTED: u64 = 3_600_000;
 pub(super) fn create(files: &Files, spec: &LabSpec, now: u64) -> Result<(), LabError> {
     check(spec)?;
     let mut state = empty(spec, now);
-    if files.dir().join(".lab/state.json").exists() {
-        return Err(LabError::Exists { dir: files.dir().to_owned() });
-    }
+    let folders: Vec<String> =
+        spec.nodes.iter().map(|node| node.name.clone()).chain([WORKSTATION.to_owned()]).collect();
+    let making = store::Making::begin(files.dir(), &folders)?;
     Build::new(files, &mut state).all()?;
     for node in &spec.nodes {
         processes(files, &mut state, node);
@@ -31,7 +33,7 @@ pub(super) fn create(files: &Files, spec: &LabSpec, now: u64) -> Result<(), LabE
     state.leader = state.names().into_iter().next();
     // What is wrong has been so for a while: the logs say it from the first look on.
     World { state: &mut state, files }.write_logs(now.saturating_sub(logs::STRETCH), now);
-    store::create(files.dir(), &state)
+    making.end(&state)
 }
 
 fn check(spec: &LabSpec) -> Result<(), LabError> {
@@ -45,7 +47,7 @@ fn check(spec: &LabSpec) -> Result<(), LabError> {
         if node.name.is_empty() || node.name.starts_with('.') || !node.name.chars().all(plain) {
             return bad(format!("`{}` is not a name for a node", node.name));
         }
-        if node.name == certwright_engine::plan::WORKSTATION || !seen.insert(&node.name) {
+        if node.name == WORKSTATION || !seen.insert(&node.name) {
             return bad(format!("two machines are called `{}`", node.name));
         }
     }
@@ -58,6 +60,7 @@ pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
         spec: Arc::new(spec.clone()),
         issued: 0,
         now,
+        run: None,
         nodes: BTreeMap::new(),
         links: Links::default(),
         leader: None,

@@ -63,7 +63,7 @@ pub fn program(seat: &Seat, argv: &[String], now_ms: u64) -> Result<Played, LabE
     let store = Store::new(&seat.dir);
     let mut locked = store.open()?;
     World { state: &mut locked.state, files: &files }.advance(now_ms, Touched::Any)?;
-    let call = Call { host: &seat.host, argv, stdin: &[], place: Place::Machine };
+    let call = Call { host: &seat.host, argv, stdin: &[], place: Place::Machine, lock: Some(&locked.lock) };
     let (answer, deed) = exec(&mut locked.state, &files, call)?;
     match deed {
         Deed::Changed => locked.save()?,

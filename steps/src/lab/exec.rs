@@ -4,6 +4,7 @@
 //! there when it returns; [`Answer::takes`] says how long the caller is kept waiting. What the lab does not have, a
 //! program or a flag, ends with status 125 and words that say so: it never pretends.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::fault::FaultKind;
@@ -13,7 +14,7 @@ use super::world::{Touched, World};
 use super::{LabError, programs};
 
 /// The exit status of what the lab does not have.
-pub(super) const GAP: i32 = 125;
+pub const GAP: i32 = 125;
 
 /// Where paths that a command names are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) struct Call<'a> {
     pub(super) stdin: &'a [u8],
     /// Where its paths are.
     pub(super) place: Place,
+    /// The lab's lock, where there is a lab: what the command starts for real holds it too.
+    pub(super) lock: Option<&'a File>,
 }
 
 /// What a command left, and how long it took.

@@ -77,7 +77,8 @@ impl LabHost {
             return Ok(Started::Lost(Duration::from_secs(1)));
         }
         let stdin = command.stdin.as_ref().map_or(&[][..], Secret::reveal);
-        let call = Call { host: &self.name, argv: &command.argv, stdin, place: Place::Folder };
+        let (argv, place) = (&command.argv[..], Place::Folder);
+        let call = Call { host: &self.name, argv, stdin, place, lock: Some(&locked.lock) };
         let (answer, deed) = exec(&mut locked.state, &self.files, call)?;
         let dropped = locked.state.take_fault(FaultKind::DropAfter, &self.name, &text, is_it).is_some();
         let takes = Duration::from_millis(answer.takes);

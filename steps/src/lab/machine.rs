@@ -80,7 +80,7 @@ impl Machine {
         let mut state = create::empty(&spec, now);
         state.nodes.insert(self.host.clone(), Arc::new(self.node(now)));
         let words: Vec<String> = std::iter::once(name.to_owned()).chain(args.iter().cloned()).collect();
-        let call = Call { host: &self.host, argv: &words, stdin: &[], place };
+        let call = Call { host: &self.host, argv: &words, stdin: &[], place, lock: None };
         let (answer, _) = exec(&mut state, &Files::of_machine(), call)?;
         Ok(ended(answer))
     }

@@ -37,13 +37,14 @@ use certwright_engine::plan::WORKSTATION;
 
 pub use build::kubelet_file_name;
 pub use door::{Played, Seat, names as program_names, program};
-pub use exec::Reach;
+pub use exec::{GAP, Reach};
 pub use fault::{Fault, FaultError, FaultKind, Fired, help as fault_help};
 pub use machine::{Machine, MachineContainer, MachinePod, StopFailed, no_container};
-pub use programs::API_SERVER_HOOKS;
 #[cfg(test)]
 pub(crate) use programs::jsonpath;
+pub use programs::{API_SERVER_HOOKS, has as has_program, of_host as programs_of};
 pub use spec::{LabSpec, NodeSpec, Peers, Validity};
+pub use store::Found;
 pub use world::requests::SigningAsk;
 
 use files::Files;
@@ -67,6 +68,12 @@ pub enum LabError {
     /// The folder holds a lab already.
     #[error("`{}` holds a lab already", dir.display())]
     Exists {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Somebody else is making the lab.
+    #[error("the lab in `{}` is still being made by another process", dir.display())]
+    Making {
         /// The folder.
         dir: PathBuf,
     },
@@ -128,7 +135,13 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Makes a lab in `dir`, which may exist but must not hold one, as of the clock's wall time.
+    /// What `dir` is to somebody who wants a lab there.
+    pub fn look(dir: impl AsRef<Path>) -> Result<Found, LabError> {
+        store::look(dir.as_ref())
+    }
+
+    /// Makes a lab in `dir`, which may exist but must not hold one, as of the clock's wall time. What is left there of one that
+    /// was half made is removed first.
     pub fn create(dir: impl AsRef<Path>, spec: &LabSpec, clock: &Clock) -> Result<Self, LabError> {
         let lab = Self::at(dir.as_ref());
         create::create(&lab.files, spec, clock.wall_ms())?;
@@ -171,6 +184,18 @@ impl Lab {
         let mut locked = self.locked()?;
         World { state: &mut locked.state, files: &self.files }.advance(now_ms, Touched::Any)?;
         locked.save_with_time()
+    }
+
+    /// The run that began last in it.
+    pub fn run(&self) -> Result<Option<String>, LabError> {
+        Ok(self.locked()?.state.run.clone())
+    }
+
+    /// Remembers the run that begins in it.
+    pub fn begin(&self, run: &str) -> Result<(), LabError> {
+        let mut locked = self.locked()?;
+        locked.state.run = Some(run.to_owned());
+        locked.save()
     }
 
     /// A host of the lab by its name, `workstation` among them.

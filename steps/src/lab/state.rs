@@ -32,6 +32,9 @@ pub(super) struct State {
     pub(super) issued: u64,
     /// The latest time the lab has seen.
     pub(super) now: u64,
+    /// The run that began last in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<String>,
     /// The control-plane nodes by name; a copy of the state shares those that nothing has changed since.
     pub(super) nodes: BTreeMap<String, Arc<Node>>,
     /// Established connections between etcd members.

@@ -1,6 +1,6 @@
 //! The traps of a real node, each as an operator meets it.
 
-use certwright_steps::lab::{LabSpec, Validity};
+use certwright_steps::lab::{self, LabSpec, Validity};
 
 use crate::bench::Bench;
 
@@ -241,4 +241,20 @@ async fn what_the_lab_does_not_have_it_says() {
     }
     assert_eq!(bench.run("cp-1", "vim").await.status, 127);
     assert_eq!(bench.run("workstation", "kubeadm version").await.status, 127);
+    assert_eq!(bench.run("workstation", "kubelet --version").await.status, 127);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_program_that_a_host_is_said_to_have_is_there() {
+    let bench = Bench::one(Validity::Valid);
+    for host in ["cp-1", "workstation"] {
+        let programs = lab::programs_of(host);
+        assert!(programs.len() > 10, "{host}: {programs:?}");
+        for program in programs {
+            assert!(lab::has_program(host, &format!("/usr/bin/{program}")), "{program}");
+            let ran = bench.run(host, &format!("{program} --no-such-word")).await;
+            assert!(![0, 127].contains(&ran.status), "{host}: {program}: {ran:?}");
+        }
+    }
+    assert!(!lab::has_program("cp-1", "sh") && !lab::has_program("workstation", "systemctl"));
 }

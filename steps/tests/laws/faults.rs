@@ -286,8 +286,8 @@ async fn a_program_that_is_not_there_is_no_matter_of_retries_and_the_lab_says_wh
     assert_says(
         &error,
         ErrorClass::Invalid,
-        "cp-1: touch cannot be run: the lab has no program touch (a limit of the rehearsal, not of your plan); \
-         it has: chown, crictl, curl, ",
+        "cp-1: touch cannot be run: cp-1 of the lab has no program touch (a limit of the rehearsal, not of your plan); \
+         it has: cat, chown, crictl, curl, ",
     );
 }
 
@@ -306,7 +306,7 @@ async fn nothing_is_done_where_the_program_that_tells_whether_it_is_wanted_canno
         assert_says(
             &error,
             ErrorClass::Invalid,
-            "cp-1: the program of `unless` cannot be run: the lab has no program systmctl",
+            "cp-1: the program of `unless` cannot be run: cp-1 of the lab has no program systmctl",
         );
         assert!(error.remedy.expect("a remedy").contains("correct `unless`"));
     }

@@ -35,6 +35,10 @@ pub(super) use stop::failed as stop_failed;
 
 pub use hooks::API_SERVER_HOOKS;
 
+use std::collections::BTreeSet;
+
+use certwright_engine::plan::WORKSTATION;
+
 use super::LabError;
 use super::exec::{Answer, Shell};
 
@@ -42,15 +46,36 @@ use super::exec::{Answer, Shell};
 pub(super) const NAMES: [&str; 8] =
     ["kubeadm", "crictl", "kubectl", "systemctl", "curl", "openssl", "date", "df"];
 
+/// What else a node has.
+const ON_NODES: [&str; 9] =
+    ["cat", "chown", "journalctl", "kubelet", "mv", "readlink", "rm", "rmdir", "uname"];
+/// All that the workstation has.
+const ON_WORKSTATION: [&str; 12] =
+    ["cat", "chown", "curl", "date", "df", "kubectl", "mv", "openssl", "readlink", "rm", "rmdir", "uname"];
+
+/// The programs that a host of a lab has, `workstation` or a node, in the order of their names. Each of them knows what the kinds
+/// of steps ask of it, and ends with [`super::GAP`] at anything else.
+pub fn of_host(host: &str) -> BTreeSet<&'static str> {
+    match host {
+        WORKSTATION => ON_WORKSTATION.into(),
+        _ => NAMES.into_iter().chain(ON_NODES).collect(),
+    }
+}
+
+/// Whether a host of a lab has the program that a command's first word names.
+pub fn has(host: &str, program: &str) -> bool {
+    of_host(host).contains(program.rsplit('/').next().unwrap_or_default())
+}
+
 /// Runs the program that the command names.
 pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
     let Some(program) = shell.call.argv.first() else {
         return Ok(Answer::gap("an empty command"));
     };
     let name = program.rsplit('/').next().unwrap_or_default().to_owned();
-    let everywhere = matches!(name.as_str(), "kubectl" | "curl" | "date" | "df" | "sh" | "openssl");
-    if !everywhere && NAMES.contains(&name.as_str()) && !shell.on_node() {
-        return Ok(Answer::fail(127, format!("{name}: not found\n")));
+    // A shell runs scripts of ours, and nothing else.
+    if name != "sh" && !has(shell.call.host, &name) {
+        return Ok(Answer::fail(127, absent(shell.call.host, &name)));
     }
     match name.as_str() {
         "kubeadm" => kubeadm::run(shell),
@@ -68,13 +93,14 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Result<Answer, LabError> {
         "rmdir" => Ok(fileutils::rmdir(shell)),
         "readlink" => Ok(fileutils::readlink(shell)),
         "chown" => Ok(fileutils::chown(shell)),
-        _ => Ok(Answer::fail(127, absent(&name))),
+        _ => unreachable!("the lab's programs are those that are listed"),
     }
 }
 
-/// What is said of a program that no host of the lab has.
-fn absent(name: &str) -> String {
-    let all: std::collections::BTreeSet<&str> = NAMES.into_iter().chain(script::OTHERS).collect();
-    let all = all.into_iter().collect::<Vec<_>>().join(", ");
-    format!("the lab has no program {name} (a limit of the rehearsal, not of your plan); it has: {all}\n")
+/// What is said of a program that the host does not have.
+fn absent(host: &str, name: &str) -> String {
+    let all = of_host(host).into_iter().collect::<Vec<_>>().join(", ");
+    format!(
+        "{host} of the lab has no program {name} (a limit of the rehearsal, not of your plan); it has: {all}\n"
+    )
 }

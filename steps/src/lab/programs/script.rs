@@ -2,12 +2,14 @@
 //! files, the others are run for real.
 //!
 //! A real run is a plain child process that is waited for, so virtual time stands still meanwhile; ROOT is the node's
-//! folder. What it has written gets lab time.
+//! folder. What it has written gets lab time. It inherits the lab's lock, as a command on a real host inherits that of the
+//! host: where this process is killed, whoever comes next waits for what it left running.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use crate::lab::LabError;
 use crate::lab::exec::{Answer, Shell};
@@ -116,22 +118,27 @@ fn facts(shell: &Shell<'_>, path: &str) -> survey::FileFacts {
 
 /// One that only reads: nothing of it needs lab time.
 fn read_really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
-    let output = run_child(&shell.files().root(shell.call.host), script, args)?;
+    let output = run_child(&shell.files().root(shell.call.host), shell.call.lock, script, args)?;
     Ok(answer(output, shell.state().delay(50)))
 }
 
-fn run_child(root: &Path, script: &str, args: &[String]) -> Result<std::process::Output, LabError> {
-    child(script, root, args).output().map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))
+fn run_child(root: &Path, lock: Option<&File>, script: &str, args: &[String]) -> Result<Output, LabError> {
+    let output = lock.map(File::try_clone).transpose().and_then(|lock| {
+        // The lock's file is empty, so it is as good an input as none.
+        let input = lock.map_or_else(Stdio::null, Stdio::from);
+        child(script, root, args, input).output()
+    });
+    output.map_err(|e| LabError::io("run", Path::new("/bin/sh"), e))
 }
 
-fn answer(output: std::process::Output, takes: u64) -> Answer {
+fn answer(output: Output, takes: u64) -> Answer {
     Answer { status: number(output.status), stdout: output.stdout, stderr: output.stderr, takes }
 }
 
 fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, LabError> {
     let root = shell.files().root(shell.call.host);
     let mark = Mark::set(&root)?;
-    let output = run_child(&root, script, args)?;
+    let output = run_child(&root, shell.call.lock, script, args)?;
     for folder in ["etc/kubernetes", "var/lib"] {
         mark.date(&root.join(folder), shell.now());
     }
@@ -141,7 +148,7 @@ fn really(shell: &Shell<'_>, script: &str, args: &[String]) -> Result<Answer, La
 /// The child that runs a script, in a process group of its own: what a terminal sends its foreground (Ctrl-C) is for
 /// the run to answer, and no script ends half-way by it.
 #[expect(clippy::disallowed_methods, reason = "a blocking child: tokio's would let virtual time pass")]
-fn child(script: &str, root: &Path, args: &[String]) -> Command {
+fn child(script: &str, root: &Path, args: &[String], input: Stdio) -> Command {
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", script, "certwright"])
@@ -150,7 +157,7 @@ fn child(script: &str, root: &Path, args: &[String]) -> Command {
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C")
-        .stdin(Stdio::null())
+        .stdin(input)
         .process_group(0);
     command
 }
@@ -200,12 +207,30 @@ impl Mark {
 mod tests {
     use super::*;
 
+    /// Were it not so, whoever resumes what was killed within a backup would look while the archive is still being made,
+    /// and begin another one once it is there.
+    #[test]
+    fn a_script_holds_the_lock_of_the_lab_by_itself() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("lock");
+        let lock = File::options().create_new(true).read(true).write(true).open(path).unwrap();
+        lock.lock().unwrap();
+        // Input is the very opening that holds it, which a second one of the same file does not.
+        let script = "test /proc/self/fd/0 -ef \"$1/lock\" || exit 3; flock -n 0 || exit 4; cat";
+        let run = |lock: Option<&File>| {
+            let output = run_child(temporary.path(), lock, script, &[]).unwrap();
+            (number(output.status), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        assert_eq!(run(Some(&lock)), (0, String::new()));
+        assert_eq!(run(None).0, 3, "where there is no lab there is no lock");
+    }
+
     /// Were the script of our group, its signal to the whole group would end this test too.
     #[test]
     fn a_signal_to_a_whole_process_group_does_not_cross_between_us_and_a_script() {
         let group = "read -r pid _ _ _ group _ </proc/$$/stat\ntest \"$pid\" = \"$group\" || exit 9\n";
         let run = |script: &str| {
-            let output = child(script, Path::new("/"), &[]).output().expect("a shell");
+            let output = child(script, Path::new("/"), &[], Stdio::null()).output().expect("a shell");
             number(output.status)
         };
         assert_eq!(run(group), 0, "the script leads a process group of its own");

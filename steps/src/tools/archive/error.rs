@@ -86,10 +86,9 @@ impl ArchiveError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Host(error) => error.class,
-            Self::Differs(_) => ErrorClass::Unavailable,
-            Self::NoSpace { .. } | Self::Exists(_) | Self::Interrupted { .. } | Self::Failed { .. } => {
-                ErrorClass::Refused
-            }
+            // Another look tells whether that is the one that is wanted.
+            Self::Exists(_) | Self::Differs(_) => ErrorClass::Unavailable,
+            Self::NoSpace { .. } | Self::Interrupted { .. } | Self::Failed { .. } => ErrorClass::Refused,
             Self::UnsafeFolder { .. }
             | Self::Inside { .. }
             | Self::LinkedFolder(_)
