@@ -106,7 +106,7 @@ async fn what_a_replacement_that_was_cut_off_left_is_removed_and_nothing_else_be
         let lay = || {
             left.iter()
                 .chain(&others)
-                .for_each(|name| std::fs::write(beside(name), "a key").expect("written"))
+                .for_each(|name| std::fs::write(beside(name), "a key").expect("written"));
         };
         let check = |when: &str| {
             assert!(left.iter().all(|name| !beside(name).exists()), "{validity:?}: {when}");
