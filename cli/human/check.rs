@@ -62,7 +62,7 @@ fn stages(stages: &[StageInfo], terminal: Terminal) -> String {
     let mut lines = laid_out.split_inclusive('\n');
     let mut out = lines.next().expect("a table has a heading").to_owned();
     let say = |out: &mut String, words: &str, indent: usize| {
-        for line in wrap(words, terminal.width.map(|width| width - indent)) {
+        for line in wrap(words, terminal.width.map(|width| width.saturating_sub(indent))) {
             let _infallible = writeln!(out, "{:indent$}{line}", "");
         }
     };
