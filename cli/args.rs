@@ -116,7 +116,7 @@ Time is virtual: waits of minutes pass at once. Without --lab the nodes vanish a
 
 With --lab DIR they stay (DIR/cp-1 is the root of cp-1): look at them with openssl, rehearse again, resume.
 
-A `command` step of a program that the lab does not have is taken as done, and named as not rehearsed.
+A `command` of a program that the lab does not have is taken as done, and named as not rehearsed.
 docs/plan-language.md lists the programs that it has.";
 
 /// A plan, and the inventory it is for.

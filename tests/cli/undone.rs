@@ -143,7 +143,7 @@ fn gated() -> String {
                 gates += 1;
                 let gate = format!(
                     "[[stage.step]]\nid = \"gate-{gates}\"\nkind = \"command\"\n\
-                     with.argv = [\"readlink\", \"-e\", \"/gates/{gates}\"]\nwith.creates = \"/gates/{gates}\"\n\n"
+                     with.argv = [\"readlink\", \"-f\", \"--\", \"/gates/{gates}/x\"]\nwith.creates = \"/gates/{gates}\"\n\n"
                 );
                 plan.push_str(&gate);
             }

@@ -14,7 +14,7 @@ use crate::program::{Place, Ran};
 
 const PLAN: &str = include_str!("../../plans/renew-control-plane.toml");
 const GATE: &str = "\n[[stage.step]]\nid = \"gate\"\nkind = \"command\"\n\
-                    with.argv = [\"readlink\", \"-e\", \"/gates/restart\"]\nwith.creates = \"/gates/restart\"\n";
+                    with.argv = [\"readlink\", \"-f\", \"--\", \"/gates/restart/x\"]\nwith.creates = \"/gates/restart\"\n";
 
 /// The shipped plan with a gate behind its restarts.
 fn gated() -> String {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::bench::{Bench, Stage};
 use crate::crashing::Crash;
+use crate::doctored::REAL;
 use crate::good;
 use crate::scenarios::Scenario;
 
@@ -275,6 +276,22 @@ async fn a_full_disk_stops_a_backup_and_leaves_nothing_that_counts_as_one() {
     assert!(shown.ends_with(".tar /etc/kubernetes /var/lib/kubelet/pki"), "{shown}");
     assert_eq!(good("probe", bench.probe().await).verdict, Verdict::Drifted);
     good("the next attempt", bench.attempt().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_came_to_be_since_the_look_for_it_is_looked_at_again() {
+    const SCRIPT: &str = "/bin/sh -c # What the scripts of backups share.";
+    const NONE: (&str, &str) = (SCRIPT, "end 0\n");
+    const OWN: (&str, &str) = (SCRIPT, REAL);
+    let scenario =
+        Scenario::new("backup", "cp-1", Validity::Expiring).with(json!({ "paths": ["/etc/kubernetes"] }));
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    good("what an earlier process made", bench.attempt().await);
+    // Neither the probe nor apply sees it; the script does, and so does whoever looks then.
+    good("an attempt that is late", bench.attempt_doctored(&[NONE, NONE, OWN]).await);
+    let error = bench.attempt_doctored(&[NONE, NONE, OWN, NONE]).await.expect_err("it is gone again");
+    assert_says(&error, ErrorClass::Unavailable, "exists");
 }
 
 #[tokio::test(start_paused = true)]
