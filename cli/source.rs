@@ -5,9 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::{File, FileType, Metadata};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// A plan that comes with the program.
 #[derive(Debug)]
@@ -99,11 +102,17 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
         std::io::ErrorKind::NotFound => SourceError::Missing { path: path.to_owned() },
         _ => unreadable(words(&error)),
     })?;
-    let handle = std::fs::File::open(&real).map_err(|error| unreadable(words(&error)))?;
+    let not_a_file =
+        |facts: &Metadata| (!facts.is_file()).then(|| unreadable(not_regular(facts.file_type())));
+    // Before it is opened: that can wait for ever for who writes to a pipe, and can wake up a device.
+    let before = real.metadata().map_err(|error| unreadable(words(&error)))?;
+    not_a_file(&before).map_or(Ok(()), Err)?;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).expect("flags of open are an int");
+    let handle = File::options().read(true).custom_flags(flags).open(&real);
+    let handle = handle.map_err(|error| unreadable(words(&error)))?;
     let facts = handle.metadata().map_err(|error| unreadable(words(&error)))?;
-    if !facts.is_file() {
-        return Err(unreadable("not a regular file".to_owned()));
-    }
+    not_a_file(&facts).map_or(Ok(()), Err)?;
     let not_trusted =
         |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
     trusted(&real, &facts, What::File).map_err(not_trusted)?;
@@ -122,6 +131,20 @@ pub(crate) fn file(path: &Path) -> Result<Text, SourceError> {
         unreadable(format!("not UTF-8 text at byte {}", error.utf8_error().valid_up_to()))
     })?;
     Ok(Text { name: path.display().to_string(), text })
+}
+
+/// What is said of something that is no regular file: none of these is read, whatever is in it.
+pub(crate) fn not_regular(is: FileType) -> String {
+    let noun = if is.is_dir() {
+        "a folder"
+    } else if is.is_fifo() {
+        "a pipe"
+    } else if is.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    format!("{noun}, not a regular file")
 }
 
 /// Every folder in which a name is looked up on the way to a file, those of symlinks too: who may write in one of them
@@ -254,7 +277,27 @@ mod tests {
     #[test]
     fn a_folder_is_not_a_plan() {
         let error = file(Path::new("/usr")).unwrap_err().to_string();
-        assert_eq!(error, "read `/usr`: not a regular file");
+        assert_eq!(error, "read `/usr`: a folder, not a regular file");
+    }
+
+    /// Whoever opens a pipe to read waits for a writer, and takes no signal meanwhile.
+    #[test]
+    fn a_pipe_is_refused_at_once_and_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("p.fifo");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let link = dir.path().join("link.toml");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for path in [pipe, link] {
+            let expected = format!("read `{}`: a pipe, not a regular file", path.display());
+            let (told, tells) = std::sync::mpsc::channel();
+            std::thread::spawn(move || told.send(file(&path).unwrap_err().to_string()));
+            let error = tells.recv_timeout(std::time::Duration::from_secs(60)).expect("it does not wait");
+            assert_eq!(error, expected);
+        }
+        let error = file(Path::new("/dev/null")).unwrap_err().to_string();
+        assert_eq!(error, "read `/dev/null`: a device, not a regular file");
     }
 
     #[test]
