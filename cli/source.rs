@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::{File, FileType, Metadata};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use certwright_engine::plan::{Diagnostics, decode, limits};
+use rustix::fs::OFlags;
 
 /// A plan that comes with the program.
 #[derive(Debug)]
@@ -60,12 +62,12 @@ pub(crate) enum SourceError {
         why: String,
     },
     /// It is no regular file, so nobody's to change; what it is instead.
-    #[error("read `{}`: {what}, not a regular file", path.display())]
+    #[error("read `{}`: {why}", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
         /// What it is.
-        what: &'static str,
+        why: String,
     },
     /// It cannot be the text of a plan or an inventory, whatever that would say.
     #[error("{0}")]
@@ -129,21 +131,25 @@ pub(crate) fn of_others(path: &Path) -> Result<Text, SourceError> {
 /// How large a file is, and its first bytes: one more than `most`, where it has as many.
 fn read(path: &Path, most: u64) -> Result<(u64, Vec<u8>), SourceError> {
     let unreadable = |why: String| SourceError::Unreadable { path: path.to_owned(), why };
-    let not_a_file = |what| SourceError::NotAFile { path: path.to_owned(), what };
+    let not_a_file = |facts: &Metadata| SourceError::NotAFile {
+        path: path.to_owned(),
+        why: not_regular(facts.file_type()),
+    };
     let real = path.canonicalize().map_err(|error| match (error.kind(), path.metadata()) {
         // What /dev/stdin and <(...) stand for has no name of its own.
-        (std::io::ErrorKind::NotFound, Ok(facts)) => not_a_file(noun(&facts)),
+        (std::io::ErrorKind::NotFound, Ok(facts)) => not_a_file(&facts),
         (std::io::ErrorKind::NotFound, Err(_)) => SourceError::Missing { path: path.to_owned() },
         _ => unreadable(words(&error)),
     })?;
-    // A pipe that nobody writes to would be waited for.
-    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("a flag of open(2)");
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(at_once).open(&real);
-    let handle = opened.map_err(|error| unreadable(words(&error)))?;
+    let only_a_file = |facts: &Metadata| if facts.is_file() { Ok(()) } else { Err(not_a_file(facts)) };
+    // Before it is opened: that can wait for ever for who writes to a pipe, and can wake up a device.
+    only_a_file(&real.metadata().map_err(|error| unreadable(words(&error)))?)?;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).expect("flags of open are an int");
+    let handle = File::options().read(true).custom_flags(flags).open(&real);
+    let handle = handle.map_err(|error| unreadable(words(&error)))?;
     let facts = handle.metadata().map_err(|error| unreadable(words(&error)))?;
-    if !facts.is_file() {
-        return Err(not_a_file(noun(&facts)));
-    }
+    only_a_file(&facts)?;
     let not_trusted =
         |(why, mend): (String, String)| SourceError::Writable { path: path.to_owned(), why, mend };
     trusted(&real, &facts, What::File).map_err(not_trusted)?;
@@ -158,10 +164,9 @@ fn read(path: &Path, most: u64) -> Result<(u64, Vec<u8>), SourceError> {
     Ok((facts.len().max(bytes.len() as u64), bytes))
 }
 
-/// What something is that is no regular file.
-fn noun(facts: &std::fs::Metadata) -> &'static str {
-    let is = facts.file_type();
-    if is.is_dir() {
+/// What is said of something that is no regular file: none of these is read, whatever is in it.
+pub(crate) fn not_regular(is: FileType) -> String {
+    let noun = if is.is_dir() {
         "a folder"
     } else if is.is_fifo() {
         "a pipe"
@@ -169,7 +174,8 @@ fn noun(facts: &std::fs::Metadata) -> &'static str {
         "a socket"
     } else {
         "a device"
-    }
+    };
+    format!("{noun}, not a regular file")
 }
 
 /// Every folder in which a name is looked up on the way to a file, those of symlinks too: who may write in one of them
@@ -303,6 +309,26 @@ mod tests {
     fn a_folder_is_not_a_plan() {
         let error = file(Path::new("/usr")).unwrap_err().to_string();
         assert_eq!(error, "read `/usr`: a folder, not a regular file");
+    }
+
+    /// Whoever opens a pipe to read waits for a writer, and takes no signal meanwhile.
+    #[test]
+    fn a_pipe_is_refused_at_once_and_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("p.fifo");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let link = dir.path().join("link.toml");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        for path in [pipe, link] {
+            let expected = format!("read `{}`: a pipe, not a regular file", path.display());
+            let (told, tells) = std::sync::mpsc::channel();
+            std::thread::spawn(move || told.send(file(&path).unwrap_err().to_string()));
+            let error = tells.recv_timeout(std::time::Duration::from_secs(60)).expect("it does not wait");
+            assert_eq!(error, expected);
+        }
+        let error = file(Path::new("/dev/null")).unwrap_err().to_string();
+        assert_eq!(error, "read `/dev/null`: a device, not a regular file");
     }
 
     #[test]

@@ -109,14 +109,14 @@ fn read_with(
     let mut section = Section::of(step.name_of("with"), node, findings)?;
     let mut params = Some(Map::new());
     for field in schema.fields {
-        let mut what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
-        let (read, span) = if let Some(node) = section.get(field.name) {
-            (Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what), node.span())
+        let read = if let Some(node) = section.get(field.name) {
+            let what = format!("{} of {}", quote(&format!("with.{}", field.name)), step.what);
+            let read = Reader { scope: Some(known.scope), findings }.read(field.ty, node, &what);
+            check_group(read, field, (&what, node.span()), known.machines, findings)
         } else {
-            what.insert_str(0, "the default of ");
-            (left_out(field, schema, step, findings), step.span.clone())
+            // A group that is meant where nothing is written need not be there: nobody may ask for it.
+            left_out(field, schema, step, findings)
         };
-        let read = check_group(read, field, (&what, span), known.machines, findings);
         match (read, &mut params) {
             (Read::Known(value), Some(params)) => {
                 params.insert(field.name.to_owned(), value);
