@@ -93,6 +93,10 @@ mod browser;
 
 #[path = "cli/certs.rs"]
 mod certs;
+
+#[path = "cli/names.rs"]
+mod names;
+
 #[path = "cli/report.rs"]
 mod report;
 

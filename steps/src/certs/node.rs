@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Host, by_hand};
 use certwright_engine::step::StepError;
+use certwright_engine::text::line;
 
 use super::chain::{Signature, Signer, signature};
 use super::contents::{certificates, client_file, lead};
@@ -46,7 +47,7 @@ impl Report {
     /// That of a host with nothing on it yet.
     pub(super) fn new(host: &str) -> Self {
         Self {
-            host: host.to_owned(),
+            host: line(host),
             rows: Vec::new(),
             running: Vec::new(),
             skew_s: None,
@@ -57,8 +58,13 @@ impl Report {
 
     /// That of a host that could not be looked at.
     pub fn failed(host: &str, message: impl Into<String>, remedy: Option<String>) -> Self {
-        let error = Some(Error { message: message.into(), remedy });
+        let error = Some(Error { message: line(&message.into()), remedy });
         Self { error, ..Self::new(host) }
+    }
+
+    /// Says what else is wrong, on one line.
+    pub(super) fn trouble(&mut self, what: &str) {
+        self.troubles.push(line(what));
     }
 }
 
@@ -129,7 +135,7 @@ pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn 
     if let (Ask::Running, Some(host), None) = (ask, here, &report.error)
         && let Err(error) = running::ask(host, &collected, &mut report).await
     {
-        report.troubles.push(format!("what runs is not known: {}", error.message));
+        report.trouble(&format!("what runs is not known: {}", error.message));
     }
     report
 }
@@ -181,11 +187,13 @@ impl<'a> Node<'a> {
             report.rows.extend(self.rows(host, place));
         }
         sign(&mut report.rows);
-        report.troubles.extend(self.collected.left_out.iter().cloned());
+        for what in &self.collected.left_out {
+            report.trouble(what);
+        }
         for (component, pod) in &self.configuration.pods {
             if let Err(why) = pod {
                 let path = format!("{}/{}.yaml", self.configuration.manifests, component.name());
-                report.troubles.push(format!("{path} cannot be read: {why}"));
+                report.trouble(&format!("{path} cannot be read: {why}"));
             }
         }
         if report.rows.is_empty() {
@@ -195,7 +203,7 @@ impl<'a> Node<'a> {
                 crate::pki::layout::CERT_DIR
             );
             let remedy = "name a node of the cluster, or the folder that holds its `etc`".to_owned();
-            report.error = Some(Error { message, remedy: Some(remedy) });
+            report.error = Report::failed(host, message, Some(remedy)).error;
         }
         report
     }

@@ -1,6 +1,7 @@
 //! One certificate at one place of one host.
 
 use certwright_engine::host::dial::Endpoint;
+use certwright_engine::text::line;
 
 use crate::pki::{Authority, Certificate, Component, Digest};
 use crate::tools::survey::FactsError;
@@ -109,11 +110,14 @@ pub struct Running {
 
 impl Row {
     /// A row of which nothing more is known.
+    ///
+    /// The one place where names and paths of a host become text that is shown: each is one line, escaped.
     pub(super) fn new(host: &str, name: &str, path: &str, certificate: Result<Certificate, String>) -> Self {
+        let certificate = certificate.map_err(|why| line(&why));
         Self {
-            host: host.to_owned(),
-            name: name.to_owned(),
-            path: path.to_owned(),
+            host: line(host),
+            name: line(name),
+            path: line(path),
             kind: Kind::Leaf,
             user: None,
             certificate,

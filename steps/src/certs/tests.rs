@@ -15,6 +15,8 @@ use crate::tools::testing::{TestCa, tell};
 
 mod asked;
 
+mod hostile;
+
 mod kubeconfigs;
 
 const NOW_MS: u64 = 1_795_555_800_000;
