@@ -148,3 +148,50 @@ fn a_pipe_is_no_inventory_and_is_not_waited_for() {
         );
     }
 }
+
+/// What this user may not read is said to be that, and nothing of it disappears.
+#[test]
+fn what_may_not_be_read_is_told_with_root_as_the_remedy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    lab(&place, "lab", Validity::Valid);
+    let mode = |path: &str, mode: u32| {
+        fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    mode("lab", 0o755);
+    mode("lab/cp-1", 0o755);
+    let pki = "lab/cp-1/etc/kubernetes/pki";
+    for path in place.tree(pki).iter().filter(|path| path.ends_with(".key")) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("a mode");
+    }
+    let ids_of = |args: &str, code: i32| {
+        let json = place.run_as_nobody(args).exits(code).json();
+        let findings = json[0]["findings"].as_array().expect("findings").clone();
+        let told =
+            |it: &serde_json::Value| format!("{} {} {}", it["id"], it["what"], it["remedy"]).replace('"', "");
+        findings.iter().map(told).collect::<Vec<_>>()
+    };
+    let told = ids_of("certs --root lab/cp-1 --output json", 3);
+    assert!(!told.iter().any(|told| told.contains("key-mismatch")), "{told:#?}");
+    let keys = told.iter().find(|told| told.starts_with("keys-not-compared ")).expect("a finding");
+    assert!(keys.contains("this user may not read ") && keys.contains("look as root"), "{keys}");
+    for folder in ["pki", "pki/etcd", "manifests"] {
+        mode(&format!("lab/cp-1/etc/kubernetes/{folder}"), 0);
+    }
+    let told = ids_of("certs --root lab/cp-1 --output json", 3);
+    let has = |id: &str, words: &str| {
+        let found = told.iter().find(|told| told.starts_with(id) && told.contains(words));
+        let found = found.unwrap_or_else(|| panic!("{id} {words}: {told:#?}"));
+        assert!(found.contains("look as root"), "{found}");
+    };
+    has("unreadable ", "apiserver cannot be read: permission denied");
+    has("unreadable ", "front-proxy-ca cannot be read: permission denied");
+    has("incomplete ", "`/etc/kubernetes/pki` cannot be looked at: permission denied");
+    has(
+        "incomplete ",
+        "`/etc/kubernetes/manifests/etcd.yaml` and 3 more files there cannot be looked at: permission denied",
+    );
+    for folder in ["pki", "pki/etcd", "manifests"] {
+        mode(&format!("lab/cp-1/etc/kubernetes/{folder}"), 0o755);
+    }
+}

@@ -71,7 +71,10 @@ pub const IDS: &[(&str, &str)] = &[
     ("not-running", "a component has a manifest and no running container"),
     ("kubeconfigs-disagree", "the workstation's kubeconfig and the admin cluster's secret differ"),
     ("clock-skew", "the host's clock is not ours"),
-    ("keys-not-compared", "the host has no openssl to tell whether keys match"),
+    (
+        "keys-not-compared",
+        "the host has no openssl to tell whether keys match, or whoever looks may not read them",
+    ),
     ("incomplete", "something of the host could not be learnt"),
     ("unreachable", "the host could not be looked at"),
 ];

@@ -24,8 +24,10 @@ pub enum Key {
     Differs,
     /// There is none where it should be; of an authority that says that it is external.
     Missing,
-    /// There is one that cannot be read: damaged, encrypted, not ours to read.
+    /// There is one that cannot be read: damaged, encrypted.
     Unreadable,
+    /// There may be one, and whoever looked may not read it.
+    Refused,
     /// It was not looked at: none belongs here, or it was not asked for.
     NotLookedAt,
     /// It was asked for, and the host has no openssl to tell.
@@ -40,6 +42,7 @@ impl Key {
             Self::Differs => "differs",
             Self::Missing => "missing",
             Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
             Self::NotLookedAt => "not-looked-at",
             Self::NoOpenssl => "no-openssl",
         }
@@ -66,6 +69,8 @@ pub struct Row {
     pub path: String,
     /// What it is for.
     pub kind: Kind,
+    /// Whether only the name of its file, or a flag, says that it is there: kubeadm neither makes nor renews it.
+    pub is_stray: bool,
     /// The user of a kubeconfig that it is embedded for.
     pub user: Option<String>,
     /// The certificate, or what is wrong with its file (`is missing`).
@@ -119,6 +124,7 @@ impl Row {
             name: line(name),
             path: line(path),
             kind: Kind::Leaf,
+            is_stray: false,
             user: None,
             certificate,
             key: Key::NotLookedAt,
