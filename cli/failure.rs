@@ -50,7 +50,7 @@ impl Failure {
 
     /// Something of this machine that the program cannot do without.
     pub(crate) fn system(action: &str, why: &impl std::fmt::Display) -> Self {
-        Self::new(Exit::Refused, "system", format!("{action}: {why}"))
+        Self::new(Exit::Refused, "system", format!("{action}: {}", words(why)))
     }
 
     /// Mistakes of a plan or an inventory.
@@ -251,6 +251,20 @@ impl From<IllegalTransition> for Failure {
     fn from(error: IllegalTransition) -> Self {
         Self::new(Exit::Journal, "journal", explain(&error))
             .hint("the journal does not tell a run as this certwright would; keep it, and start a new run")
+    }
+}
+
+/// The system's words for an error as they stand within a sentence: lower-case, and without its number.
+pub(crate) fn words(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    match letters.next() {
+        // `I/O error` stays.
+        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        Some(_) | None => text.to_owned(),
     }
 }
 

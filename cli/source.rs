@@ -13,6 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use certwright_engine::plan::{Diagnostics, decode, limits};
 use rustix::fs::OFlags;
 
+use crate::failure::words;
+
 /// A plan that comes with the program.
 #[derive(Debug)]
 pub(crate) struct Shipped {
@@ -212,12 +214,6 @@ fn passed(path: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
 fn names(path: &Path) -> Vec<OsString> {
     let names = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
     names.rev().map(|part| part.as_os_str().to_owned()).collect()
-}
-
-/// The system's words for an error, without its number.
-fn words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -95,9 +95,14 @@ pub(crate) fn out(text: &str) {
     write_out(obeyable(text).as_bytes());
 }
 
+/// Writes a document to standard output, which has no colours of its own: none is let through.
+pub(crate) fn out_document(text: &str) {
+    write_out(harmless(text).as_bytes());
+}
+
 /// The same with lines that end as RFC 4180 wants.
 pub(crate) fn out_crlf(text: &str) {
-    write_out(obeyable(text).replace('\n', "\r\n").as_bytes());
+    write_out(harmless(text).replace('\n', "\r\n").as_bytes());
 }
 
 /// Empties the terminal on standard output; an error is kept for [`lost`].

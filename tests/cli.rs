@@ -105,6 +105,10 @@ mod browser;
 
 #[path = "cli/certs.rs"]
 mod certs;
+
+#[path = "cli/names.rs"]
+mod names;
+
 #[path = "cli/report.rs"]
 mod report;
 

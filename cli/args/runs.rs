@@ -83,8 +83,8 @@ pub(crate) struct RunsArgs {
     #[arg(long)]
     pub(crate) unfinished: bool,
     /// Only the newest N
-    #[arg(long, value_name = "N")]
-    pub(crate) last: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) last: Option<u32>,
     /// Only those that --prune removes: finished, and older than the N newest finished ones of their cluster or lab; but
     /// never the last one that changed something, which `undo` takes
     #[arg(long, value_name = "N", conflicts_with_all = ["unfinished", "last"], value_parser = clap::value_parser!(u32).range(1..))]

@@ -4,6 +4,8 @@
 //! not the end. Each writer is a pure function of a [`Survey`]. Deliberately absent: text for people (see
 //! [`crate::human::certs`]), and judgement (see [`certwright_steps::certs`]).
 
+mod names;
+
 mod target;
 
 mod live;

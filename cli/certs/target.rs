@@ -1,13 +1,15 @@
 //! What is looked at: the hosts of an inventory, hosts named one by one, this machine, folders, a lab.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Host, LocalHost, by_hand};
 use certwright_engine::plan::{Cluster, HostSpec, SshSettings, WORKSTATION};
+use certwright_engine::text::line;
 use certwright_steps::lab::Lab;
 
+use super::names;
 use crate::app::App;
 use crate::args::CertsArgs;
 use crate::exit::Exit;
@@ -79,7 +81,7 @@ impl Target {
             let hosts = hosts::real(&specs, app.ssh_config.as_deref(), None).read_only();
             return of_inventory(&hosts, &specs, &cluster, &args.limit, Clock::real());
         }
-        let specs: Vec<HostSpec> = args.hosts.iter().map(|host| named(host)).collect::<Result<_, _>>()?;
+        let specs = names::of_hosts(&args.hosts, named)?;
         let hosts = hosts::real(&specs, app.ssh_config.as_deref(), None).read_only();
         let mut all: Vec<Target> = specs
             .iter()
@@ -91,14 +93,33 @@ impl Target {
             return Err(Failure::new(Exit::Invalid, "usage", message)
                 .hint("--root wants a folder that holds a node's `etc`: a backup, a mounted image"));
         }
-        all.extend(args.root.iter().map(|folder| Self::Tree(folder_name(folder), folder.clone(), None)));
+        all.extend(
+            names::of_folders(&args.root).into_iter().map(|(name, folder)| Self::Tree(name, folder, None)),
+        );
         if args.local {
-            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let name = line(&rustix::system::uname().nodename().to_string_lossy());
             let here: Arc<dyn Host> = Arc::new(LocalHost::new(&name));
             all.push(Self::Tree(name, PathBuf::from("/"), Some(here)));
         }
+        let all = limited(all, &args.limit)?;
         Ok(Targets { all, hosts, clock: Clock::real() })
     }
+}
+
+/// Of what the command line names one by one what a limit names, too.
+fn limited(all: Vec<Target>, limit: &[String]) -> Result<Vec<Target>, Failure> {
+    let known: Vec<&str> = all.iter().map(Target::name).collect();
+    if let Some(unknown) = limit.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(no_such("the command line names no host", unknown, &known));
+    }
+    let is_in = |target: &Target| limit.is_empty() || limit.iter().any(|name| name == target.name());
+    Ok(all.into_iter().filter(is_in).collect())
+}
+
+/// A limit that names nothing.
+fn no_such(what: &str, unknown: &str, known: &[&str]) -> Failure {
+    let message = format!("{what} `{}`", line(unknown));
+    Failure::new(Exit::Invalid, "usage", message).hint(format!("it has {}", known.join(", ")))
 }
 
 /// The nodes of an inventory in its order, then the workstation; of a limit those that it names.
@@ -112,11 +133,7 @@ fn of_inventory(
     let names = |spec: &HostSpec, name: &String| spec.name == *name || spec.groups.contains(name);
     if let Some(unknown) = limit.iter().find(|name| !specs.iter().any(|spec| names(spec, name))) {
         let known: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        let unknown = certwright_engine::text::escape(unknown);
-        let message = format!("the inventory has no host or group `{unknown}`");
-        return Err(
-            Failure::new(Exit::Invalid, "usage", message).hint(format!("it has {}", known.join(", ")))
-        );
+        return Err(no_such("the inventory has no host or group", unknown, &known));
     }
     let is_in = |spec: &HostSpec| limit.is_empty() || limit.iter().any(|name| names(spec, name));
     let (here, nodes): (Vec<_>, Vec<_>) =
@@ -130,7 +147,7 @@ fn of_inventory(
 /// A host of the command line: `[USER@]HOST[:PORT]`.
 fn named(text: &str) -> Result<HostSpec, Failure> {
     let refuse = |why: &str| {
-        let shown = certwright_engine::text::escape(text);
+        let shown = line(text);
         let message = format!("`{shown}` is not a host: {why}");
         Failure::new(Exit::Invalid, "usage", message)
             .hint("write [USER@]HOST[:PORT]; HOST may be an alias of your ssh_config")
@@ -161,13 +178,6 @@ fn named(text: &str) -> Result<HostSpec, Failure> {
     Ok(HostSpec { name: host.to_owned(), address: Some(host.to_owned()), groups: Vec::new(), ssh })
 }
 
-/// The name of a folder's node: its own.
-fn folder_name(folder: &Path) -> String {
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let name = absolute.file_name().map(|name| name.to_string_lossy().into_owned());
-    certwright_engine::text::escape(&name.unwrap_or_else(|| "root".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,11 +202,5 @@ mod tests {
         {
             assert_eq!(read(bad), None, "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_folder_has_the_name_of_its_last_part() {
-        assert_eq!(folder_name(Path::new("/backups/cp-1/")), "cp-1");
-        assert_eq!(folder_name(Path::new("/")), "root");
     }
 }

@@ -213,5 +213,5 @@ fn every_line_of_the_csv_has_as_many_cells_as_the_header() {
     let text = csv::text(&Survey::new(reports, 0, 0, RENEW));
     let (header, rest) = text.split_once('\n').expect("a header");
     assert_eq!(header.split(',').count(), 15);
-    assert_eq!(rest, "\"a,b\",,,unreachable,,,,\"x \"\"y\"\"\nz\",,,,,,,\n");
+    assert_eq!(rest, "\"a,b\",,,unreachable,,,,\"x \"\"y\"\"\\nz\",,,,,,,\n");
 }

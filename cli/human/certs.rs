@@ -139,7 +139,7 @@ pub(crate) fn answer(report: &Report, survey: &Survey, terminal: Terminal) -> St
 /// Who has not answered yet, in a line that fits.
 pub(crate) fn waiting(of: usize, left: &[&str], terminal: Terminal) -> String {
     let not_yet = if left.is_empty() { String::new() } else { format!("; not yet: {}", left.join(", ")) };
-    let line = format!("{} of {of} hosts{not_yet}", of - left.len());
+    let line = format!("{} of {}{not_yet}", of - left.len(), count(of, "host"));
     let line = cut(&line, terminal.width.unwrap_or(UNBOUNDED) - 1);
     terminal.paint.tone(Tone::Faint, &line)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use certwright_engine::clock::Clock;
+use certwright_engine::text::harmless;
 use certwright_steps::certs::{Ask, Report};
 use certwright_steps::tools::collect::Keys;
 
@@ -16,12 +17,15 @@ use crate::failure::Failure;
 use crate::file::{self, Readers};
 use crate::human::certs::{Width, answer, findings, lines, matrix};
 use crate::runtime::{Runtime, Time};
-use crate::terminal::{Terminal, clear_screen, lost, out, out_crlf};
+use crate::terminal::{Terminal, clear_screen, lost, out, out_crlf, out_document};
 use crate::{human, runtime, signals, when};
 
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
     let mut stops = signals::listen()?;
+    if let Some(path) = &args.textfile {
+        file::replaceable(path, "--textfile")?;
+    }
     let lab = Target::lab(app, args)?;
     let runtime = Runtime::new(if lab.is_some() { Time::Virtual } else { Time::Real })?;
     runtime.block_on(async {
@@ -74,9 +78,10 @@ async fn once(
         at_once: usize::from(args.at_once),
         connections: if args.watch.is_some() { Connections::Kept } else { Connections::Closed },
     };
-    let now = i64::try_from(clock.wall_ms() / 1000).expect("the clock is in this millennium");
-    if again {
-        separate(app, now);
+    let wall_ms = clock.wall_ms();
+    let now = i64::try_from(wall_ms / 1000).expect("the clock is in this millennium");
+    if let Some(period) = args.watch {
+        begin(app, wall_ms, period, again);
     }
     let names: Vec<&str> = targets.iter().map(Target::name).collect();
     let streams = match app.output {
@@ -92,7 +97,7 @@ async fn once(
     drop(shown);
     let survey = Survey::new(reports, now, within_s, &renewal(app, args));
     if let Some(path) = &args.textfile {
-        file::replace(path, &prometheus::text(&survey), Readers::Everybody)
+        file::replace(path, &harmless(&prometheus::text(&survey)), Readers::Everybody)
             .map_err(|failure| failure.hint("--textfile wants a file in a folder in which you may write"))?;
     }
     match app.output {
@@ -103,9 +108,9 @@ async fn once(
         }
         Output::Narrow | Output::Wide => out(&format!("\n{}", findings(&survey, app.terminal))),
         Output::Json => out(&certs_json::document(&survey)),
-        Output::Markdown => out(&markdown::text(&survey)),
+        Output::Markdown => out_document(&markdown::text(&survey)),
         Output::Csv => out_crlf(&csv::text(&survey)),
-        Output::Prometheus => out(&prometheus::text(&survey)),
+        Output::Prometheus => out_document(&prometheus::text(&survey)),
     }
     Ok(survey.exit())
 }
@@ -168,11 +173,16 @@ impl Audience for Shown {
     }
 }
 
-/// Between two looks of a watch.
-fn separate(app: &App, now: i64) {
+/// Before a look of a watch: when that is, in the place of the look before it where there is one.
+fn begin(app: &App, wall_ms: u64, period: humantime::Duration, again: bool) {
     match app.output {
-        Output::Human | Output::Narrow | Output::Wide if app.terminal.live => clear_screen(),
-        Output::Human | Output::Narrow | Output::Wide => out(&format!("\n{} UTC\n", when::date_of(now))),
-        Output::Json | Output::Markdown | Output::Csv | Output::Prometheus => {}
+        Output::Human | Output::Narrow | Output::Wide => {}
+        Output::Json | Output::Markdown | Output::Csv | Output::Prometheus => return,
     }
+    match (again, app.terminal.live) {
+        (true, true) => clear_screen(),
+        (true, false) => out("\n"),
+        (false, _) => {}
+    }
+    out(&format!("{} UTC, again every {period}\n\n", when::seconds(wall_ms)));
 }

@@ -40,6 +40,7 @@ pub(crate) fn inventory(app: &App, from: &SourceArgs) -> Result<Exit, Failure> {
         SourceArgs::Nodes { facts } => (from_nodes(facts)?, facts),
     };
     given(&mut draft, facts);
+    draft.notes.extend(from_here(from, facts, &draft));
     let (old, name) = match &facts.into {
         Some(path) => (there(path)?, path.display().to_string()),
         None => (String::new(), NEW.to_owned()),
@@ -131,6 +132,18 @@ fn complete(text: &str, name: &str, from: &SourceArgs) -> Result<(), Failure> {
         .hint(format!("give the same command {}, too", missing.join(" and "))))
 }
 
+/// A note where a path that the operator did not give means something else in another folder.
+fn from_here(from: &SourceArgs, facts: &FactArgs, draft: &Draft) -> Option<String> {
+    match (from, &facts.kubeconfig, &draft.kubeconfig) {
+        (SourceArgs::Bmctl { .. }, None, Some(path)) if Path::new(path).is_relative() => Some(format!(
+            "the kubeconfig `{}` is looked for from the folder in which certwright is started; --kubeconfig with a whole path \
+             makes it one from everywhere",
+            line(path)
+        )),
+        (SourceArgs::Bmctl { .. } | SourceArgs::Nodes { .. } | SourceArgs::Ansible { .. }, _, _) => None,
+    }
+}
+
 /// The control plane's nodes, asked of the cluster itself.
 fn from_nodes(facts: &FactArgs) -> Result<Draft, Failure> {
     let workstation = LocalHost::new(WORKSTATION);
@@ -141,7 +154,7 @@ fn from_nodes(facts: &FactArgs) -> Result<Draft, Failure> {
         let answer = answer.map_err(|error| failed(&error.to_string()))?;
         if !answer.success() {
             let told = answer.stderr.last_lines(1).pop().unwrap_or_else(|| "it says nothing".to_owned());
-            return Err(failed(&told));
+            return Err(not_listed(answer.status, &told));
         }
         let hosts = nodes::read(answer.stdout.bytes())?;
         if !hosts.is_empty() {
@@ -150,6 +163,21 @@ fn from_nodes(facts: &FactArgs) -> Result<Draft, Failure> {
         }
     }
     Err(failed(&format!("no node has the label {} or {}", nodes::LABELS[0], nodes::LABELS[1])))
+}
+
+/// What a shell ends with where there is no such program.
+const NO_PROGRAM: i32 = 127;
+
+fn not_listed(status: i32, told: &str) -> Failure {
+    if status != NO_PROGRAM {
+        return failed(told);
+    }
+    Failure::new(
+        Exit::Refused,
+        "no-nodes",
+        "the nodes cannot be listed: there is no `kubectl` in the PATH of this machine",
+    )
+    .hint("install it, or make the inventory with from-bmctl or from-ansible, which ask no cluster")
 }
 
 fn failed(why: &str) -> Failure {
@@ -187,5 +215,23 @@ fn as_json(told: &Told) -> serde_json::Value {
 impl From<DraftError> for Failure {
     fn from(error: DraftError) -> Self {
         Self { hints: error.hints, ..Self::new(Exit::Invalid, "source", error.message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_kubectl_is_told_apart_from_a_cluster_that_does_not_answer() {
+        let missing = not_listed(127, "certwright: 85: exec: kubectl: not found");
+        assert_eq!(
+            missing.message,
+            "the nodes cannot be listed: there is no `kubectl` in the PATH of this machine"
+        );
+        assert!(missing.hints[0].starts_with("install it"));
+        let refused = not_listed(1, "Unauthorized");
+        assert_eq!(refused.message, "the nodes cannot be listed: Unauthorized");
+        assert!(refused.hints[0].starts_with("an expired kubeconfig"));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn runs(app: &App, args: &RunsArgs) -> Result<Exit, Failure> {
         list = beyond(list, usize::try_from(keep).unwrap_or(usize::MAX));
     }
     list.retain(|run| is_asked_for(run, args));
-    list.truncate(args.last.unwrap_or(usize::MAX));
+    list.truncate(args.last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX)));
     if args.prune {
         return prune(app, &state, list, args);
     }
@@ -38,7 +38,12 @@ pub(crate) fn runs(app: &App, args: &RunsArgs) -> Result<Exit, Failure> {
     if list.is_empty() {
         let is_whole = args.cluster.is_none() && !args.unfinished && args.keep.is_none();
         let such = if is_whole { "" } else { "such " };
-        out(&format!("No {such}runs in {}.\n", state.root().display()));
+        let root = state.root().display();
+        if state.root().is_dir() {
+            out(&format!("No {such}runs in {root}.\n"));
+        } else {
+            out(&format!("No {such}runs: there is no folder {root}; the first run there makes it.\n"));
+        }
         return Ok(Exit::Done);
     }
     out(&told(app, &list));

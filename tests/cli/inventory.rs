@@ -60,6 +60,8 @@ fn an_admin_cluster_keeps_its_own_secrets() {
         name = "10.200.0.4"
         address = "10.200.0.4"
         groups = ["control-plane"]
+        --- stderr
+        note: the kubeconfig `bmctl-workspace/admin-1/admin-1-kubeconfig` is looked for from the folder in which certwright is started; --kubeconfig with a whole path makes it one from everywhere
     "#]],
     );
 }
@@ -97,6 +99,8 @@ fn a_hybrid_cluster_of_ipv6_nodes_is_logged_in_to_by_root() {
         name = "fd00::4"
         address = "fd00::4"
         groups = ["control-plane"]
+        --- stderr
+        note: the kubeconfig `bmctl-workspace/hybrid-1/hybrid-1-kubeconfig` is looked for from the folder in which certwright is started; --kubeconfig with a whole path makes it one from everywhere
     "#]],
     );
 }
@@ -123,6 +127,8 @@ fn a_standalone_cluster_has_the_namespace_that_its_file_says_and_no_key_from_a_t
         name = "10.200.0.32"
         address = "10.200.0.32"
         groups = ["control-plane"]
+        --- stderr
+        note: the kubeconfig `bmctl-workspace/alone-1/alone-1-kubeconfig` is looked for from the folder in which certwright is started; --kubeconfig with a whole path makes it one from everywhere
     "#]],
     );
 }
@@ -172,6 +178,8 @@ fn a_user_clusters_admin_cluster_is_named_where_several_are_beside_it() {
         name = "10.200.0.14"
         address = "10.200.0.14"
         groups = ["control-plane"]
+        --- stderr
+        note: the kubeconfig `bmctl-workspace/user-1/user-1-kubeconfig` is looked for from the folder in which certwright is started; --kubeconfig with a whole path makes it one from everywhere
     "#]],
     );
 }
@@ -210,6 +218,8 @@ fn the_only_admin_cluster_beside_a_user_cluster_is_its_admin_cluster() {
         name = "10.200.0.14"
         address = "10.200.0.14"
         groups = ["control-plane"]
+        --- stderr
+        note: the kubeconfig `bmctl-workspace/user-1/user-1-kubeconfig` is looked for from the folder in which certwright is started; --kubeconfig with a whole path makes it one from everywhere
     "#]]);
 }
 
@@ -225,7 +235,7 @@ fn what_is_no_configuration_of_bmctl_is_refused_with_its_place() {
             expect![[r#"
             exit 2
             --- stderr
-            error: `a.yaml:2:6` is not a configuration of bmctl: its YAML has another shape
+            error: `a.yaml:2:6` is not a configuration of bmctl: it cannot be read as YAML
               it is the file that bmctl made: bmctl-workspace/CLUSTER/CLUSTER.yaml
         "#]],
         ),

@@ -197,7 +197,7 @@ fn nothing_is_written_by_asking_for_runs_that_do_not_exist() {
     place.run("runs").is(&expect![[r#"
         exit 0
         --- stdout
-        No runs in ROOT/home/.local/state/certwright.
+        No runs: there is no folder ROOT/home/.local/state/certwright; the first run there makes it.
     "#]]);
     place.run("show").is(&expect![[r#"
         exit 14

@@ -1,6 +1,7 @@
 //! Something that is to be said of a certificate, a host or the whole cluster.
 
 use certwright_engine::plan::WORKSTATION;
+use certwright_engine::text::line;
 
 /// How bad it is; the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +71,10 @@ pub const IDS: &[(&str, &str)] = &[
     ("not-running", "a component has a manifest and no running container"),
     ("kubeconfigs-disagree", "the workstation's kubeconfig and the admin cluster's secret differ"),
     ("clock-skew", "the host's clock is not ours"),
-    ("keys-not-compared", "the host has no openssl to tell whether keys match"),
+    (
+        "keys-not-compared",
+        "the host has no openssl to tell whether keys match, or whoever looks may not read them",
+    ),
     ("incomplete", "something of the host could not be learnt"),
     ("unreachable", "the host could not be looked at"),
 ];
@@ -87,7 +91,7 @@ impl Finding {
     ) -> Self {
         debug_assert!(IDS.iter().any(|(known, _)| *known == id), "{id} is documented");
         let subject = Subject { host: host.to_owned(), certificate: certificate.map(str::to_owned) };
-        Self { id, severity, subject, what: what.into(), remedy: remedy.into() }
+        Self { id, severity, subject, what: line(&what.into()), remedy: line(&remedy.into()) }
     }
 
     /// Whether it says of this row of the workstation that another certificate is wanted there.

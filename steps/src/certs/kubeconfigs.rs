@@ -75,7 +75,7 @@ fn held(row: &Row) -> Result<Held, Unfit> {
         return Err(KubeconfigError::Absent("certificate authority").into());
     }
     let key_fits = match row.key {
-        Key::Matches | Key::NotLookedAt | Key::NoOpenssl => true,
+        Key::Matches | Key::NotLookedAt | Key::NoOpenssl | Key::Refused => true,
         Key::Differs | Key::Missing | Key::Unreadable => false,
     };
     Ok(Held { server: normal_server(server), authorities: row.trusts.clone(), certificate, key_fits })

@@ -12,6 +12,8 @@ mod chain;
 
 mod contents;
 
+mod passed_over;
+
 mod node;
 
 mod running;

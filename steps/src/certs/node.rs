@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use certwright_engine::clock::Clock;
 use certwright_engine::host::{Host, by_hand};
 use certwright_engine::step::StepError;
+use certwright_engine::text::line;
 
 use super::chain::{Signature, Signer, signature};
 use super::contents::{certificates, client_file, lead};
+use super::passed_over::{is_other, passed_over};
 use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
@@ -46,7 +48,7 @@ impl Report {
     /// That of a host with nothing on it yet.
     pub(super) fn new(host: &str) -> Self {
         Self {
-            host: host.to_owned(),
+            host: line(host),
             rows: Vec::new(),
             running: Vec::new(),
             skew_s: None,
@@ -57,8 +59,13 @@ impl Report {
 
     /// That of a host that could not be looked at.
     pub fn failed(host: &str, message: impl Into<String>, remedy: Option<String>) -> Self {
-        let error = Some(Error { message: message.into(), remedy });
+        let error = Some(Error { message: line(&message.into()), remedy });
         Self { error, ..Self::new(host) }
+    }
+
+    /// Says what else is wrong, on one line.
+    pub(super) fn trouble(&mut self, what: &str) {
+        self.troubles.push(line(what));
     }
 }
 
@@ -129,7 +136,7 @@ pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn 
     if let (Ask::Running, Some(host), None) = (ask, here, &report.error)
         && let Err(error) = running::ask(host, &collected, &mut report).await
     {
-        report.troubles.push(format!("what runs is not known: {}", error.message));
+        report.trouble(&format!("what runs is not known: {}", error.message));
     }
     report
 }
@@ -156,7 +163,7 @@ impl<'a> Node<'a> {
         let mut places = places(configuration, collected.files.keys().map(String::as_str), client.as_deref());
         if configuration.pods.is_empty() {
             // A worker, or a part of a backup: what is there is told, and nothing is missed.
-            for place in &mut places {
+            for place in places.iter_mut().filter(|place| !collected.refused.contains_key(&place.path)) {
                 place.presence = Wanted::IfThere;
             }
         }
@@ -178,14 +185,20 @@ impl<'a> Node<'a> {
     fn report(&self, host: &str) -> Report {
         let mut report = Report::new(host);
         for place in &self.places {
-            report.rows.extend(self.rows(host, place));
+            let rows = self.rows(host, place);
+            if let Some(why) = passed_over(self.collected, place).filter(|_| rows.is_empty()) {
+                report.trouble(&format!("`{}` {why}", place.path));
+            }
+            report.rows.extend(rows);
         }
         sign(&mut report.rows);
-        report.troubles.extend(self.collected.left_out.iter().cloned());
+        for what in &self.collected.left_out {
+            report.trouble(what);
+        }
         for (component, pod) in &self.configuration.pods {
             if let Err(why) = pod {
                 let path = format!("{}/{}.yaml", self.configuration.manifests, component.name());
-                report.troubles.push(format!("{path} cannot be read: {why}"));
+                report.trouble(&format!("{path} cannot be read: {why}"));
             }
         }
         if report.rows.is_empty() {
@@ -195,7 +208,7 @@ impl<'a> Node<'a> {
                 crate::pki::layout::CERT_DIR
             );
             let remedy = "name a node of the cluster, or the folder that holds its `etc`".to_owned();
-            report.error = Some(Error { message, remedy: Some(remedy) });
+            report.error = Report::failed(host, message, Some(remedy)).error;
         }
         report
     }
@@ -203,7 +216,7 @@ impl<'a> Node<'a> {
     /// The rows of one place: its certificate, and what else is in its file.
     fn rows(&self, host: &str, place: &Place) -> Vec<Row> {
         let Some(facts) = self.collected.files.get(&place.path) else { return Vec::new() };
-        let is_other = place.expected.is_none() && place.usages.is_empty() && place.kind == Kind::Leaf;
+        let is_other = is_other(place);
         if !facts.exists() && place.presence == Wanted::IfThere {
             return Vec::new();
         }
@@ -216,6 +229,7 @@ impl<'a> Node<'a> {
             let name = if at == 0 { place.name.clone() } else { format!("{}[{}]", place.name, at + 1) };
             let mut row = Row::new(host, &name, &place.path, found.certificate);
             row.user = found.user;
+            row.is_stray = is_other;
             row.written_ns = facts.exists().then_some(facts.mtime_ns);
             row.kind = match &row.certificate {
                 Ok(certificate) if is_other || at > 0 => kind(certificate),
@@ -245,6 +259,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether the key of a place may not be read by whoever looks.
+    fn is_refused(&self, place: &Place) -> bool {
+        key_file(place).is_some_and(|key| self.collected.refused.contains_key(&key))
+    }
+
     fn key(
         &self,
         place: &Place,
@@ -266,7 +285,9 @@ impl<'a> Node<'a> {
         match key {
             KeyFacts::Public(public) if public == certificate.public_key => Key::Matches,
             KeyFacts::Public(_) => Key::Differs,
+            KeyFacts::Unreadable if self.is_refused(place) => Key::Refused,
             KeyFacts::Unreadable => Key::Unreadable,
+            KeyFacts::Absent if self.is_refused(place) => Key::Refused,
             KeyFacts::Absent if is_other => Key::NotLookedAt,
             KeyFacts::Absent => Key::Missing,
         }
@@ -294,6 +315,12 @@ fn sign(rows: &mut [Row]) {
 
 fn kind(certificate: &Certificate) -> Kind {
     if certificate.is_ca { Kind::Authority } else { Kind::Leaf }
+}
+
+/// Where a private key is kept that is a file of its own.
+fn key_file(place: &Place) -> Option<String> {
+    let beside = || place.path.strip_suffix(".crt").map(|stem| format!("{stem}.key"));
+    place.key_path.clone().or_else(beside)
 }
 
 /// Whether the survey of the certificate tells of its key by itself.

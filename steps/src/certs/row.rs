@@ -1,6 +1,7 @@
 //! One certificate at one place of one host.
 
 use certwright_engine::host::dial::Endpoint;
+use certwright_engine::text::line;
 
 use crate::pki::{Authority, Certificate, Component, Digest};
 use crate::tools::survey::FactsError;
@@ -23,8 +24,10 @@ pub enum Key {
     Differs,
     /// There is none where it should be; of an authority that says that it is external.
     Missing,
-    /// There is one that cannot be read: damaged, encrypted, not ours to read.
+    /// There is one that cannot be read: damaged, encrypted.
     Unreadable,
+    /// There may be one, and whoever looked may not read it.
+    Refused,
     /// It was not looked at: none belongs here, or it was not asked for.
     NotLookedAt,
     /// It was asked for, and the host has no openssl to tell.
@@ -39,6 +42,7 @@ impl Key {
             Self::Differs => "differs",
             Self::Missing => "missing",
             Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
             Self::NotLookedAt => "not-looked-at",
             Self::NoOpenssl => "no-openssl",
         }
@@ -65,6 +69,8 @@ pub struct Row {
     pub path: String,
     /// What it is for.
     pub kind: Kind,
+    /// Whether only the name of its file, or a flag, says that it is there: kubeadm neither makes nor renews it.
+    pub is_stray: bool,
     /// The user of a kubeconfig that it is embedded for.
     pub user: Option<String>,
     /// The certificate, or what is wrong with its file (`is missing`).
@@ -109,12 +115,16 @@ pub struct Running {
 
 impl Row {
     /// A row of which nothing more is known.
+    ///
+    /// The one place where names and paths of a host become text that is shown: each is one line, escaped.
     pub(super) fn new(host: &str, name: &str, path: &str, certificate: Result<Certificate, String>) -> Self {
+        let certificate = certificate.map_err(|why| line(&why));
         Self {
-            host: host.to_owned(),
-            name: name.to_owned(),
-            path: path.to_owned(),
+            host: line(host),
+            name: line(name),
+            path: line(path),
             kind: Kind::Leaf,
+            is_stray: false,
             user: None,
             certificate,
             key: Key::NotLookedAt,

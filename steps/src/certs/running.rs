@@ -4,6 +4,7 @@ use certwright_engine::host::Host;
 use certwright_engine::host::dial::Dial;
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, host_error};
+use certwright_engine::text::line;
 
 use super::node::Report;
 use super::row::{Running, Served};
@@ -37,7 +38,8 @@ pub(super) async fn ask(
                 .ok_or_else(|| "it shows no certificate".to_owned())
         });
         // The file's first certificate is the one that is served.
-        if let Some(row) = report.rows.iter_mut().find(|row| row.path == port.file) {
+        let file = line(&port.file);
+        if let Some(row) = report.rows.iter_mut().find(|row| row.path == file) {
             row.served.push(Served { at: port.endpoint, fingerprint: served });
         }
     }
@@ -71,7 +73,7 @@ async fn components(
         Ok(output) => output,
         Err(error) => {
             let words = tolerable(host_error(&error, Some(&command)))?;
-            report.troubles.push(format!("what runs is not known: {words}"));
+            report.trouble(&format!("what runs is not known: {words}"));
             return Ok(());
         }
     };
@@ -83,7 +85,7 @@ async fn components(
     let containers = match containers {
         Ok(containers) => containers,
         Err(why) => {
-            report.troubles.push(format!("what runs is not known: {why}"));
+            report.trouble(&format!("what runs is not known: {why}"));
             return Ok(());
         }
     };

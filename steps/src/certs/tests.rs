@@ -15,7 +15,11 @@ use crate::tools::testing::{TestCa, tell};
 
 mod asked;
 
+mod hostile;
+
 mod kubeconfigs;
+
+mod passed_over;
 
 const NOW_MS: u64 = 1_795_555_800_000;
 const DAY: i64 = 86_400;

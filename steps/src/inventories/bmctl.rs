@@ -5,6 +5,10 @@
 //! bmctl, which a user cluster's file no longer has; the admin cluster of a user cluster is named nowhere in the file, so it
 //! is looked for among the folders beside it.
 
+mod shape;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use certwright_engine::text::line;
@@ -149,8 +153,9 @@ fn documents(file: &Path, text: &str) -> Result<Vec<Document>, DraftError> {
     let shown = line(&file.display().to_string());
     DraftError::of_size(&shown, text)?;
     yaml::each_at(text).map_err(|at| {
+        let why = shape::mistake(text, at);
         let at = at.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
-        DraftError::new(format!("`{shown}{at}` is not a configuration of bmctl: its YAML has another shape"))
+        DraftError::new(format!("`{shown}{at}` is not a configuration of bmctl: {why}"))
             .hint("it is the file that bmctl made: bmctl-workspace/CLUSTER/CLUSTER.yaml")
     })
 }
@@ -183,10 +188,22 @@ fn hosts(spec: &Spec, shown: &str, name: &str) -> Result<Vec<Host>, DraftError> 
     const PATH: &str = "spec.controlPlane.nodePoolSpec.nodes";
     let nodes = &spec.control_plane.node_pool_spec.nodes;
     DraftError::of_number(&format!("`{shown}`: `{}`", quoted(name)), nodes.len())?;
+    let mut seen: BTreeMap<IpAddr, usize> = BTreeMap::new();
     let read = nodes.iter().zip(1..).map(|(node, n)| {
         let address = node.address.clone().ok_or_else(|| {
             DraftError::new(format!("`{shown}`: node {n} of {PATH} of `{}` has no address", quoted(name)))
         })?;
+        let ip: IpAddr = address.parse().map_err(|_| {
+            let (name, address) = (quoted(name), quoted(&address));
+            DraftError::new(format!(
+                "`{shown}`: node {n} of {PATH} of `{name}` has the address `{address}`, which is no IP address"
+            ))
+        })?;
+        if let Some(other) = seen.insert(ip, n) {
+            let name = quoted(name);
+            let what = format!("`{shown}`: nodes {other} and {n} of {PATH} of `{name}` have one address: {ip}");
+            return Err(DraftError::new(what).hint("each node of the control plane has one of its own"));
+        }
         Ok(Host { name: address.clone(), address, ssh: Ssh::default() })
     });
     let hosts: Vec<Host> = read.collect::<Result<_, DraftError>>()?;

@@ -93,7 +93,15 @@ fn auth(text: &str, login: &str) -> Option<String> {
             || line.contains("Too many authentication failures")
             || line.contains("maximum authentication attempts exceeded")
     })?;
-    let mut why = format!("the login as {login} was refused: {}", line.trim());
+    let line = line.trim();
+    // ssh knows the user where the inventory leaves it to an ssh_config, and a host on the way by its own name.
+    let (login, said) = match line.split_once(": Permission denied (") {
+        Some((who, how)) if who.contains('@') && !login.starts_with(who) => {
+            (who, format!("Permission denied ({how}"))
+        }
+        Some(_) | None => (login, line.to_owned()),
+    };
+    let mut why = format!("the login as {login} was refused: {said}");
     // Usually the cause: "identity file ... not accessible", "... are too open", "Load key ...: error in libcrypto".
     for hint in text.lines().filter(|line| {
         line.contains("not accessible") || line.contains("are too open") || line.starts_with("Load key")
@@ -159,6 +167,38 @@ mod tests {
         let words = "Warning: Identity file /root/.ssh/id_gone not accessible: No such file or directory.\n\
             ops@10.200.0.2: Permission denied (publickey,password).\r\n";
         check(words, ErrorClass::Denied, &["Permission denied (publickey", "id_gone not accessible"]);
+    }
+
+    #[test]
+    fn a_login_that_is_refused_is_named_as_ssh_made_it() {
+        for (user, words, expected) in [
+            (
+                None,
+                "root@127.0.0.1: Permission denied (publickey).\r\n",
+                "root@127.0.0.1 was refused: Permission denied (publickey).",
+            ),
+            (
+                Some("ops"),
+                "jump@10.0.0.1: Permission denied (publickey).\r\n",
+                "jump@10.0.0.1 was refused: Permission denied (publickey).",
+            ),
+            (
+                Some("ops"),
+                "ops@10.200.0.2: Permission denied (publickey).\r\n",
+                "ops@10.200.0.2 (port 2222) was refused: ops@10.200.0.2: ",
+            ),
+            (
+                None,
+                "Received disconnect from 10.200.0.2 port 22:2: Too many authentication failures\r\n",
+                "10.200.0.2 (port 2222) was refused: Received",
+            ),
+        ] {
+            let ssh = SshSettings { user: user.map(str::to_owned), port: Some(2222), identity: None };
+            let address = Some("10.200.0.2".to_owned());
+            let spec = HostSpec { name: "cp-1".into(), address, groups: Vec::new(), ssh };
+            let told = failed("cp-1", &Login::of(&spec, None), words.as_bytes()).to_string();
+            assert!(told.contains(&format!("the login as {expected}")), "{told}");
+        }
     }
 
     #[test]

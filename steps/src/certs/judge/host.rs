@@ -16,7 +16,10 @@ pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
         findings.push(finding("unreachable", Severity::Warn, error.message.clone(), remedy));
     }
     for trouble in &report.troubles {
-        let remedy = "what hangs on it was left out";
+        let remedy = match trouble.ends_with("permission denied") {
+            true => "this user may not read it: look as root (`sudo certwright certs`)",
+            false => "what hangs on it was left out",
+        };
         findings.push(finding("incomplete", Severity::Warn, format!("{host}: {trouble}"), remedy));
     }
     if let Some(skew) = report.skew_s.filter(|skew| skew.saturating_abs() > wanted.skew_s) {
@@ -28,6 +31,14 @@ pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
     if report.rows.iter().any(|row| row.key == Key::NoOpenssl) {
         let what = format!("{host}: it has no openssl, so keys were not compared with certificates");
         findings.push(finding("keys-not-compared", Severity::Note, what, "install openssl there"));
+    }
+    let closed = report.rows.iter().filter(|row| row.key == Key::Refused).count();
+    if closed > 0 {
+        let keys = if closed == 1 { "a private key".to_owned() } else { format!("{closed} private keys") };
+        let what =
+            format!("{host}: this user may not read {keys}, so they were not compared with certificates");
+        let remedy = "look as root (`sudo certwright certs`), or leave keys alone by --no-keys";
+        findings.push(finding("keys-not-compared", Severity::Note, what, remedy));
     }
     findings.extend(report.running.iter().filter_map(|running| age(report, running, wanted)));
     findings

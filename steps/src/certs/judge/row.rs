@@ -6,7 +6,7 @@ use super::Wanted;
 use crate::certs::finding::{Finding, Severity};
 use crate::certs::node::Report;
 use crate::certs::row::{Key, Kind, Row};
-use crate::pki::Certificate;
+use crate::pki::{Authority, Certificate};
 use crate::span::span;
 
 /// The findings of a row.
@@ -46,12 +46,38 @@ pub(super) fn title(row: &Row) -> String {
 fn unreadable(row: &Row, why: &str) -> Finding {
     let what = format!("{} {why} ({})", title(row), row.path);
     if row.is_missing() {
-        let remedy = "restore it from a backup, or make it again with `kubeadm init phase`";
-        finding(row, "missing", Severity::Warn, what, remedy)
+        finding(row, "missing", Severity::Warn, what, restored(row))
+    } else if why.ends_with("permission denied") {
+        let remedy = "this user may not read it: look as root (`sudo certwright certs`)";
+        finding(row, "unreadable", Severity::Warn, what, remedy)
     } else {
         let remedy = "look at the file; a backup or another node has what belongs there";
         finding(row, "unreadable", Severity::Warn, what, remedy)
     }
+}
+
+/// Where a file that is missing is got from.
+fn restored(row: &Row) -> &'static str {
+    match row.kind {
+        Kind::Authority => {
+            "copy it from another control-plane node or a backup, with its key where that node has it; a new one would be \
+             trusted by no other node"
+        }
+        Kind::Leaf if row.host == WORKSTATION => {
+            "copy /etc/kubernetes/admin.conf of a control-plane node there, or see that the inventory names the right file"
+        }
+        Kind::Leaf => "restore it from a backup, or make it again with `kubeadm init phase`",
+    }
+}
+
+/// The name of the file that a row stands in: `ca` for `ca[2]`.
+fn base(row: &Row) -> &str {
+    row.name.split('[').next().unwrap_or_default()
+}
+
+/// Whether it is one of the authorities that kubeadm makes and its nodes share.
+fn is_shared_authority(row: &Row) -> bool {
+    row.kind == Kind::Authority && Authority::ALL.into_iter().any(|authority| authority.name() == base(row))
 }
 
 fn dates(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Option<Finding> {
@@ -80,16 +106,19 @@ fn dates(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Option<Fi
 
 /// What renews a certificate.
 fn remedy(row: &Row, wanted: &Wanted<'_>) -> String {
-    match (row.kind, row.name.as_str()) {
-        (Kind::Authority, _) => "rotate the cluster's CA; a renewal cannot mend this".to_owned(),
-        (Kind::Leaf, "kubelet-client" | "kubelet-client-current" | "kubelet-server" | "kubelet-serving") => {
+    match base(row) {
+        _ if is_shared_authority(row) => "rotate the cluster's CA; a renewal cannot mend this".to_owned(),
+        "kubelet-client" | "kubelet-client-current" | "kubelet-server" | "kubelet-serving" => {
             "see `certwright doctor`: the kubelet rotates it while it reaches the API server".to_owned()
         }
-        (Kind::Leaf, name) if row.host == WORKSTATION && name.ends_with(']') => {
+        _ if row.host == WORKSTATION && row.name.ends_with(']') => {
             "ask whoever gave it out for a new one, or take the entry out of the file: a renewal leaves it alone"
                 .to_owned()
         }
-        (Kind::Leaf, _) => wanted.renew.to_owned(),
+        _ if row.is_stray => {
+            "it is none of kubeadm's, and a renewal leaves it alone: ask whoever put it there, or remove it".to_owned()
+        }
+        _ => wanted.renew.to_owned(),
     }
 }
 
@@ -107,7 +136,8 @@ fn ends_first(row: &Row, certificate: &Certificate, wanted: &Wanted<'_>) -> Opti
 
 fn key(row: &Row, wanted: &Wanted<'_>) -> Option<Finding> {
     let what = match (row.key, row.kind) {
-        (Key::Matches | Key::NotLookedAt | Key::NoOpenssl, _) | (Key::Missing, Kind::Authority) => {
+        (Key::Matches | Key::NotLookedAt | Key::NoOpenssl | Key::Refused, _)
+        | (Key::Missing, Kind::Authority) => {
             return None;
         }
         (Key::Differs, _) => "does not match the private key that is kept for it",
@@ -117,6 +147,7 @@ fn key(row: &Row, wanted: &Wanted<'_>) -> Option<Finding> {
     let what = format!("{} {what} ({})", title(row), row.path);
     let remedy = match row.kind {
         Kind::Leaf => format!("renew it: both are made anew (`{}`)", wanted.renew),
+        _ if row.is_stray => "see with another copy which of the two is right, or remove both".to_owned(),
         Kind::Authority => "make both the same CA's: compare with another control-plane node".to_owned(),
     };
     Some(finding(row, "key-mismatch", Severity::Warn, what, remedy))

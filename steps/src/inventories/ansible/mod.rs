@@ -40,11 +40,26 @@ pub fn read(file: &Path, text: &str, group: Option<&str>) -> Result<Draft, Draft
         file.extension().is_some_and(|ending| ending == "yml" || ending == "yaml" || ending == "json");
     DraftError::of_size(&shown, text)?;
     let tree = if is_yaml { yaml::read(text) } else { ini::read(text) };
-    let tree = tree.map_err(|(at, why)| {
+    let read = tree.map_err(|(at, why)| {
         DraftError::new(format!("`{shown}{at}`: {why}"))
             .hint("Ansible itself writes any inventory so that it can be read here: ansible-inventory -i FILE --list --yaml > hosts.yaml")
-    })?;
-    draft(&tree, group, &shown)
+    });
+    let draft = read.and_then(|tree| draft(&tree, group, &shown));
+    if draft.is_err() && !is_yaml && looks_like_yaml(text) {
+        let message = format!("`{shown}` looks like YAML, and is read as INI for its name");
+        return Err(DraftError::new(message)
+            .hint("give it a name that ends in .yml, .yaml or .json, by which Ansible, too, tells YAML"));
+    }
+    draft
+}
+
+/// Whether the first line that says something begins a YAML document.
+fn looks_like_yaml(text: &str) -> bool {
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+    let first = lines.into_iter().find(|line| !line.is_empty() && !line.trim_start().starts_with(['#', ';']));
+    first.is_some_and(|line| {
+        line == "---" || line.starts_with('{') || (line.ends_with(':') && !line.starts_with('['))
+    })
 }
 
 fn draft(tree: &Tree, group: Option<&str>, shown: &str) -> Result<Draft, DraftError> {
@@ -64,6 +79,11 @@ fn draft(tree: &Tree, group: Option<&str>, shown: &str) -> Result<Draft, DraftEr
             None => "group that is called like a control plane's".to_owned(),
         };
         let error = DraftError::new(format!("`{shown}` has no {which}"));
+        if tree.groups.is_empty() {
+            return Err(
+                error.hint("it has no group: one is written [NAME], with a line for each of its hosts below")
+            );
+        }
         return Err(error.hint(format!("name one by --group; it has: {}", groups())));
     };
     let members = tree.members(group);

@@ -144,3 +144,14 @@ fn what_a_text_multiplies_is_bounded() {
     let error = read(Path::new("hosts"), &"#".repeat((1 << 20) + 1), None).unwrap_err();
     assert_eq!(error.message, "`hosts` is larger than 1024 KiB");
 }
+
+#[test]
+fn yaml_under_another_name_and_a_text_without_groups_say_so() {
+    for text in [YAML, "---\nall:\n  hosts: {}\n", "# x\nkube_control_plane:\n  hosts:\n    cp-1:\n"] {
+        let error = read(Path::new("hosts"), text, None).unwrap_err();
+        assert_eq!(error.message, "`hosts` looks like YAML, and is read as INI for its name");
+        assert!(error.hints[0].contains("ends in .yml, .yaml or .json"), "{:?}", error.hints);
+    }
+    let error = read(Path::new("hosts"), "# nothing\n", None).unwrap_err();
+    assert!(error.hints[0].starts_with("it has no group"), "{:?}", error.hints);
+}

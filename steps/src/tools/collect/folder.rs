@@ -3,7 +3,7 @@
 //! Invariant: no path and no symlink leads out of the folder; the kernel resolves them as if it were `/` (`openat2` with
 //! `RESOLVE_IN_ROOT`). Only regular files are read, and of each no more than the survey would.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
@@ -91,8 +91,10 @@ impl Tree {
         let units: Vec<String> =
             request.units.iter().flat_map(|folder| self.units(folder, &mut look.odd)).collect();
         for path in units.into_iter().chain(request.texts.iter().cloned()) {
-            if let Some(text) = self.text(&path) {
-                look.texts.insert(path, text);
+            match self.text(&path) {
+                Ok(Some(text)) => drop(look.texts.insert(path, text)),
+                Ok(None) => {}
+                Err(why) => drop(look.refused.insert(path, why)),
             }
         }
         for folder in &request.folders {
@@ -100,46 +102,53 @@ impl Tree {
         }
         let found: Vec<String> = look.names.iter().take(wanted::MOST).cloned().collect();
         for path in found.iter().chain(&request.files) {
-            let (facts, why) = self.facts(path, keys);
-            if let Some(why) = why {
-                look.refused.insert(path.clone(), why);
-            }
+            let facts = self.facts(path, keys, &mut look.refused);
             look.files.insert(path.clone(), facts);
         }
         look
     }
 
-    /// The lines of a file of configuration, each with its end.
-    fn text(&self, path: &str) -> Option<Vec<u8>> {
-        let Found::Something(stat, Ok(mut content)) = self.open_and_read(path) else { return None };
+    /// The lines of a file of configuration, each with its end; None where there is no file.
+    fn text(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let (stat, mut content) = match self.open_and_read(path) {
+            Found::Something(stat, content) => (stat, content?),
+            Found::Refused(why) => return Err(why),
+            Found::Nothing => return Ok(None),
+        };
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return None;
+            return Ok(None);
         }
         content.truncate(usize::try_from(LARGEST).expect("a small number"));
         if content.last().is_some_and(|last| *last != b'\n') {
             content.push(b'\n');
         }
-        Some(content)
+        Ok(Some(content))
     }
 
-    /// Facts of one path, and why its content is not known.
-    fn facts(&self, path: &str, keys: Keys) -> (FileFacts, Option<String>) {
+    /// Facts of one path; why its content or the key beside it is not known is added to `refused`.
+    fn facts(&self, path: &str, keys: Keys, refused: &mut BTreeMap<String, String>) -> FileFacts {
         let (stat, content) = match self.open_and_read(path) {
-            Found::Nothing => return (FileFacts::missing(path), None),
-            Found::Refused(why) => return (FileFacts::missing(path), Some(why)),
+            Found::Nothing => return FileFacts::missing(path),
+            Found::Refused(why) => {
+                refused.insert(path.to_owned(), why);
+                return FileFacts::missing(path);
+            }
             Found::Something(stat, content) => (stat, content),
         };
-        let (content, why) = match content {
-            Ok(content) => (content, None),
-            Err(why) => (Vec::new(), Some(why)),
-        };
-        let beside = path.strip_suffix(".crt").map(|stem| self.open_and_read(&format!("{stem}.key")));
-        let beside = match beside {
-            Some(Found::Something(_, Ok(key))) => Some(key),
+        let content = content.unwrap_or_else(|why| {
+            refused.insert(path.to_owned(), why);
+            Vec::new()
+        });
+        let key = path.strip_suffix(".crt").map(|stem| format!("{stem}.key"));
+        let beside = key.and_then(|key| match self.open_and_read(&key) {
+            Found::Something(_, Ok(content)) => Some(content),
             // It is there, and may not be read.
-            Some(Found::Something(_, Err(_)) | Found::Refused(_)) => Some(Vec::new()),
-            Some(Found::Nothing) | None => None,
-        };
+            Found::Something(_, Err(why)) | Found::Refused(why) => {
+                refused.insert(key, why);
+                Some(Vec::new())
+            }
+            Found::Nothing => None,
+        });
         let mut facts = FileFacts::of_content(path, &content, beside.as_deref()).cut_to(keys.depth());
         facts.kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => FileKind::File,
@@ -150,7 +159,7 @@ impl Tree {
         (facts.uid, facts.gid) = (stat.st_uid, stat.st_gid);
         facts.size = u64::try_from(stat.st_size).unwrap_or(0);
         facts.mtime_ns = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
-        (facts, why)
+        facts
     }
 
     fn open_and_read(&self, path: &str) -> Found {
@@ -194,7 +203,7 @@ impl Tree {
     fn units(&self, folder: &str, strange: &mut BTreeSet<String>) -> Vec<String> {
         let mut all = vec![format!("{folder}/kubelet.service")];
         let drop_ins = format!("{folder}/kubelet.service.d");
-        for (name, _) in self.names(OsStr::new(&drop_ins)) {
+        for (name, _) in self.names(OsStr::new(&drop_ins)).unwrap_or_default() {
             if has_extension(&name, "conf") {
                 all.extend(told(OsStr::new(&drop_ins), &name, strange));
             }
@@ -204,7 +213,11 @@ impl Tree {
 
     /// Adds the names of the `.crt` and `.pem` files of a folder and of those in it.
     fn certificates(&self, folder: &OsStr, deep: usize, into: &mut Look) {
-        for (name, kind) in self.names(folder) {
+        let names = self.names(folder).unwrap_or_else(|why| {
+            into.refused.insert(folder.to_string_lossy().into_owned(), why);
+            Vec::new()
+        });
+        for (name, kind) in names {
             if kind == FileType::Directory && deep > 1 {
                 self.certificates(&below(folder, &name), deep - 1, into);
             }
@@ -215,17 +228,21 @@ impl Tree {
         }
     }
 
-    /// The names in a folder and what they are, sorted; none where there is no folder.
-    fn names(&self, folder: &OsStr) -> Vec<(OsString, FileType)> {
+    /// The names in a folder and what they are, sorted; none where there is no folder, an error where it may not be read.
+    fn names(&self, folder: &OsStr) -> Result<Vec<(OsString, FileType)>, String> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let Ok(dir) = self.open_at(folder, flags).and_then(Dir::new) else { return Vec::new() };
+        let dir = match self.open_at(folder, flags).and_then(Dir::new) {
+            Ok(dir) => dir,
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(words(error)),
+            Err(_) => return Ok(Vec::new()),
+        };
         let mut names: Vec<(OsString, FileType)> = dir
             .flatten()
             .map(|entry| (OsStr::from_bytes(entry.file_name().to_bytes()).to_owned(), entry.file_type()))
             .filter(|(name, _)| name != "." && name != "..")
             .collect();
         names.sort_by(|(one, _), (other, _)| one.cmp(other));
-        names
+        Ok(names)
     }
 }
 

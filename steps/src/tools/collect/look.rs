@@ -23,7 +23,7 @@ pub struct Look {
     pub names: BTreeSet<String>,
     /// Files in the folders that cannot be looked at for their names, told on one line each.
     pub odd: BTreeSet<String>,
-    /// Why the content of a path is not known; only of a tree in a folder.
+    /// Why a file's content, the names in a folder or the key beside a certificate are not known; only of a tree in a folder.
     pub refused: BTreeMap<String, String>,
 }
 

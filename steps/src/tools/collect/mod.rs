@@ -16,7 +16,7 @@ mod folder;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use certwright_engine::host::{Command, Host};
@@ -67,6 +67,8 @@ pub struct Collected {
     pub files: BTreeMap<String, FileFacts>,
     /// Why the content of a path is not known; only of a tree in a folder.
     pub refused: BTreeMap<String, String>,
+    /// What was surveyed because it was found in a folder: nothing names it.
+    pub found: BTreeSet<String>,
     /// What is there and was not looked at, a sentence each.
     pub left_out: Vec<String>,
 }
@@ -75,7 +77,8 @@ impl Collected {
     fn nothing(keys: Keys) -> Self {
         let (texts, files, refused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let configuration = Configuration::of(&texts);
-        Self { clock_ns: None, keys, texts, configuration, files, refused, left_out: Vec::new() }
+        let (found, left_out) = (BTreeSet::new(), Vec::new());
+        Self { clock_ns: None, keys, texts, configuration, files, refused, found, left_out }
     }
 }
 

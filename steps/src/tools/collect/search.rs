@@ -3,7 +3,7 @@
 //! Invariant: a path is asked for once, so a search ends. Where kubeadm's places are used it is one look; what stands
 //! elsewhere costs one more, and where even the folder of manifests is found by the kubelet's configuration, another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certwright_engine::text::line;
 
@@ -81,11 +81,17 @@ impl Search {
     /// What was collected, without what turned out not to be named by anything.
     pub(super) fn done(self) -> Collected {
         let (texts, files, left_out) = (self.texts(), self.files(), self.left_out());
+        // The script does not tell of a path twice that it was asked for.
+        let is_found = |path: &&String| files.contains(path) && !self.asked.files.contains(path);
+        let found = self.names.iter().filter(is_found).cloned().collect();
         let mut collected = self.collected;
-        collected.left_out = left_out;
+        (collected.left_out, collected.found) = (left_out, found);
         collected.texts.retain(|path, _| kubelet::is_unit(path) || texts.contains(path));
         collected.files.retain(|path, _| files.contains(path));
-        collected.refused.retain(|path, _| files.contains(path));
+        collected.refused.retain(|path, _| {
+            let stem = path.strip_suffix(".key");
+            files.contains(path) || stem.is_some_and(|stem| files.contains(&format!("{stem}.crt")))
+        });
         collected
     }
 
@@ -114,7 +120,35 @@ impl Search {
         let beyond = (all > wanted::MOST).then(|| {
             format!("of {all} files that may hold certificates the first {} were looked at", wanted::MOST)
         });
-        odd.chain(beyond).collect()
+        self.closed().into_iter().chain(odd).chain(beyond).collect()
+    }
+
+    /// Folders and files of configuration that whoever looks may not read; those of one folder in one sentence.
+    fn closed(&self) -> Vec<String> {
+        let texts = self.texts();
+        // Which of the folders are the node's own is not known where its manifests are closed, too.
+        let is_folder = |path: &String| {
+            let folders = &self.asked.folders;
+            folders.contains(path) || folders.iter().any(|folder| is_below(folder, path))
+        };
+        let is_closed = |path: &&String| {
+            !self.collected.files.contains_key(*path)
+                && !path.ends_with(".key")
+                && (texts.contains(path) || kubelet::is_unit(path) || is_folder(path))
+        };
+        let mut of_folders: BTreeMap<(&str, &String), Vec<&String>> = BTreeMap::new();
+        for (path, why) in self.collected.refused.iter().filter(|(path, _)| is_closed(path)) {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            of_folders.entry((folder, why)).or_default().push(path);
+        }
+        let sentence = |((_, why), paths): ((&str, &String), Vec<&String>)| {
+            let more = match paths.len() {
+                1 => String::new(),
+                n => format!(" and {} more files there", n - 1),
+            };
+            format!("`{}`{more} cannot be looked at: {why}", line(paths[0]))
+        };
+        of_folders.into_iter().map(sentence).collect()
     }
 
     fn all_files(&self) -> BTreeSet<String> {

@@ -122,6 +122,11 @@ impl FileFacts {
         self.kind != FileKind::Missing
     }
 
+    /// True for a file whose content was not looked into.
+    pub fn is_too_large(&self) -> bool {
+        self.size > LARGEST as u64
+    }
+
     /// Facts of a file with this content as the script would find them, for labs and tests; the caller fills in
     /// mode, owner and time.
     ///
