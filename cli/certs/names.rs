@@ -63,11 +63,10 @@ pub(super) fn of_hosts(
     }
     let names: Vec<String> = all.iter().map(|(_, spec)| spec.name.clone()).collect();
     let is_shared = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
-    let named = |(word, spec): (&String, HostSpec)| match is_shared(&spec.name) {
-        true => HostSpec { name: word.clone(), ..spec },
-        false => spec,
+    let called = |(word, spec): (&String, HostSpec)| {
+        if is_shared(&spec.name) { HostSpec { name: word.clone(), ..spec } } else { spec }
     };
-    Ok(all.into_iter().map(named).collect())
+    Ok(all.into_iter().map(called).collect())
 }
 
 #[cfg(test)]

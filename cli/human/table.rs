@@ -69,6 +69,6 @@ mod tests {
     fn a_cell_brings_no_colour_and_no_line_of_its_own() {
         let rows = [vec![Cell::plain("a\u{1b}[31mb\nc"), Cell::plain("d")]];
         let text = table(&["X", "Y"], &rows, 0, Paint::Plain);
-        assert_eq!(text, "X                  Y\na\\u{1b}[31mb\\nc  d\n");
+        assert_eq!(text, "X                Y\na\\u{1b}[31mb\\nc  d\n");
     }
 }

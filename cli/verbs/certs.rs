@@ -23,13 +23,13 @@ use crate::{human, runtime, signals, when};
 /// Looks at every host and tells; changes nothing.
 pub(crate) fn certs(app: &App, args: &CertsArgs) -> Result<Exit, Failure> {
     let mut stops = signals::listen()?;
-    if let Some(path) = &args.textfile {
-        file::replaceable(path, "--textfile")?;
-    }
     let lab = Target::lab(app, args)?;
     let runtime = Runtime::new(if lab.is_some() { Time::Virtual } else { Time::Real })?;
     runtime.block_on(async {
         let targets = Target::all(app, args, lab.as_ref().map(|(lab, now)| (lab, *now)))?;
+        if let Some(path) = &args.textfile {
+            file::replaceable(path, "--textfile")?;
+        }
         let told = watch(app, args, &targets.all, &targets.clock, &mut stops).await;
         runtime::close(&targets.hosts).await;
         told

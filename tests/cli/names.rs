@@ -161,8 +161,8 @@ fn what_may_not_be_read_is_told_with_root_as_the_remedy() {
     mode("lab", 0o755);
     mode("lab/cp-1", 0o755);
     let pki = "lab/cp-1/etc/kubernetes/pki";
-    for path in place.tree(pki).iter().filter(|path| path.ends_with(".key")) {
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("a mode");
+    for path in place.tree(pki).iter().filter(|path| path.strip_suffix(".key").is_some()) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("a mode");
     }
     let ids_of = |args: &str, code: i32| {
         let json = place.run_as_nobody(args).exits(code).json();
@@ -176,7 +176,7 @@ fn what_may_not_be_read_is_told_with_root_as_the_remedy() {
     let keys = told.iter().find(|told| told.starts_with("keys-not-compared ")).expect("a finding");
     assert!(keys.contains("this user may not read ") && keys.contains("look as root"), "{keys}");
     for folder in ["pki", "pki/etcd", "manifests"] {
-        mode(&format!("lab/cp-1/etc/kubernetes/{folder}"), 0);
+        mode(&format!("lab/cp-1/etc/kubernetes/{folder}"), 0o000);
     }
     let told = ids_of("certs --root lab/cp-1 --output json", 3);
     let has = |id: &str, words: &str| {

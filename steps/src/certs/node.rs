@@ -285,9 +285,8 @@ impl<'a> Node<'a> {
         match key {
             KeyFacts::Public(public) if public == certificate.public_key => Key::Matches,
             KeyFacts::Public(_) => Key::Differs,
-            KeyFacts::Unreadable if self.is_refused(place) => Key::Refused,
+            KeyFacts::Unreadable | KeyFacts::Absent if self.is_refused(place) => Key::Refused,
             KeyFacts::Unreadable => Key::Unreadable,
-            KeyFacts::Absent if self.is_refused(place) => Key::Refused,
             KeyFacts::Absent if is_other => Key::NotLookedAt,
             KeyFacts::Absent => Key::Missing,
         }

@@ -16,9 +16,10 @@ pub(super) fn findings(report: &Report, wanted: &Wanted<'_>) -> Vec<Finding> {
         findings.push(finding("unreachable", Severity::Warn, error.message.clone(), remedy));
     }
     for trouble in &report.troubles {
-        let remedy = match trouble.ends_with("permission denied") {
-            true => "this user may not read it: look as root (`sudo certwright certs`)",
-            false => "what hangs on it was left out",
+        let remedy = if trouble.ends_with("permission denied") {
+            "this user may not read it: look as root (`sudo certwright certs`)"
+        } else {
+            "what hangs on it was left out"
         };
         findings.push(finding("incomplete", Severity::Warn, format!("{host}: {trouble}"), remedy));
     }

@@ -39,10 +39,12 @@ pub(super) fn mistake(text: &str, at: yaml::At) -> String {
     let Ok(documents) = yaml::each_at::<Value>(text) else {
         let line = at.and_then(|(line, _)| text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?));
         let is_tab = |line: &str| line.trim_start_matches(' ').starts_with('\t');
-        return match line.is_some_and(is_tab) {
-            true => "a tab indents this line, and YAML takes blanks only".to_owned(),
-            false => "it cannot be read as YAML".to_owned(),
+        let why = if line.is_some_and(is_tab) {
+            "a tab indents this line, and YAML takes blanks only"
+        } else {
+            "it cannot be read as YAML"
         };
+        return why.to_owned();
     };
     documents.iter().find_map(of_document).unwrap_or_else(|| "its YAML has another shape".to_owned())
 }
@@ -57,8 +59,8 @@ fn of_document(document: &Value) -> Option<String> {
             (Wanted::Nodes, Value::Array(nodes)) => {
                 nodes.iter().zip(1..).find_map(|(node, n)| of_node(path, node, n))
             }
-            (Wanted::Mapping, Value::Object(_)) => None,
-            (Wanted::Text, Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null) => None,
+            (Wanted::Mapping, Value::Object(_))
+            | (Wanted::Text, Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null) => None,
             (Wanted::Nodes, other) => Some(format!(
                 "`{path}` is {}, and must be a list of nodes, each `- address: IP`",
                 noun(other)
@@ -99,12 +101,13 @@ mod tests {
     const GOOD: &str = "apiVersion: baremetal.cluster.gke.io/v1\nkind: Cluster\nmetadata:\n  name: x\nspec:\n  type: admin\n  \
                         controlPlane:\n    nodePoolSpec:\n      nodes:\n      - address: 10.0.0.1\n      - address: 10.0.0.2\n";
 
+    const NODES: &str = "spec.controlPlane.nodePoolSpec.nodes";
+
     #[test]
     fn a_mistake_is_told_by_its_field_and_what_belongs_there() {
         let read =
             |text: &str| read(Path::new("x.yaml"), text, None, Vec::new).map_err(|error| error.to_string());
         assert_eq!(read(GOOD).unwrap().hosts.len(), 2);
-        const NODES: &str = "spec.controlPlane.nodePoolSpec.nodes";
         let list = "      - address: 10.0.0.1\n      - address: 10.0.0.2\n";
         for (from, to, expected) in [
             (

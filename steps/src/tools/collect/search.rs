@@ -133,7 +133,7 @@ impl Search {
         };
         let is_closed = |path: &&String| {
             !self.collected.files.contains_key(*path)
-                && !path.ends_with(".key")
+                && path.strip_suffix(".key").is_none()
                 && (texts.contains(path) || kubelet::is_unit(path) || is_folder(path))
         };
         let mut of_folders: BTreeMap<(&str, &String), Vec<&String>> = BTreeMap::new();
