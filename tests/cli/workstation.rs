@@ -48,13 +48,13 @@ const OLD_MODE: u32 = 0o640;
 /// How long a process may take until it is where it is awaited.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A strike that fell on another call is tried again so many calls later: the thread wakes the other one by a `write`, unless
-/// that one is not asleep yet. All other numbers are the same each time.
+/// that one is not asleep yet. All other numbers are the same each time, and CI strikes those alone.
 const AGAIN: [isize; 9] = [0, 0, -1, 1, -2, 2, -3, 3, -4];
 /// Faults in CI.
 const SAMPLE: usize = 6;
-/// Exit codes of `--help` with which such a command may end: done all the same, failed, undo stuck, refused before it began,
-/// journal.
-const ENDS: [i32; 5] = [0, 10, 12, 14, 20];
+/// Exit codes of `--help` with which such a command may end: done or undone all the same, failed, undo stuck, refused before
+/// it began, journal.
+const ENDS: [i32; 6] = [0, 10, 11, 12, 14, 20];
 
 /// A file beside the kubeconfig, or itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,8 @@ fn calls_on_the_workstations_files_that_are_struck_leave_a_kubeconfig_that_is_ol
  {
     let seed = number("CERTWRIGHT_SEED", 1);
     let stage = Stage::new();
-    let points = stage.points();
+    // Whose number is no matter of which thread is faster.
+    let points: Vec<Point> = stage.points().into_iter().filter(|point| point.call.name != "write").collect();
     let mut random = crate::random::Random(u64::try_from(seed).expect("a small number"));
     let mut met = Met::default();
     for turn in 0..SAMPLE {
@@ -314,7 +315,9 @@ impl Stage {
         let about = self.about(&point.call.line);
         let when =
             format!("{strike:?} at {} {} of {:?}: {about}", point.call.name, point.call.nth, point.from);
-        for later in AGAIN.into_iter().filter(|later| *later == 0 || point.call.name == "write") {
+        for later in
+            [AGAIN; 3].into_iter().flatten().filter(|later| *later == 0 || point.call.name == "write")
+        {
             let Some(nth) = point.call.nth.checked_add_signed(later).filter(|nth| *nth > 0) else { continue };
             let call = Call { nth, ..point.call.clone() };
             let (watch, output) = self.watched(point.from, Some((&call, strike)));
