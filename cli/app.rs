@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use certwright_engine::journal::StateDir;
 use certwright_engine::plan::{
-    Choices, Cluster, Color, HostSpec, Plan, Source, hosts_at, inventory_at, resolve, resolve_at,
+    Choices, Cluster, HostSpec, Plan, Source, hosts_at, inventory_at, resolve, resolve_at,
 };
 use certwright_engine::step::Registry;
 
@@ -110,19 +110,19 @@ impl App {
     ) -> Result<Plan, Failure> {
         let choices = choices(args)?;
         resolve_at(&place::base()?, as_source(plan), as_source(inventory), &choices, &self.registry)
-            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.terminal.color()))
     }
 
     /// The hosts of an inventory, whatever a plan would want of it.
     pub(crate) fn hosts(&self, inventory: &Text) -> Result<Vec<HostSpec>, Failure> {
         hosts_at(&place::base()?, as_source(inventory))
-            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.terminal.color()))
     }
 
     /// The cluster and the hosts of an inventory, whatever a plan would want of it.
     pub(crate) fn inventory(&self, inventory: &Text) -> Result<(Cluster, Vec<HostSpec>), Failure> {
         inventory_at(&place::base()?, as_source(inventory))
-            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.terminal.color()))
     }
 
     /// A plan resolved against an inventory, paths as they are written: for a lab.
@@ -134,12 +134,7 @@ impl App {
     ) -> Result<Plan, Failure> {
         let choices = choices(args)?;
         resolve(as_source(plan), as_source(inventory), &choices, &self.registry)
-            .map_err(|mistakes| Failure::mistakes(&mistakes, self.color()))
-    }
-
-    /// Whether diagnostics may have colours: they go to standard error, which follows standard output here.
-    pub(crate) fn color(&self) -> Color {
-        self.terminal.color()
+            .map_err(|mistakes| Failure::mistakes(&mistakes, self.terminal.color()))
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! What an undo needs to know (what the first probe saw) is in the journal of the run that changed something. A new run
 //! on top of an unfinished one would see its half-made changes as the state to restore; an undo below a newer run would
-//! put back files from before both. A lab is to its rehearsals what a cluster is to its runs. Deliberately absent: rehearsals under a real run, and runs that cannot be read (a
-//! new run is the way out of a damaged journal).
+//! put back files from before both. A lab is to its rehearsals what a cluster is to its runs. Deliberately absent:
+//! rehearsals under a real run, and runs that cannot be read (a new run is the way out of a damaged journal).
 
 use certwright_engine::journal::{Entry, ListedRun, RunId, RunState, RunSummary, StateDir};
 use certwright_engine::machine::Outcome;

@@ -36,7 +36,8 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     if !is_open && !has_hosts {
         return Err(Failure::nothing_to(&run, "abandon", session.view().outcome));
     }
-    if is_open && args.run.is_none() && session.view().header.lab.is_none() {
+    let is_asked = is_open && args.run.is_none() && session.view().header.lab.is_none();
+    if is_asked || args.yes.is_some() {
         confirm_name(&About::Run(run.to_string()), args.yes.as_deref(), &given_up(&session), &mut stops)?;
     }
     // Before the decision: hosts that cannot be reached without it would stay claimed.

@@ -35,7 +35,7 @@ pub(crate) fn check(app: &App, args: &CheckArgs) -> Result<Exit, Failure> {
             .hint("the hosts are in the inventory: add --inventory FILE, or leave --limit out"));
     }
     let info = plan::check(as_source(&text), &choices.set, &app.registry)
-        .map_err(|mistakes| Failure::mistakes(&mistakes, app.color()))?;
+        .map_err(|mistakes| Failure::mistakes(&mistakes, app.terminal.color()))?;
     match app.format {
         Format::Json => out(&json::document("check", json!({ "info": info }))),
         Format::Human => out(&human::check::info(&text.name, &info, app.terminal)),

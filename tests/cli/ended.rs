@@ -107,6 +107,8 @@ fn an_abandoned_run_is_over() {
           nothing was changed
           --yes=RUN confirms it without a question
     "#]]);
+    let other = place.run("abandon 20 --yes=another").exits(14);
+    assert!(other.stderr.contains("was not confirmed: the answer was `another`"), "{}", other.stderr);
     place.run("abandon 20").is(&expect![[r#"
         exit 0
         --- stdout
