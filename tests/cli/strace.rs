@@ -7,6 +7,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 
@@ -24,7 +25,7 @@ pub(crate) enum Strike {
 }
 
 /// All of them.
-pub(crate) const STRIKES: [Strike; 3] = [Strike::Kill, Strike::Eio, Strike::Enospc];
+const STRIKES: [Strike; 3] = [Strike::Kill, Strike::Eio, Strike::Enospc];
 
 /// One system call of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,13 @@ pub(crate) struct Call {
     pub(crate) nth: usize,
     /// The line strace wrote of it.
     pub(crate) line: String,
+}
+
+impl Call {
+    /// The ways in which it can be struck: a close that fails has closed all the same, which strace cannot play.
+    pub(crate) fn strikes(&self) -> &'static [Strike] {
+        if self.name == "close" { &STRIKES[..1] } else { &STRIKES }
+    }
 }
 
 /// How a command ended of which a call was struck.
@@ -150,4 +158,29 @@ fn lines(place: &Place) -> Vec<String> {
     let text = String::from_utf8_lossy(&text);
     let calls = text.lines().filter(|line| !line.starts_with("+++") && !line.starts_with("---"));
     calls.map(str::to_owned).collect()
+}
+
+/// A campaign: strikes one in `CERTWRIGHT_STEP` of these calls from `CERTWRIGHT_FIRST` on, each in all its ways; how many of
+/// those failed. One that fails says so by itself, and the others are struck all the same.
+pub(crate) fn campaign<P>(
+    points: &[P],
+    call: impl Fn(&P) -> &Call,
+    mut strike: impl FnMut(&P, Strike),
+) -> usize {
+    let (first, step) = (number("CERTWRIGHT_FIRST", 0), number("CERTWRIGHT_STEP", 1));
+    let mut failed = 0;
+    for (at, point) in points.iter().enumerate().skip(first).step_by(step) {
+        for way in call(point).strikes() {
+            failed += usize::from(catch_unwind(AssertUnwindSafe(|| strike(point, *way))).is_err());
+        }
+        if (at - first) % (10 * step) == 0 {
+            println!("{at} of {}: {failed} failed", points.len());
+        }
+    }
+    failed
+}
+
+/// A number of the environment.
+pub(crate) fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use certwright_engine::clock::Clock;
@@ -17,7 +16,7 @@ use crate::killed::{certificates, goes_on};
 use crate::openssl::{self, Expected};
 use crate::program::Place;
 use crate::random::Random;
-use crate::strace::{Call, STRIKES, Strike, Struck, calls, struck};
+use crate::strace::{Call, Strike, Struck, calls, campaign, number, struck};
 
 const NEW: &str = "rehearse --lab lab --fault deadline-exceeded@cp-2";
 const RESUME: &str = "resume";
@@ -52,13 +51,6 @@ struct Point {
     call: Call,
 }
 
-impl Point {
-    /// What can happen to it. A close that fails has closed all the same, which strace cannot play: it leaves the call out.
-    fn strikes(&self) -> &'static [Strike] {
-        if self.call.name == "close" { &STRIKES[..1] } else { &STRIKES }
-    }
-}
-
 /// Where a command begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum From {
@@ -87,7 +79,7 @@ fn thirty_calls_of_a_rehearsal_that_are_struck_leave_a_run_that_goes_on() {
         // One of each thirtieth of the calls, which stand in the order of their subjects.
         let (first, end) = (turn * points.len() / SAMPLE, (turn + 1) * points.len() / SAMPLE);
         let at = first + usize::try_from(random.below((end - first) as u64)).expect("small");
-        let strikes = points[at].strikes();
+        let strikes = points[at].call.strikes();
         stage.strike(&points[at], strikes[turn % strikes.len()], &mut met);
     }
     println!("a rehearsal, seed {seed}: {} of {} calls struck: {met:?}", met.tried(), points.len());
@@ -97,22 +89,13 @@ fn thirty_calls_of_a_rehearsal_that_are_struck_leave_a_run_that_goes_on() {
 #[test]
 #[ignore = "a campaign of half an hour: cargo nextest run --release --test cli --run-ignored only every_call --no-capture"]
 fn every_call_of_a_rehearsal_on_journal_kubeconfig_and_programs_that_is_struck_leaves_a_run_that_goes_on() {
-    let (first, step) = (number("CERTWRIGHT_FIRST", 0), number("CERTWRIGHT_STEP", 1));
     let stage = Stage::new();
     let points = stage.points();
     assert!(points.len() * 3 <= CAMPAIGN, "{} calls", points.len());
-    let (mut met, mut failed) = (Met::default(), 0);
-    for (at, point) in points.iter().enumerate().skip(first).step_by(step) {
-        for strike in point.strikes().iter().copied() {
-            // One that fails says so by itself, and the others are struck all the same.
-            let strikes = AssertUnwindSafe(|| stage.strike(point, strike, &mut met));
-            failed += usize::from(catch_unwind(strikes).is_err());
-        }
-        if (at - first) % (10 * step) == 0 {
-            println!("{at} of {}: {met:?}", points.len());
-        }
-    }
-    println!("a rehearsal: one in {step} of {} calls struck, three ways each: {met:?}", points.len());
+    let mut met = Met::default();
+    let failed =
+        campaign(&points, |point| &point.call, |point, strike| stage.strike(point, strike, &mut met));
+    println!("a rehearsal: {} calls to be struck, three ways each: {met:?}", points.len());
     assert_eq!(failed, 0, "strikes that failed, each is told above");
 }
 
@@ -125,10 +108,6 @@ fn a_thread_that_cannot_be_started_is_told_and_the_run_goes_on_later() {
         let point = Point { from: From::Begun, about: About::Program, call };
         stage.strike(&point, Strike::Eio, &mut Met::default());
     }
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 impl Stage {

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
@@ -23,7 +22,7 @@ use certwright_steps::lab::{Lab, LabSpec, Validity};
 
 use crate::program::Place;
 use crate::redact::redact;
-use crate::strace::{Call, STRIKES, Strike, Struck, Watch};
+use crate::strace::{Call, Strike, Struck, Watch, campaign, number};
 
 const PLAN: &str = "version = 1\nname = \"kubeconfig\"\n\n[[stage]]\nid = \"workstation\"\non = \"workstation\"\n\n\
                     [[stage.step]]\nid = \"kubeconfig\"\nkind = \"replace-kubeconfig\"\n";
@@ -80,13 +79,6 @@ struct Point {
     call: Call,
 }
 
-impl Point {
-    /// A close that fails has closed all the same, which strace cannot play: it leaves the call out.
-    fn strikes(&self) -> &'static [Strike] {
-        if self.call.name == "close" { &STRIKES[..1] } else { &STRIKES }
-    }
-}
-
 #[derive(Debug, Default)]
 struct Met {
     struck: BTreeMap<(From, Strike), usize>,
@@ -115,7 +107,7 @@ fn calls_on_the_workstations_files_that_are_struck_leave_a_kubeconfig_that_is_ol
     for turn in 0..SAMPLE {
         let (first, end) = (turn * points.len() / SAMPLE, (turn + 1) * points.len() / SAMPLE);
         let point = &points[first + usize::try_from(random.below((end - first) as u64)).expect("small")];
-        let strikes = point.strikes();
+        let strikes = point.call.strikes();
         stage.strike(point, strikes[turn % strikes.len()], &mut met);
     }
     println!("the workstation, seed {seed}: {} of {} calls struck: {met:?}", met.tried(), points.len());
@@ -125,26 +117,13 @@ fn calls_on_the_workstations_files_that_are_struck_leave_a_kubeconfig_that_is_ol
 #[test]
 #[ignore = "a campaign of ten minutes: cargo nextest run --test cli --run-ignored only each_call_on_the --no-capture"]
 fn each_call_on_the_workstations_files_that_is_struck_leaves_a_kubeconfig_that_is_old_or_new() {
-    let (first, step) = (number("CERTWRIGHT_FIRST", 0), number("CERTWRIGHT_STEP", 1));
     let stage = Stage::new();
     let points = stage.points();
-    let (mut met, mut failed) = (Met::default(), 0);
-    for (at, point) in points.iter().enumerate().skip(first).step_by(step) {
-        for strike in point.strikes().iter().copied() {
-            // One that fails says so by itself, and the others are struck all the same.
-            let strikes = AssertUnwindSafe(|| stage.strike(point, strike, &mut met));
-            failed += usize::from(catch_unwind(strikes).is_err());
-        }
-        if (at - first) % (10 * step) == 0 {
-            println!("{at} of {}: {met:?}", points.len());
-        }
-    }
-    println!("the workstation: one in {step} of {} calls struck: {met:?}", points.len());
+    let mut met = Met::default();
+    let failed =
+        campaign(&points, |point| &point.call, |point, strike| stage.strike(point, strike, &mut met));
+    println!("the workstation: {} calls to be struck: {met:?}", points.len());
     assert_eq!(failed, 0, "strikes that failed, each is told above");
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// A workstation with a kubeconfig that has a newer one in its cluster's secret.
