@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::pick::{Default, pick};
 use crate::session::Session;
 use crate::terminal::out;
-use crate::view::Phase;
+use crate::view::{Phase, RunView};
 use crate::warning::Warning;
 use crate::{hosts, human, json, place, runtime, signals, source};
 
@@ -38,7 +38,12 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
     }
     let is_asked = is_open && args.run.is_none() && session.view().header.lab.is_none();
     if is_asked || args.yes.is_some() {
-        confirm_name(&About::Run(run.to_string()), args.yes.as_deref(), &given_up(&session), &mut stops)?;
+        confirm_name(
+            &About::Run(run.to_string()),
+            args.yes.as_deref(),
+            &given_up(session.view()),
+            &mut stops,
+        )?;
     }
     // Before the decision: hosts that cannot be reached without it would stay claimed.
     let ssh_config = if has_hosts { session.ssh_config(app)? } else { None };
@@ -56,7 +61,7 @@ pub(crate) fn abandon(app: &App, args: &AbandonArgs) -> Result<Exit, Failure> {
         Format::Json => out(&json::document("summary", json::run(session.view()))),
         Format::Human if is_open => {
             let kept = "what it changed stays; nothing can be resumed or undone any more";
-            out(&format!("Run {run} is abandoned: {kept}.\n"));
+            out(&format!("Run {run} is abandoned: {kept}.{}\n", half_undone(session.view())));
         }
         Format::Human => out(&format!("Run {run} was over already.\n")),
     }
@@ -97,19 +102,23 @@ fn unknown(
 }
 
 /// What an operator who named no run agrees to.
-fn given_up(session: &Session) -> String {
-    let view = session.view();
-    let half = if view.tasks.iter().any(|task| matches!(task.phase, Phase::Undone | Phase::Stuck)) {
+fn given_up(view: &RunView) -> String {
+    format!(
+        "This gives the run of plan {} on cluster {} up for good: what it changed stays, and nothing of it can be resumed \
+         or undone any more.{}",
+        view.plan().name,
+        view.plan().cluster.name,
+        half_undone(view)
+    )
+}
+
+/// Says of a run whose undo did not come to its end that it is neither as before nor as wanted.
+fn half_undone(view: &RunView) -> &'static str {
+    if view.tasks.iter().any(|task| matches!(task.phase, Phase::Undone | Phase::Stuck)) {
         "\nIts undo is not finished: some of its changes are restored, others are not."
     } else {
         ""
-    };
-    format!(
-        "This gives the run of plan {} on cluster {} up for good: what it changed stays, and nothing of it can be resumed \
-         or undone any more.{half}",
-        view.plan().name,
-        view.plan().cluster.name
-    )
+    }
 }
 
 /// Lets go of every one of these hosts; `again` is what to type where some were not reached.
@@ -133,4 +142,25 @@ fn tell(app: &App, warning: Option<&Warning>) -> Exit {
     let Some(warning) = warning else { return Exit::Done };
     warning.tell(app.format);
     Exit::Failed
+}
+
+#[cfg(test)]
+mod tests {
+    use certwright_engine::machine::Event;
+    use certwright_engine::plan::TaskId;
+
+    use super::*;
+    use crate::story::{Story, ends};
+
+    #[test]
+    fn whoever_gives_up_a_run_in_its_undo_is_told_that_it_is_half_done() {
+        let mut story = Story::begin();
+        story.starts(1, 1).changes(1, 1, ends(2_000_000_000));
+        assert!(given_up(&story.view()).ends_with("or undone any more."), "{}", given_up(&story.view()));
+        let task = TaskId(1);
+        story.push(Event::UndoStarted { operator: "ops@ws".to_owned() });
+        story.push(Event::StepUndoStarted { task, attempt: 2 });
+        story.push(Event::Undone { task, attempt: 2, summary: "restored".to_owned() });
+        assert!(given_up(&story.view()).ends_with("others are not."), "{}", given_up(&story.view()));
+    }
 }
