@@ -25,6 +25,9 @@ mod faults;
 #[path = "laws/kubeconfigs.rs"]
 mod kubeconfigs;
 
+#[path = "laws/leases.rs"]
+mod leases;
+
 #[path = "laws/make.rs"]
 mod make;
 

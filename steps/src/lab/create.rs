@@ -72,6 +72,7 @@ pub(super) fn empty(spec: &LabSpec, now: u64) -> State {
             defrag: None,
             admin: None,
             requests: Vec::new(),
+            given_back: None,
         },
         busy: BTreeMap::new(),
         faults: Vec::new(),

@@ -15,7 +15,7 @@ use crate::good;
 use crate::scenarios::Scenario;
 use serde_json::json;
 
-fn restart() -> Scenario {
+pub(crate) fn restart() -> Scenario {
     Scenario::new("restart-static-pods", "cp-1", Validity::Expiring).after("kubeadm-renew", "cp-1")
 }
 
@@ -37,7 +37,7 @@ impl Bench<'_> {
     }
 
     /// The ids of the running containers of a node by their names.
-    async fn running(&self, host: &str) -> std::collections::BTreeMap<String, String> {
+    pub(crate) async fn running(&self, host: &str) -> std::collections::BTreeMap<String, String> {
         let mut ids = std::collections::BTreeMap::new();
         for name in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
             let id = self.typed(host, &["crictl", "ps", "-q", "--name", &format!("^{name}$")]).await;
@@ -126,7 +126,7 @@ async fn a_node_is_through_in_the_time_of_its_api_server_since_etcd_goes_with_it
     let took = bench.wall_ms() - start;
     println!("a node in {took} ms");
     // One after the other, etcd would take its whole grace first, since its API server watches: 5 s more.
-    assert!((10_000..14_000).contains(&took), "{took} ms");
+    assert!((9_000..13_000).contains(&took), "{took} ms");
 }
 
 /// Where no API server was stopped there is nothing to be seen, and no pause.
@@ -138,7 +138,7 @@ async fn a_slow_load_balancer_is_given_its_time_after_an_api_server_alone() {
     let start = bench.wall_ms();
     good("restart", bench.attempt().await);
     let took = bench.wall_ms() - start;
-    assert!((50_000..54_000).contains(&took), "{took} ms");
+    assert!((49_000..53_000).contains(&took), "{took} ms");
     let only = json!({"balancer-time": 40_000, "components": ["kube-scheduler", "kube-controller-manager"]});
     let scenario = restart().with(only);
     let stage = Stage::new(&scenario).await;
@@ -164,45 +164,6 @@ async fn an_api_server_that_says_it_is_ready_and_answers_no_read_is_waited_for()
     // That it says no is an answer: another step judges it.
     let forbidden = "error: Error from server (Forbidden): configmaps \"kubeadm-config\" is forbidden\n";
     good("an answer", stage.bench().attempt_doctored(&[("kubectl ", forbidden)]).await);
-}
-
-/// Before an API server that answers, after one that does not; a scheduler that leads, just before its API server goes.
-#[tokio::test(start_paused = true)]
-async fn controllers_find_an_api_server_when_they_start_and_a_scheduler_that_leads_hands_its_lease_to_a_peer()
-{
-    let (etcd, api, manager, scheduler) =
-        ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler");
-    let cases = [
-        // The lab's first scheduler leads.
-        ("cp-1", None, vec![manager, scheduler, api, etcd]),
-        ("cp-2", None, vec![scheduler, manager, api, etcd]),
-        ("cp-1", Some(api), vec![etcd, scheduler, manager]),
-    ];
-    for (host, down, expected) in cases {
-        let mut scenario = restart();
-        scenario.host = host;
-        scenario.before[0].2 = host;
-        let stage = Stage::new(&scenario).await;
-        let (bench, counted) = (stage.bench(), crate::crashing::Crash::never());
-        if let Some(component) = down {
-            bench.down(host, component).await;
-            bench.typed(host, &["systemctl", "restart", "kubelet"]).await;
-        }
-        let ids = bench.running(host).await;
-        good("restart", bench.with(&counted).attempt().await);
-        let calls = counted.texts();
-        let stops: Vec<&str> = calls
-            .iter()
-            .filter(|call| call.contains(" stop --timeout "))
-            .map(|call| ids.iter().find(|(_, id)| call.contains(*id)).map_or("?", |(name, _)| name.as_str()))
-            .collect();
-        assert_eq!(stops, expected, "{host}");
-        // What the node's own API server is asked is asked of no other one.
-        let reads = calls.iter().filter(|call| call.contains("get --raw"));
-        let own = format!("--server=https://10.200.0.{}:6443", if host == "cp-1" { 2 } else { 3 });
-        assert!(reads.clone().all(|call| call.contains(&own)), "{calls:#?}");
-        assert_eq!(reads.count() > 0, down.is_none(), "{calls:#?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,6 +174,7 @@ impl Present {
             | Failure::Unauthorized
             | Failure::Forbidden
             | Failure::NotFound
+            | Failure::Invalid
             | Failure::Kubeconfig
             | Failure::Other => Ok(Some(format!("does not work: {}", failure.in_words(&output)))),
         }

@@ -11,6 +11,7 @@ use certwright_engine::step::{Context, StepError};
 use futures_util::future::join;
 
 use super::gate::Gate;
+use super::holder::Leases;
 use super::look::{Known, Look, Restarts, State, Written, known, look_at};
 use super::quorum::Peers;
 use super::rungs::with_rungs;
@@ -64,31 +65,34 @@ impl Restart<'_> {
     /// A node's API server and its etcd go together, the API server first: its requests would hang on an etcd that
     /// ends, and what etcd takes to come back hides in what the API server takes. Where the API server answers, the
     /// controller-manager and the scheduler go together before those two, so that they find one when they start; where it
-    /// does not, or does not serve its new file, after them: they are ready only with it. A scheduler that holds the lease goes
-    /// just before its API server: its successor would else take the lease that it gives back before a peer does, which asks
-    /// every 2 s, and then have no API server to renew it with (measured: 6.3 to 6.6 s, against 2 to 4 s).
+    /// does not, or does not serve its new file, after them: they are ready only with it. One of them that holds the lease of
+    /// its kind goes just before its API server: its successor would else take the lease that is given back before a peer
+    /// does, which asks every 2 s, and then have no API server to renew it with (measured for the scheduler: 6.3 to 6.6 s,
+    /// against 2 to 4 s).
     pub(crate) async fn run(&self, components: &[Component]) -> Result<Vec<String>, StepError> {
         let mut front = known(self.node, components, self.restarts, self.since).await?;
         if self.since.is_some() && self.is_held_up(&front).await? {
             front = known(self.node, components, Restarts::Needed, self.since).await?;
         }
         let behind = front.split_off(front.iter().filter(|known| known.component.is_front()).count());
+        let mut leases = Leases::default();
         let [first, second] = if self.api_answers(&front).await? {
             // Nothing is stopped for a restart that would then wait for the peers.
             if !self.taken.is_some_and(|taken| taken.is_open(self.host())) {
                 self.gate(&look_at(self.node, &front).await?).await?;
             }
-            let leads =
-                self.taken.is_none_or(|taken| !taken.is_empty()) && self.holds_schedulers_lease().await?;
-            let goes_with_it = |known: &Known| leads && known.component == Component::KubeScheduler;
-            let (with_it, behind) = behind.into_iter().partition(goes_with_it);
-            front.extend::<Vec<Known>>(with_it);
+            leases = self.leases().await?;
+            let stops_front = self.taken.is_none_or(|taken| !taken.is_empty());
+            let goes_with_it = |known: &Known| stops_front && leases.of(known.component).is_some();
+            let (with_it, behind): (Vec<Known>, _) = behind.into_iter().partition(goes_with_it);
+            // The controller-manager is stopped first: between the scheduler and its API server nothing may take time.
+            front.extend(with_it.into_iter().rev());
             [behind, front]
         } else {
             [front, behind]
         };
         let before = self.prepare(&first).await?;
-        self.stop_stale(&before).await?;
+        self.stop_stale(&before, &leases).await?;
         // Looking at the others takes as long as those take to come back.
         let (stopped, prepared) = join(self.wait_for_all(&first, &before), self.prepared(&second)).await;
         let mut stopped = stopped?;
@@ -96,7 +100,7 @@ impl Restart<'_> {
             (looks, at) if self.cx.clock.mono().since(at) <= milliseconds(GATE_LASTS) => looks,
             _too_old => self.prepare(&second).await?,
         };
-        self.stop_stale(&before).await?;
+        self.stop_stale(&before, &leases).await?;
         stopped.extend(self.wait_for_all(&second, &before).await?);
         if let Some(taken) = self.taken.filter(|_| !stopped.is_empty()) {
             taken.restored(self.cx, self.group, self.within).await?;
@@ -141,7 +145,7 @@ impl Restart<'_> {
     }
 
     /// Stops those that need it, the last one first.
-    async fn stop_stale(&self, before: &[Look]) -> Result<(), StepError> {
+    async fn stop_stale(&self, before: &[Look], leases: &Leases) -> Result<(), StepError> {
         let stale = before.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
         for (nth, (component, (reason, container))) in stale.enumerate() {
             // With a dead kubelet the stop would succeed, and nothing would come back.
@@ -151,6 +155,11 @@ impl Restart<'_> {
             }
             self.cx.progress.tell(&format!("stopping {}: {reason}", component.name()));
             self.stop(component, container).await?;
+            if component == Component::KubeControllerManager
+                && let Some(holder) = leases.of(component)
+            {
+                self.hand_back(holder, container).await?;
+            }
         }
         Ok(())
     }
@@ -224,7 +233,7 @@ impl Restart<'_> {
     }
 
     /// Whether this very container runs no more.
-    async fn has_ended(&self, container: &Container) -> Result<bool, StepError> {
+    pub(super) async fn has_ended(&self, container: &Container) -> Result<bool, StepError> {
         let command = self.node.crictl.inspect(&container.id);
         let output = run(self.node.host, &command).await?;
         match crictl::classify(&output) {

@@ -17,8 +17,8 @@ use crate::tools::systemctl::UnitState;
 /// How long the runtime may take, beyond the grace, to end a container it said it stopped.
 const WITHOUT_EFFECT: Duration = Duration::from_secs(15);
 
-/// How long after a look in vain the next one comes; later a tenth of the time that was waited: what comes back is seen at
-/// most that much late. Most components are back within a second or two, an API server within five, and a look costs the
+/// How long after a look in vain the next one comes; later a twentieth of the time that was waited: what comes back is seen
+/// at most that much late. Most components are back within a second or two, an API server within five, and a look costs the
 /// node tens of milliseconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -84,7 +84,7 @@ impl Restart<'_> {
             let shown = humantime::format_duration(Duration::from_secs(left / 1000));
             self.cx.progress.tell(&format!("waiting: {reason}; {shown} left"));
             let waited = Duration::from_millis(self.cx.clock.mono().since(start));
-            let pause = (waited / 10).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            let pause = (waited / 20).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             self.cx.clock.sleep(pause.min(Duration::from_millis(left))).await;
         }
     }

@@ -3,8 +3,9 @@
 use super::args::{Flags, go_duration};
 use super::connect::{Asked, Options, ask};
 use super::kubeadm::VERSION;
-use super::{objects, requests, rollout};
+use super::{leases, objects, requests, rollout};
 use crate::lab::exec::{Answer, Shell};
+use crate::pki::layout::Component;
 
 /// How long a request takes when nothing is wrong, ms.
 const USUAL: u64 = 120;
@@ -20,6 +21,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
         "--tls-server-name",
         "--raw",
         "--field-selector",
+        "--type",
+        "-p|--patch",
     ];
     let switches = ["-A|--all-namespaces", "--insecure-skip-tls-verify"];
     let flags = match Flags::read(shell.args(), &valued, &switches) {
@@ -28,9 +31,15 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
     };
     let words = words(&flags);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let lease = match words.as_slice() {
+        ["get"] => flags.get("--raw").and_then(leases::at).map(Command::Lease),
+        ["patch", "lease", name] if flags.get("--type") == Some("json") => {
+            leases::of(name).map(Command::GiveBack)
+        }
+        _ => None,
+    };
     let command = match words.as_slice() {
         ["get"] if flags.get("--raw") == Some(objects::KUBEADM_CONFIG) => Command::KubeadmConfig,
-        ["get"] if flags.get("--raw") == Some(objects::LEASE) => Command::Lease,
         ["version"] => Command::Version,
         ["get", "node" | "nodes" | "no"] => Command::Nodes,
         ["get", "pod" | "pods" | "po"] => Command::Pods,
@@ -40,7 +49,10 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
         ["certificate", "approve", name] => Command::Approve(name),
         ["rollout", "restart", "daemonset" | "ds", name] => Command::Restart(name),
         ["rollout", "status", "daemonset" | "ds", name] => Command::Status(name),
-        _ => return Answer::gap(format_args!("kubectl {}", words.join(" "))),
+        _ => match lease {
+            Some(lease) => lease,
+            None => return Answer::gap(format_args!("kubectl {}", words.join(" "))),
+        },
     };
     let asked = match connect(shell, &flags) {
         Ok(asked) => asked,
@@ -54,7 +66,8 @@ pub(super) fn run(shell: &mut Shell<'_>) -> Answer {
 enum Command<'a> {
     Version,
     KubeadmConfig,
-    Lease,
+    Lease(Component),
+    GiveBack(Component),
     Nodes,
     Pods,
     Secret(&'a str),
@@ -93,7 +106,10 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         )),
         (Command::Secret(name), asked) => objects::secret(shell, asked, name, namespace, output),
         (Command::KubeadmConfig, Asked::Cluster) => objects::kubeadm_config(shell),
-        (Command::Lease, Asked::Cluster) => objects::lease(shell),
+        (Command::Lease(component), Asked::Cluster) => leases::get(shell, *component),
+        (Command::GiveBack(component), Asked::Cluster) => {
+            leases::give_back(shell, *component, flags.get("--patch"))
+        }
         (Command::Nodes, Asked::Cluster) => objects::nodes(shell, output),
         (Command::Pods, Asked::Cluster) => {
             let all = flags.has("--all-namespaces");
@@ -117,7 +133,8 @@ fn answer(shell: &mut Shell<'_>, flags: &Flags, asked: Asked, command: &Command<
         }
         (
             Command::KubeadmConfig
-            | Command::Lease
+            | Command::Lease(_)
+            | Command::GiveBack(_)
             | Command::Pods
             | Command::DaemonSet(_)
             | Command::Requests

@@ -19,6 +19,7 @@ pub(crate) mod jsonpath;
 mod kubeadm;
 mod kubectl;
 mod kubelet_conf;
+mod leases;
 mod objects;
 mod openssl;
 mod renew;

@@ -20,24 +20,6 @@ const GRACE: u64 = 40_000;
 /// Where the API has what kubeadm wrote of the cluster.
 pub(super) const KUBEADM_CONFIG: &str = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
 
-/// Where it has the lease of the schedulers.
-pub(super) const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler";
-
-/// `get --raw` of it: the scheduler that has run longest holds it.
-pub(super) fn lease(shell: &Shell<'_>) -> Answer {
-    let nodes = shell.state().nodes.iter();
-    let running =
-        nodes.filter_map(|(name, node)| Some((node.running(Component::KubeScheduler.name())?.started, name)));
-    let holder = running.min().map_or(String::new(), |(_, name)| format!("{name}_0"));
-    let object = json!({
-        "kind": "Lease",
-        "apiVersion": "coordination.k8s.io/v1",
-        "metadata": {"name": "kube-scheduler", "namespace": "kube-system"},
-        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 15},
-    });
-    Answer::ok(object.to_string())
-}
-
 /// `get --raw` of it.
 pub(super) fn kubeadm_config(shell: &Shell<'_>) -> Answer {
     let spec = &shell.state().spec;

@@ -22,6 +22,9 @@ pub(in crate::lab) struct Objects {
     /// Requests for kubelets' serving certificates, oldest first.
     #[serde(default)]
     pub(in crate::lab) requests: Vec<Request>,
+    /// Who of the controller-managers had its lease given back last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::lab) given_back: Option<String>,
 }
 
 /// A request for a kubelet's serving certificate.

@@ -5,8 +5,9 @@
 //! cost nothing. Measured on a real 1.36 cluster: a renewed file is served within 3 s without a restart (etcd, API
 //! server), the controller-manager and the scheduler keep what they loaded, back-off is 12, 25, 55, 82 s and more.
 //!
-//! Deliberately absent: leases (of the schedulers the one that has run longest counts as the holder), liveness probes (an
-//! API server that has been up and loses its etcd stays up, unready), memory of requests, and anything that moves by itself without a reason above.
+//! Deliberately absent: leases that are renewed (the scheduler and the controller-manager that have run longest count as
+//! their holders, and controllers work without one), liveness probes (an API server that has been up and loses its etcd stays
+//! up, unready), memory of requests, and anything that moves by itself without a reason above.
 
 mod cluster;
 pub(super) mod controllers;

@@ -23,6 +23,8 @@ pub enum Failure {
     Forbidden,
     /// There is no such object.
     NotFound,
+    /// The object is not what the change is meant for.
+    Invalid,
     /// Nothing listens.
     ConnectionRefused,
     /// The connection was closed (EOF, reset, TLS alert) or the server says that it is not ready.
@@ -47,7 +49,7 @@ impl Failure {
             | Self::Unauthorized => ErrorClass::Unsatisfied,
             Self::ConnectionRefused | Self::Closed => ErrorClass::Unavailable,
             Self::TimedOut => ErrorClass::DeadlineExceeded,
-            Self::Forbidden | Self::NotFound | Self::Other => ErrorClass::Refused,
+            Self::Forbidden | Self::NotFound | Self::Invalid | Self::Other => ErrorClass::Refused,
             Self::Kubeconfig => ErrorClass::Invalid,
         }
     }
@@ -55,7 +57,7 @@ impl Failure {
     /// The cause, with kubectl's own words where it alone does not say what is wrong.
     pub(crate) fn in_words(self, output: &Output) -> String {
         match self {
-            Self::Kubeconfig | Self::Other => format!("{}: {}", self.cause(), cause(output)),
+            Self::Kubeconfig | Self::Invalid | Self::Other => format!("{}: {}", self.cause(), cause(output)),
             Self::Expired
             | Self::NotYetValid
             | Self::UnknownAuthority
@@ -81,6 +83,7 @@ impl Failure {
             Self::Unauthorized => "the server does not accept this user (stale kubeconfig?)",
             Self::Forbidden => "the server forbids it",
             Self::NotFound => "not found",
+            Self::Invalid => "the server refuses the change",
             Self::ConnectionRefused => "connection refused",
             Self::Closed => "the server closed the connection",
             Self::TimedOut => "no answer in time",
@@ -112,6 +115,7 @@ const PATTERNS: &[(&str, Failure)] = &[
     ("the server has asked for the client to provide credentials", Failure::Unauthorized),
     ("Error from server (NotFound)", Failure::NotFound),
     ("Error from server (Forbidden)", Failure::Forbidden),
+    ("The request is invalid: ", Failure::Invalid),
     ("was refused - did you specify the right host or port", Failure::ConnectionRefused),
     ("connection refused", Failure::ConnectionRefused),
     ("no route to host", Failure::ConnectionRefused),

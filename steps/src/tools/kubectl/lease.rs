@@ -18,11 +18,32 @@ struct SpecWire {
     holder_identity: Option<String>,
 }
 
-/// The node whose process holds a lease of a component, which calls itself `NODE_UID`; None where nobody does.
-pub fn parse_lease_holder(output: &Output) -> Result<Option<String>, OutputError> {
+/// The process that holds a lease of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// What it calls itself: `NODE_UID`, new with each start.
+    pub identity: String,
+}
+
+impl Holder {
+    /// The node on which it runs, as that node calls itself.
+    pub fn node(&self) -> &str {
+        self.identity.rsplit_once('_').map_or("", |(node, _)| node)
+    }
+}
+
+/// Longest name of a node, an underscore and a UID.
+const LONGEST: usize = 253 + 1 + 36;
+
+/// Who holds a lease of a component; None where nobody does, or somebody whose name tells no node.
+pub fn parse_lease_holder(output: &Output) -> Result<Option<Holder>, OutputError> {
     let wire: LeaseWire = json("the lease", &output.stdout)?;
-    let identity = wire.spec.holder_identity.unwrap_or_default();
-    Ok(identity.rsplit_once('_').map(|(node, _)| node.to_owned()))
+    let is_one = |identity: &String| {
+        let printable = identity.bytes().all(|byte| byte.is_ascii_graphic());
+        identity.len() <= LONGEST && identity.contains('_') && printable
+    };
+    let identity = wire.spec.holder_identity.filter(is_one);
+    Ok(identity.map(|identity| Holder { identity }))
 }
 
 #[cfg(test)]
@@ -39,9 +60,16 @@ mod tests {
             items.filter(|item| item["metadata"]["name"] == name).map(ToString::to_string).next().unwrap()
         };
         for name in ["kube-scheduler", "kube-controller-manager"] {
-            assert_eq!(parse_lease_holder(&printed(of(name))).unwrap().as_deref(), Some("cp1"), "{name}");
+            let holder = parse_lease_holder(&printed(of(name))).unwrap().unwrap();
+            assert_eq!(holder.node(), "cp1", "{name}");
+            assert_eq!(holder.identity.len(), "cp1_".len() + 36, "{name}: {}", holder.identity);
         }
-        for free in [r#"{"spec":{"holderIdentity":""}}"#, r#"{"spec":{}}"#, "{}"] {
+        for free in [
+            r#"{"spec":{"holderIdentity":""}}"#,
+            r#"{"spec":{"holderIdentity":"x"}}"#,
+            r#"{"spec":{}}"#,
+            "{}",
+        ] {
             assert_eq!(parse_lease_holder(&printed(free)).unwrap(), None, "{free}");
         }
         assert!(parse_lease_holder(&printed("ok")).is_err());

@@ -27,7 +27,7 @@ use certwright_engine::host::Command;
 pub use daemonset::{DaemonSet, parse_daemonset};
 pub use failure::{Failure, classify, step_error};
 pub use kubeadm_config::{ClusterConfiguration, parse_kubeadm_config};
-pub use lease::parse_lease_holder;
+pub use lease::{Holder, parse_lease_holder};
 pub use nodes::{Node, Readiness, parse_nodes};
 pub use pods::{Pod, parse_pods};
 pub use resource::{Resource, ResourceError, is_name};
@@ -121,6 +121,19 @@ impl Kubectl {
     /// `kubectl get --raw .../leases/NAME --request-timeout=5s`: who leads the schedulers or the controller-managers.
     pub fn lease(&self, name: &str) -> Command {
         self.raw(&format!("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/{}", checked(name)))
+    }
+
+    /// `kubectl patch lease NAME --type=json -p '[{"op":"test",...},{"op":"replace",...}]'`: gives a lease back in the name of
+    /// a process that has ended. The server refuses it where that process does not hold the lease any more.
+    pub fn hand_back(&self, name: &str, holder: &Holder) -> Command {
+        let field = "/spec/holderIdentity";
+        let steps = serde_json::json!([
+            {"op": "test", "path": field, "value": holder.identity},
+            {"op": "replace", "path": field, "value": ""},
+        ]);
+        let words = ["patch", "lease", checked(name), "-n", "kube-system", "--type=json", "-p"];
+        let argv = self.argv(&[&words[..], &[&steps.to_string()]].concat());
+        Command::mutates(argv).deadline(Duration::from_secs(15))
     }
 
     fn raw(&self, path: &str) -> Command {

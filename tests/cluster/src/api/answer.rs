@@ -129,6 +129,12 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
     }
 
+    /// A patch whose test fails, or whose place is not there.
+    pub(super) fn invalid() -> Self {
+        let message = "the server rejected our request due to an error in our request".to_owned();
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message)
+    }
+
     pub(super) fn wrong_method() -> Self {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message)

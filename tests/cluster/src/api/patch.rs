@@ -2,6 +2,15 @@
 
 use serde_json::{Map, Value};
 
+/// A change of an object.
+#[derive(Debug)]
+pub(super) enum Patch {
+    /// What it becomes, merged into what it is.
+    Merge(Value, Lists),
+    /// Steps of RFC 6902.
+    Steps(json_patch::Patch),
+}
+
 /// How lists are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lists {

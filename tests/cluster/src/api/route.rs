@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::answer::{Answer, Failure, object};
 use super::caller::{Caller, Subject, Verb};
 use super::health::{self, Endpoint, Verbose};
-use super::patch::Lists;
+use super::patch::{Lists, Patch};
 use super::path::{Place, Query, Target};
 use super::server::{Phase, Server};
 use super::verbs::{self, Form};
@@ -129,12 +129,18 @@ async fn objects(
         }
         Verb::Update => verbs::update(store, &place, &name, &object_of(request).await?).await,
         Verb::Patch => {
-            let lists = match kind.as_str() {
-                "application/merge-patch+json" => Lists::Replace,
-                "application/strategic-merge-patch+json" => Lists::MergeByKey,
+            let patch = match kind.as_str() {
+                "application/merge-patch+json" => Patch::Merge(object_of(request).await?, Lists::Replace),
+                "application/strategic-merge-patch+json" => {
+                    Patch::Merge(object_of(request).await?, Lists::MergeByKey)
+                }
+                "application/json-patch+json" => {
+                    let read = serde_json::from_slice(&body(request).await?);
+                    Patch::Steps(read.map_err(|error| Failure::bad_request(error.to_string()))?)
+                }
                 other => return Err(Failure::wrong_media_type(other)),
             };
-            verbs::patch(store, &place, &name, &object_of(request).await?, lists).await
+            verbs::patch(store, &place, &name, &patch).await
         }
     }
 }

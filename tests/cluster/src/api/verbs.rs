@@ -11,7 +11,7 @@ use super::answer::{Answer, Failure, object};
 use super::caller::Caller;
 use super::columns::table;
 use super::filter::Filter;
-use super::patch::{Lists, merge};
+use super::patch::{Patch, merge};
 use super::path::{Place, Query};
 use super::store::{Found, Store, Written};
 use crate::wire::{moment, random};
@@ -114,28 +114,33 @@ pub(super) async fn update(store: &Store, place: &Place, name: &str, new: &Value
             }
         };
         keep_identity(&mut next, old);
-        next
+        Ok(next)
     };
     change(store, place, name, known, &replace).await
 }
 
-/// Merges a patch into an object; at a part it changes that part alone.
+/// Applies a patch to an object; at a part one that merges changes that part alone.
 pub(super) async fn patch(
     store: &Store,
     place: &Place,
     name: &str,
-    patch: &Value,
-    lists: Lists,
+    patch: &Patch,
 ) -> Result<Answer, Failure> {
-    let known = patch["metadata"]["resourceVersion"].as_str();
+    let known = match patch {
+        Patch::Merge(patch, _) => patch["metadata"]["resourceVersion"].as_str(),
+        Patch::Steps(_) => None,
+    };
     let apply = |old: &Value| {
         let mut next = old.clone();
-        match place.part {
-            None => merge(&mut next, patch, lists),
-            Some(_) => merge(&mut next["status"], &patch["status"], lists),
+        match (patch, &place.part) {
+            (Patch::Merge(patch, lists), None) => merge(&mut next, patch, *lists),
+            (Patch::Merge(patch, lists), Some(_)) => merge(&mut next["status"], &patch["status"], *lists),
+            (Patch::Steps(steps), _) => {
+                json_patch::patch(&mut next, steps).map_err(|_| Failure::invalid())?;
+            }
         }
         keep_identity(&mut next, old);
-        next
+        Ok(next)
     };
     change(store, place, name, known, &apply).await
 }
@@ -161,14 +166,14 @@ async fn change(
     place: &Place,
     name: &str,
     known: Option<&str>,
-    next: &(dyn Fn(&Value) -> Value + Sync),
+    next: &(dyn Fn(&Value) -> Result<Value, Failure> + Sync),
 ) -> Result<Answer, Failure> {
     for _ in 0..TRIES {
         let found = read(store, place, name).await?;
         if known.is_some_and(|known| known != found.revision.to_string()) {
             return Err(Failure::conflict(place.kind, name));
         }
-        let mut next = next(&found.object);
+        let mut next = next(&found.object)?;
         dress(place, &mut next, name);
         count_generation(&mut next, &found.object);
         if next == found.object {

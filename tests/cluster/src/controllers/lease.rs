@@ -79,10 +79,19 @@ impl Candidate {
         }
     }
 
-    /// Gives the lease back, so that the next candidate need not wait.
+    /// Gives the lease back, so that the next candidate need not wait. It is read once more first, as client-go does it: a
+    /// renewal that was under way when the end came may have changed it.
     pub(super) async fn release(&mut self) {
-        let Some((lease, _)) = &self.seen else { return };
-        let mut lease = lease.clone();
+        let mut lease = match self.client.get(&self.path()).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                let text = format!("\"Error retrieving lease lock\" err={:?}", error.to_string());
+                return self.say(Level::Error, "leaderelection.go:314", &text);
+            }
+        };
+        if lease["spec"]["holderIdentity"] != *self.identity {
+            return;
+        }
         lease["spec"]["holderIdentity"] = "".into();
         lease["spec"]["leaseDurationSeconds"] = 1.into();
         lease["spec"]["renewTime"] = moment::micros().into();

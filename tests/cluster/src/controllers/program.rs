@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +17,7 @@ use super::signer::Signer;
 use crate::wire::client::{Client, ClientError};
 use crate::wire::klog::{self, Level};
 use crate::wire::pace::paced;
+use crate::wire::random;
 
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +129,19 @@ async fn run(role: Role, args: &[String]) -> Result<ExitCode, StartError> {
     }
 }
 
+/// How long an informer waits after its first failure, ms; twice as long after each further one, and by chance up to twice
+/// that (client-go's reflector).
+const INFORMER: u64 = 800;
+
+/// How long it waits at most, but for chance, ms.
+const INFORMER_MOST: u64 = 30_000;
+
+/// An informer waits for its answer as long as its connection lives.
+const INFORMER_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Lists what the informers of the real ones list, until it succeeds: without it, they are not ready.
-async fn fill_caches(mut client: Client, synced: Arc<AtomicBool>) {
+async fn fill_caches(client: Client, synced: Arc<AtomicBool>) {
+    let (mut client, mut wait) = (client.within(INFORMER_PATIENCE), INFORMER);
     for (path, kind) in [("/api/v1/nodes", "Node"), ("/api/v1/pods", "Pod")] {
         while let Err(error) = client.get(path).await.map(|list: Value| drop(list)) {
             let text = format!(
@@ -136,7 +149,8 @@ async fn fill_caches(mut client: Client, synced: Arc<AtomicBool>) {
                  reflector=\"k8s.io/client-go/informers/factory.go:161\" type=\"*v1.{kind}\""
             );
             klog::say(Level::Error, "reflector.go:205", &text);
-            tokio::time::sleep(paced(2000)).await;
+            tokio::time::sleep(paced(wait) * (100 + random::below(100)) / 100).await;
+            wait = (wait * 2).min(INFORMER_MOST);
         }
     }
     synced.store(true, Ordering::Relaxed);

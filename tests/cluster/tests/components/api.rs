@@ -141,6 +141,35 @@ fn a_writer_that_was_overtaken_gets_a_conflict() {
     });
 }
 
+/// As it is given back in the name of a controller-manager that has ended; the texts of the real server.
+#[test]
+fn a_patch_of_the_real_kubectl_gives_a_lease_back_only_in_its_holders_name() {
+    let ground = Ground::up(1);
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
+    block_on(async {
+        let lease =
+            json!({"metadata": {"name": "l"}, "spec": {"holderIdentity": "cp-1_a", "leaseTransitions": 7}});
+        ground.client(1).post(leases, &lease).await.expect("a lease");
+    });
+    let patch = |holder: &str| {
+        let steps = json!([
+            {"op": "test", "path": "/spec/holderIdentity", "value": holder},
+            {"op": "replace", "path": "/spec/holderIdentity", "value": ""},
+        ]);
+        ground.kubectl(
+            1,
+            &["patch", "lease", "l", "-n", "kube-system", "--type=json", "-p", &steps.to_string()],
+        )
+    };
+    let refused = patch("cp-1_b");
+    assert_eq!(refused.status.code(), Some(1));
+    let words = "The request is invalid: the server rejected our request due to an error in our request\n";
+    assert_eq!(stderr(&refused), words);
+    assert_eq!(stdout(&patch("cp-1_a")), "lease.coordination.k8s.io/l patched\n");
+    let now = block_on(async { ground.client(1).get(&format!("{leases}/l")).await }).expect("it is there");
+    assert_eq!((&now["spec"]["holderIdentity"], &now["spec"]["leaseTransitions"]), (&json!(""), &json!(7)));
+}
+
 #[test]
 fn readiness_comes_after_the_first_answer_and_the_end_is_in_order() {
     let mut ground = Ground::new(1);
