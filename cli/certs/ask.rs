@@ -80,14 +80,14 @@ pub(crate) async fn ask(
 
 async fn one(target: &Target, asked: Asked, clock: &Clock) -> Report {
     match target {
-        Target::Node(host) => {
-            let report = look(host.as_ref(), clock, asked.keys, asked.ask).await;
-            match asked.connections {
-                Connections::Kept => {}
-                Connections::Closed => host.close().await,
+        Target::Node(host, memory) => match asked.connections {
+            Connections::Kept => look(host.as_ref(), clock, asked.keys, asked.ask, Some(memory)).await,
+            Connections::Closed => {
+                let report = look(host.as_ref(), clock, asked.keys, asked.ask, None).await;
+                host.close().await;
+                report
             }
-            report
-        }
+        },
         Target::Workstation(host, cluster) => workstation(host.as_ref(), cluster, Kubeconfigs::All).await,
         Target::Tree(name, folder, here) => match Tree::open(folder) {
             Ok(tree) => tree_with(name, &tree, asked.keys, here.as_deref(), asked.ask).await,

@@ -30,7 +30,7 @@ async fn survey(validity: Validity) -> Survey {
     let host = |name: &str| lab.host(name, clock.clone()).expect("a host");
     let mut reports = Vec::new();
     for name in ["cp-1", "cp-2"] {
-        reports.push(look(host(name).as_ref(), &clock, Keys::Asked, Ask::Running).await);
+        reports.push(look(host(name).as_ref(), &clock, Keys::Asked, Ask::Running, None).await);
     }
     if validity == Validity::Expired {
         reports.push(Report::failed("cp-3", "cp-3 could not be reached: \"no\", they say", None));
@@ -102,7 +102,7 @@ async fn ill() -> Survey {
     let host = |name: &str| lab.0.host(name, clock.clone()).expect("a host");
     let mut reports = Vec::new();
     for name in ["cp-1", "cp-2"] {
-        reports.push(look(host(name).as_ref(), &clock, Keys::Asked, Ask::Running).await);
+        reports.push(look(host(name).as_ref(), &clock, Keys::Asked, Ask::Running, None).await);
     }
     reports.push(Report::failed("cp-3", "cp-3 could not be reached: no route to host", None));
     reports.push(workstation(host("workstation").as_ref(), &spec.cluster, Kubeconfigs::All).await);

@@ -14,6 +14,8 @@ mod contents;
 
 mod passed_over;
 
+mod memory;
+
 mod node;
 
 mod running;
@@ -35,6 +37,7 @@ mod recorded;
 pub use finding::{Finding, IDS, Severity, Subject};
 pub use judge::{Wanted, judge};
 pub use kubeconfigs::{Compared, compared};
+pub use memory::Memory;
 pub use node::{Ask, Error, Report, look, tree, tree_with};
 pub use row::{Key, Kind, Row, Running, Served, State, residual};
 pub use workstation::{Kubeconfigs, workstation};

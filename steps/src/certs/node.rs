@@ -9,12 +9,13 @@ use certwright_engine::text::line;
 
 use super::chain::{Signature, Signer, signature};
 use super::contents::{certificates, client_file, lead};
+use super::memory::Memory;
 use super::passed_over::{is_other, passed_over};
 use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
 use crate::pki::{Certificate, Kubeconfig};
-use crate::tools::collect::{Collected, Keys, Request, Tree, collect};
+use crate::tools::collect::{self, Collected, First, Keys, Request, Tree};
 use crate::tools::survey::{self, FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
 
@@ -78,21 +79,44 @@ pub enum Ask {
     Running,
 }
 
-/// Looks at a node: one call for its files; an error is in the report.
-pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Report {
-    match try_look(host, clock, keys, ask).await {
+/// Looks at a node: one call for its files; an error is in the report. With a memory, which is that of this node and of looks
+/// that ask the same, an answer that was given before is not read again.
+pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask, memory: Option<&Memory>) -> Report {
+    match try_look(host, clock, keys, ask, memory).await {
         Ok(report) => report,
         Err(error) => Report::failed(host.name(), error.message, error.remedy.or_else(|| by_hand(host))),
     }
 }
 
-async fn try_look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Result<Report, StepError> {
+async fn try_look(
+    host: &dyn Host,
+    clock: &Clock,
+    keys: Keys,
+    ask: Ask,
+    memory: Option<&Memory>,
+) -> Result<Report, StepError> {
     let (wall, start) = (clock.wall_ms(), clock.mono());
-    let mut collected = collect(host, keys).await?;
+    let first = collect::first(host, keys).await?;
     // The node reads its clock somewhere between the call and its answer: the middle is off by half of that at most.
     let took_ms = i128::from(clock.mono().since(start));
     let ours_ms = i128::from(wall) + took_ms / 2;
-    let skew_ms = collected.clock_ns.map(|ns| ns / 1_000_000 - ours_ms);
+    let skew_ms = first.clock_ns().map(|ns| ns / 1_000_000 - ours_ms);
+    let memory = memory.filter(|_| ask == Ask::Files);
+    let mut report = match memory.and_then(|memory| memory.recall(&first)) {
+        Some(report) => report,
+        None => read(host, first, ask, memory).await?,
+    };
+    report.skew_s = skew_ms.map(|ms| {
+        let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
+        i64::try_from((certain + 500).div_euclid(1000)).unwrap_or(i64::MAX)
+    });
+    Ok(report)
+}
+
+/// Reads what a node said, and asks it for the rest.
+async fn read(host: &dyn Host, first: First, ask: Ask, memory: Option<&Memory>) -> Result<Report, StepError> {
+    let said = memory.and_then(|_| first.digest());
+    let (mut collected, asked_more) = collect::rest(host, first).await?;
     let node = Node::new(&collected);
     let left = node.left();
     let mut report = if left.is_empty() {
@@ -102,13 +126,12 @@ async fn try_look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask) -> Resul
         collected.files.extend(facts.into_iter().map(|facts| (facts.path.clone(), facts)));
         Node::new(&collected).report(host.name())
     };
-    report.skew_s = skew_ms.map(|ms| {
-        let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
-        i64::try_from((certain + 500).div_euclid(1000)).unwrap_or(i64::MAX)
-    });
     match ask {
         Ask::Files => {}
         Ask::Running => running::ask(host, &collected, &mut report).await?,
+    }
+    if let Some(memory) = memory {
+        memory.keep(said.filter(|_| !asked_more && left.is_empty()), &report);
     }
     Ok(report)
 }

@@ -68,7 +68,7 @@ impl Bench {
     async fn look(&self, ask: Ask) -> Vec<Report> {
         let mut reports = Vec::new();
         for name in ["cp-1", "cp-2", "cp-3"] {
-            reports.push(look(self.host(name).as_ref(), &self.clock, Keys::Asked, ask).await);
+            reports.push(look(self.host(name).as_ref(), &self.clock, Keys::Asked, ask, None).await);
         }
         let cluster = self.lab.spec().unwrap().cluster;
         reports.push(workstation(self.host("workstation").as_ref(), &cluster, Kubeconfigs::All).await);

@@ -15,6 +15,15 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of `parts`, one behind the other.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update(part);
+        }
+        Self(digest.finalize().into())
+    }
+
     /// Reads 64 hex digits; None for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
         let text = text.as_bytes();

@@ -10,7 +10,7 @@ use certwright_engine::host::{Command, Host, HostError, Output, Settled, Stat};
 use super::super::*;
 use super::{Bench, told};
 use crate::lab::Validity;
-use crate::tools::collect::Keys;
+use crate::tools::collect::{self, Keys};
 
 /// A host that counts what it is asked.
 struct Counting {
@@ -65,14 +65,60 @@ async fn a_node_is_asked_once_for_its_files_and_once_more_for_what_runs() {
     let bench = Bench::new(Validity::Valid);
     for (ask, commands, dials) in [(Ask::Files, 1, 0), (Ask::Running, 2, 3)] {
         let host = Counting { host: bench.host("cp-2"), commands: 0.into(), dials: 0.into() };
-        let report = look(&host, &bench.clock, Keys::Asked, ask).await;
+        let report = look(&host, &bench.clock, Keys::Asked, ask, None).await;
         assert_eq!(report.error, None);
         assert_eq!((host.commands.into_inner(), host.dials.into_inner()), (commands, dials), "{ask:?}");
     }
     // A file that is missing is asked for by name: nothing of a node tells that it should be there.
     fs::remove_file(bench.path("cp-2", "/etc/kubernetes/pki/etcd/healthcheck-client.crt")).unwrap();
     let host = Counting { host: bench.host("cp-2"), commands: 0.into(), dials: 0.into() };
-    let report = look(&host, &bench.clock, Keys::Asked, Ask::Files).await;
+    let report = look(&host, &bench.clock, Keys::Asked, Ask::Files, None).await;
     assert_eq!(host.commands.into_inner(), 2);
     assert_eq!(told(&judge(&[report], &bench.wanted())), ["missing cp-2/etcd-healthcheck-client"]);
+}
+
+/// What is remembered is told only to the very answer that it was made of, whatever the node's clock says meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_says_the_same_again_is_not_read_again_and_one_that_says_anything_else_is() {
+    let bench = Bench::new(Validity::Valid);
+    let (host, memory) = (bench.host("cp-2"), Memory::default());
+    let again = || look(host.as_ref(), &bench.clock, Keys::NotAsked, Ask::Files, Some(&memory));
+    let report = again().await;
+    let said = collect::first(host.as_ref(), Keys::NotAsked).await.unwrap();
+    assert_eq!(memory.recall(&said), Some(Report { skew_s: None, ..report.clone() }));
+    bench.clock.sleep(std::time::Duration::from_secs(3)).await;
+    let later = collect::first(host.as_ref(), Keys::NotAsked).await.unwrap();
+    assert_ne!(said.clock_ns(), later.clock_ns());
+    assert_eq!(said.digest(), later.digest());
+    // A mark shows that it is this report which comes back, with the clock as it is now.
+    memory.keep(said.digest(), &Report { troubles: vec!["remembered".to_owned()], ..report.clone() });
+    let marked = again().await;
+    assert_eq!((&marked.troubles[..], marked.skew_s), (&["remembered".to_owned()][..], Some(0)));
+    assert_eq!(marked.rows, report.rows);
+    // Another certificate, another mode, another manifest: each is another answer.
+    let moved = |n: u32| match n {
+        0 => bench.copy(
+            ("cp-3", "/etc/kubernetes/pki/apiserver.crt"),
+            ("cp-2", "/etc/kubernetes/pki/apiserver.crt"),
+        ),
+        1 => {
+            let path = bench.path("cp-2", "/etc/kubernetes/admin.conf");
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+        }
+        _ => bench.edit("cp-2", "/etc/kubernetes/manifests/etcd.yaml", "priority", "priority "),
+    };
+    for n in 0..3 {
+        let said = collect::first(host.as_ref(), Keys::NotAsked).await.unwrap();
+        memory.keep(said.digest(), &Report { troubles: vec!["remembered".to_owned()], ..report.clone() });
+        moved(n);
+        assert_eq!(again().await.troubles, Vec::<String>::new(), "{n}");
+        assert_eq!(again().await, look(host.as_ref(), &bench.clock, Keys::NotAsked, Ask::Files, None).await);
+    }
+    // One whose files are asked for by name in a second call is read each time.
+    fs::remove_file(bench.path("cp-2", "/etc/kubernetes/pki/etcd/healthcheck-client.crt")).unwrap();
+    let missing = again().await;
+    let said = collect::first(host.as_ref(), Keys::NotAsked).await.unwrap();
+    assert_eq!(memory.recall(&said), None);
+    let told = told(&judge(&[missing], &bench.wanted()));
+    assert!(told.contains(&"missing cp-2/etcd-healthcheck-client".to_owned()), "{told:?}");
 }

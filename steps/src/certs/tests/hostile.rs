@@ -48,8 +48,9 @@ async fn hostile_names_of_files_are_lines_that_no_terminal_obeys_whoever_tells_t
     );
     let root = bench.path("cp-1", "/");
     let over_ssh =
-        look(&FolderHost { root: root.clone(), shims: None }, &bench.clock, Keys::Asked, Ask::Files).await;
-    let in_lab = look(bench.host("cp-1").as_ref(), &bench.clock, Keys::Asked, Ask::Files).await;
+        look(&FolderHost { root: root.clone(), shims: None }, &bench.clock, Keys::Asked, Ask::Files, None)
+            .await;
+    let in_lab = look(bench.host("cp-1").as_ref(), &bench.clock, Keys::Asked, Ask::Files, None).await;
     let (in_folder, _) = tree("cp\u{1b}[31m\n1", &Tree::open(&root).unwrap(), Keys::Asked);
     assert_eq!(in_folder.host, "cp\\u{1b}[31m\\n1");
     for report in [over_ssh, in_lab, in_folder] {

@@ -32,8 +32,8 @@ async fn a_file_that_holds_no_certificate_that_is_read_is_said_to_be_incomplete_
     fs::create_dir(at("folder.crt")).unwrap();
     let root = bench.path("cp-1", "/");
     let script = FolderHost { root: root.clone(), shims: None };
-    let script = look(&script, &bench.clock, Keys::Asked, Ask::Files).await;
-    let lab = look(bench.host("cp-1").as_ref(), &bench.clock, Keys::Asked, Ask::Files).await;
+    let script = look(&script, &bench.clock, Keys::Asked, Ask::Files, None).await;
+    let lab = look(bench.host("cp-1").as_ref(), &bench.clock, Keys::Asked, Ask::Files, None).await;
     let (folder, _) = tree("cp-1", &Tree::open(&root).unwrap(), Keys::Asked);
     let none = "holds no certificate as Kubernetes reads them (PEM, `-----BEGIN CERTIFICATE-----`)";
     let expected = [

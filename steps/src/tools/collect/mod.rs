@@ -19,7 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use certwright_engine::host::{Command, Host};
+use certwright_engine::host::{Command, Host, Output};
 use certwright_engine::plan::ErrorClass;
 use certwright_engine::step::{StepError, host_error, refused};
 
@@ -28,8 +28,9 @@ pub use look::{Look, parse, render};
 pub use request::Request;
 
 use super::script;
-use super::survey::{Depth, FileFacts, SCRIPT};
+use super::survey::{self, Depth, FileFacts, SCRIPT};
 use super::wanted::Configuration;
+use crate::pki::Digest;
 use search::Search;
 
 /// Whether private keys are looked at, where they lie.
@@ -88,19 +89,64 @@ pub fn command(keys: Keys, request: &Request) -> Command {
     Command::reads(script(&SCRIPT, "", &words)).script("collect").deadline(Duration::from_secs(60))
 }
 
-/// Collects on a host.
-pub async fn collect(host: &dyn Host, keys: Keys) -> Result<Collected, StepError> {
+/// What a node says to the first request, unread: where its files are in kubeadm's places it is all there is to say.
+pub struct First {
+    keys: Keys,
+    request: Request,
+    output: Output,
+}
+
+impl First {
+    /// What it says but for its clock; None where it does not tell that.
+    pub fn digest(&self) -> Option<Digest> {
+        let said = self.output.stdout.bytes();
+        let (place, _) = survey::clock(said)?;
+        Some(Digest::of_parts(&[&said[..place.start], &said[place.end..]]))
+    }
+
+    /// The node's clock, ns since 1970.
+    pub fn clock_ns(&self) -> Option<i128> {
+        survey::clock(self.output.stdout.bytes()).map(|(_, ns)| ns)
+    }
+}
+
+/// Asks a host for what there is where kubeadm puts it.
+pub async fn first(host: &dyn Host, keys: Keys) -> Result<First, StepError> {
+    let request = Request::usual();
+    let output = ask(host, keys, &request).await?;
+    Ok(First { keys, request, output })
+}
+
+/// Reads it, and asks for what it names elsewhere; also returns whether that was anything.
+pub async fn rest(host: &dyn Host, first: First) -> Result<(Collected, bool), StepError> {
+    let First { keys, request, output } = first;
     let mut search = Search::new(keys);
+    search.take(request.clone(), read(host, keys, &request, &output)?);
+    let mut asked = false;
     while let Some(request) = search.next() {
-        let command = command(keys, &request);
-        let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
-        if !output.success() {
-            let what = format!("{}: its certificates cannot be collected", host.name());
-            return Err(refused(ErrorClass::Refused, what, &command, &output));
-        }
-        let look = parse(&request, &output);
-        let look = look.map_err(|error| error.step_error(host.name(), &command, &output))?;
+        asked = true;
+        let output = ask(host, keys, &request).await?;
+        let look = read(host, keys, &request, &output)?;
         search.take(request, look);
     }
-    Ok(search.done())
+    Ok((search.done(), asked))
+}
+
+/// Collects on a host.
+pub async fn collect(host: &dyn Host, keys: Keys) -> Result<Collected, StepError> {
+    Ok(rest(host, first(host, keys).await?).await?.0)
+}
+
+async fn ask(host: &dyn Host, keys: Keys, request: &Request) -> Result<Output, StepError> {
+    let command = command(keys, request);
+    let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;
+    if !output.success() {
+        let what = format!("{}: its certificates cannot be collected", host.name());
+        return Err(refused(ErrorClass::Refused, what, &command, &output));
+    }
+    Ok(output)
+}
+
+fn read(host: &dyn Host, keys: Keys, request: &Request, output: &Output) -> Result<Look, StepError> {
+    parse(request, output).map_err(|error| error.step_error(host.name(), &command(keys, request), output))
 }

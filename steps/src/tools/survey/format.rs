@@ -21,6 +21,7 @@
 //! What is asked of which path stands in the order of the frame; anything but the exact frame is refused.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,6 +54,22 @@ pub(in crate::tools) struct Frame {
 /// How a path is told that no line can hold, or that is no UTF-8.
 pub(in crate::tools) fn odd(path: &[u8]) -> String {
     String::from_utf8_lossy(path).replace('\n', "\\n")
+}
+
+/// The line of a frame that is another one each time, the node's clock: where it is, and what it says, ns since 1970.
+pub(in crate::tools) fn clock(frame: &[u8]) -> Option<(Range<usize>, i128)> {
+    let mut at = 0;
+    for line in frame.split_inclusive(|byte| *byte == b'\n') {
+        let place = at..at + line.len();
+        if let Some(rest) = line.strip_prefix(b"clock ") {
+            return Some((place, time(words(rest.trim_ascii_end())?)?));
+        }
+        if line.starts_with(b"path ") {
+            return None;
+        }
+        at = place.end;
+    }
+    None
 }
 
 /// One path of a frame.

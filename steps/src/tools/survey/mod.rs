@@ -25,7 +25,7 @@ use certwright_engine::step::{StepError, host_error, refused};
 
 pub use facts::{FactsError, FileFacts, FileKind, KeyFacts, KubeconfigText};
 pub use format::parse;
-pub(in crate::tools) use format::{Frame, Record, frame, odd};
+pub(in crate::tools) use format::{Frame, Record, clock, frame, odd};
 pub use render::render;
 pub(in crate::tools) use render::render_frame;
 
