@@ -21,6 +21,8 @@ mod operation;
 
 mod ahead;
 
+mod awaited;
+
 mod flights;
 
 mod report;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::DriverError;
+use super::awaited::{Awaited, Watched};
 use super::steps::Steps;
 use crate::clock::Clock;
 use crate::host::{Host, Hosts, Settled};
@@ -87,19 +88,21 @@ impl<'a> Bench<'a> {
         let step = Arc::clone(self.steps.get(task.step));
         let facts = machine.facts_for(&want).cloned().unwrap_or_default();
         let settle = self.to_settle(machine, want);
-        let cx = self.context(want.task, task.host);
+        let awaited = Arc::new(Awaited::default());
+        let cx = self.context(want.task, task.host, &awaited);
         let left = Duration::from_millis(left_ms);
         // Less than the limit, so that it is the host that says what still runs there, not our own clock.
         let settled_within = Duration::from_millis(left_ms.min(self.plan.step(want.task).timeout_ms) / 4 * 3);
         let clock = self.clock.clone();
         let broken_off = BrokenOff { plan: self.plan, want };
         Box::pin(async move {
-            let body =
-                AssertUnwindSafe(perform(step, want.op, cx, facts, settle, settled_within)).catch_unwind();
+            let body = AssertUnwindSafe(perform(step, want.op, cx, facts, settle, settled_within));
+            // It lives until what it waits for is told.
+            let mut body = pin!(body.catch_unwind());
             let result = tokio::select! {
                 biased;
-                result = body => result.unwrap_or_else(|panic| Err(broken_off.by_panic(panic.as_ref()))),
-                () = clock.sleep(left) => Err(broken_off.by_timeout()),
+                result = &mut body => result.unwrap_or_else(|panic| Err(broken_off.by_panic(panic.as_ref()))),
+                () = clock.sleep(left) => Err(broken_off.by_timeout(&awaited)),
             };
             Ended { want, result }
         })
@@ -120,12 +123,16 @@ impl<'a> Bench<'a> {
         hosts.into_iter().map(|host| Arc::clone(self.host(host))).collect()
     }
 
-    fn context(&self, task: TaskId, host: HostIndex) -> Context {
-        let sender = self.progress.clone();
-        // Progress is droppable: a step is never held up by a slow screen.
-        let progress = Progress::new(move |line| drop(sender.try_send((task, escape(line)))));
+    fn context(&self, task: TaskId, host: HostIndex, awaited: &Arc<Awaited>) -> Context {
+        let (sender, noted) = (self.progress.clone(), Arc::clone(awaited));
+        let progress = Progress::new(move |line| {
+            let line = escape(line);
+            noted.says(&line);
+            // Progress is droppable: a step is never held up by a slow screen.
+            drop(sender.try_send((task, line)));
+        });
         Context {
-            host: Arc::clone(self.host(host)),
+            host: Arc::new(Watched::new(Arc::clone(self.host(host)), Arc::clone(awaited))),
             hosts: self.all.clone(),
             cluster: self.plan.cluster.clone(),
             run: self.run.clone(),
@@ -195,10 +202,11 @@ struct BrokenOff<'a> {
 }
 
 impl BrokenOff<'_> {
-    fn by_timeout(&self) -> StepError {
+    fn by_timeout(&self, awaited: &Awaited) -> StepError {
         let limit = humantime::format_duration(Duration::from_millis(limit_ms(self.plan, self.want)));
         let (task, op) = (self.plan.task_name(self.want.task), name(self.want.op));
-        let message = format!("attempt at `{task}` exceeded its timeout of {limit} in its {op}");
+        let message =
+            format!("attempt at `{task}` exceeded its timeout of {limit} in its {op}{}", awaited.in_words());
         StepError::new(ErrorClass::DeadlineExceeded, message)
     }
 

@@ -25,7 +25,7 @@ fn the_timeout_bounds_probe_apply_and_verify_together_and_names_task_and_limit()
         assert_eq!(ran.failure().class, ErrorClass::DeadlineExceeded);
         assert_eq!(
             ran.failure().message,
-            "attempt at `stage/s0@h0` exceeded its timeout of 1s in its verify"
+            "attempt at `stage/s0@h0` exceeded its timeout of 1s in its verify; it last said: at work\\u{1b}[2J"
         );
     });
 }
