@@ -77,6 +77,11 @@ impl Inventory {
             .collect()
     }
 
+    /// Whether it lists any host; the workstation is there without that.
+    pub(super) fn has_nodes(&self) -> bool {
+        self.hosts.len() > 1
+    }
+
     /// The name of a host.
     pub(super) fn name(&self, host: HostIndex) -> &str {
         &self.hosts[host.0 as usize].name

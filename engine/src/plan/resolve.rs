@@ -94,7 +94,11 @@ fn resolve_all(
     let mut limit = machines.as_ref().map(|machines| Limit::new(&choices.limit, machines));
     let mut hosts = Vec::new();
     if let (Some(file), Some(machines), Some(limit)) = (&file, &machines, &mut limit) {
-        hosts = file.stages.iter().map(|stage| select(stage, machines, &mut in_plan)).collect();
+        let unknown = if machines.has_nodes() { &mut in_plan } else { &mut Findings::new(plan) };
+        hosts = file.stages.iter().map(|stage| select(stage, machines, unknown)).collect();
+        if let Some(stage) = no_nodes(&file.stages, &hosts, machines) {
+            in_inventory.report(stage);
+        }
         if in_plan.is_empty() && in_inventory.is_empty() {
             limit.apply(&mut hosts, machines);
         }
@@ -141,6 +145,21 @@ fn select(stage: &Stage, machines: &Inventory, findings: &mut Findings) -> Vec<H
         findings.report(found);
     }
     hosts
+}
+
+/// What is wrong where the inventory has no host at all, and a stage wants some: that is no mistake of the plan.
+fn no_nodes(stages: &[Stage], hosts: &[Vec<HostIndex>], machines: &Inventory) -> Option<Found> {
+    if machines.has_nodes() || machines.groups != Groups::All {
+        return None;
+    }
+    let lacks = |(stage, hosts): (&Stage, &Vec<HostIndex>)| {
+        stage.on.as_ref().filter(|_| hosts.is_empty()).map(|on| quote(on.get_ref()))
+    };
+    let wanted = stages.iter().zip(hosts).find_map(lacks)?;
+    let message = format!("the inventory has no host, and the plan is for {wanted}");
+    let help = "write a `[[host]]` with its `name` and `groups` for each; `certwright inventory --help` says from \
+                what an inventory can be made";
+    Some(Found::new(Code::UnknownHosts, 0..0, message).help(help))
 }
 
 fn spread<'p>(file: &'p PlanFile, hosts: Vec<Vec<HostIndex>>) -> Vec<Spread<'p>> {
