@@ -286,6 +286,38 @@ async fn a_cluster_that_is_worse_than_when_the_gate_was_taken_stops_the_run_befo
     }
 }
 
+/// The controller-manager and the scheduler of a node that leads end between the look at the peers and the stop of its API
+/// server; that may take long.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_while_those_that_lead_end_is_seen_before_the_api_server_and_etcd_are_stopped() {
+    let scenario = five();
+    let stage = Stage::new(&scenario).await;
+    let bench = stage.bench();
+    let seen = good("a look", bench.probe().await);
+    let before = bench.running("cp-1").await;
+    bench.fault("slow=3@cp-1*1000");
+    let manager = |bench: &Bench<'_>| {
+        let all = bench.attempts_of("cp-1").into_iter();
+        all.filter(|(name, _)| name.contains("kube-controller-manager")).collect::<Vec<_>>()
+    };
+    let old = manager(&bench);
+    let falls = async {
+        while manager(&bench) == old {
+            bench.sleep(Duration::from_secs(1)).await;
+        }
+        bench.down("cp-4", "etcd").await;
+    };
+    let (made, ()) = tokio::join!(bench.apply(&seen.facts), falls);
+    let error = made.expect_err("it is worse");
+    let words = "etcd of cp-4 was ready before anything was stopped on cp-1, and is not";
+    assert_says(&error, ErrorClass::Refused, words);
+    let now = bench.running("cp-1").await;
+    for name in ["etcd", "kube-apiserver"] {
+        assert_eq!(now.get(name), before.get(name), "{name} was stopped");
+    }
+    assert_ne!(now["kube-controller-manager"], before["kube-controller-manager"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_goes_while_a_node_is_restarted_stops_the_run_before_the_next_node() {
     let scenario = five();

@@ -59,6 +59,13 @@ pub(crate) struct Restart<'a> {
     pub(crate) taken: Option<&'a Gate>,
 }
 
+/// Components that may be stopped.
+struct Prepared {
+    looks: Vec<Look>,
+    /// When their peers were seen.
+    at: Mono,
+}
+
 impl Restart<'_> {
     /// Restarts those of `components` that need it; returns the names of those it stopped, each with what more it took.
     ///
@@ -94,10 +101,10 @@ impl Restart<'_> {
         let before = self.prepare(&first).await?;
         self.stop_stale(&before, &leases).await?;
         // Looking at the others takes as long as those take to come back.
-        let (stopped, prepared) = join(self.wait_for_all(&first, &before), self.prepared(&second)).await;
+        let (stopped, prepared) = join(self.wait_for_all(&first, &before), self.prepare(&second)).await;
         let mut stopped = stopped?;
         let before = match prepared? {
-            (looks, at) if self.cx.clock.mono().since(at) <= milliseconds(GATE_LASTS) => looks,
+            prepared if self.is_recent(prepared.at) => prepared,
             _too_old => self.prepare(&second).await?,
         };
         self.stop_stale(&before, &leases).await?;
@@ -127,27 +134,35 @@ impl Restart<'_> {
     }
 
     /// What they are like, once those that need it may be stopped; a leadership has been moved away.
-    async fn prepare(&self, known: &[Known]) -> Result<Vec<Look>, StepError> {
-        if known.is_empty() {
-            return Ok(Vec::new());
-        }
-        let before = self.settled(known).await?;
-        if let Some(members) = self.gate(&before).await? {
+    async fn prepare(&self, known: &[Known]) -> Result<Prepared, StepError> {
+        let looks = if known.is_empty() { Vec::new() } else { self.settled(known).await? };
+        self.let_go(&looks).await?;
+        Ok(Prepared { looks, at: self.cx.clock.mono() })
+    }
+
+    /// Waits until those that need it may be stopped, and moves a leadership away.
+    async fn let_go(&self, looks: &[Look]) -> Result<(), StepError> {
+        if let Some(members) = self.gate(looks).await? {
             leader::move_away(self.cx, self.node, &members).await?;
         }
-        Ok(before)
+        Ok(())
     }
 
-    /// The same, and since when it is known.
-    async fn prepared(&self, known: &[Known]) -> Result<(Vec<Look>, Mono), StepError> {
-        let looks = self.prepare(known).await?;
-        Ok((looks, self.cx.clock.mono()))
+    /// Whether what was seen of the peers then is still taken for what they are.
+    fn is_recent(&self, at: Mono) -> bool {
+        self.cx.clock.mono().since(at) <= milliseconds(GATE_LASTS)
     }
 
-    /// Stops those that need it, the last one first.
-    async fn stop_stale(&self, before: &[Look], leases: &Leases) -> Result<(), StepError> {
-        let stale = before.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
+    /// Stops those that need it, the last one first. Where one takes long to end the peers are looked at once more before
+    /// the API server or etcd is stopped.
+    async fn stop_stale(&self, before: &Prepared, leases: &Leases) -> Result<(), StepError> {
+        let mut seen = before.at;
+        let stale = before.looks.iter().rev().filter_map(|look| Some((look.component, to_stop(look)?)));
         for (nth, (component, (reason, container))) in stale.enumerate() {
+            if component.is_front() && !self.is_recent(seen) {
+                self.let_go(&before.looks).await?;
+                seen = self.cx.clock.mono();
+            }
             // With a dead kubelet the stop would succeed, and nothing would come back.
             match nth {
                 0 => kubelet::brings_back(self.node, component.name(), now(self.cx)).await?,
@@ -165,9 +180,9 @@ impl Restart<'_> {
     }
 
     /// Waits for all, the first one first; the names of those that were stopped, each with what more it took.
-    async fn wait_for_all(&self, known: &[Known], before: &[Look]) -> Result<Vec<String>, StepError> {
+    async fn wait_for_all(&self, known: &[Known], before: &Prepared) -> Result<Vec<String>, StepError> {
         let mut done = Vec::new();
-        for (known, look) in known.iter().zip(before) {
+        for (known, look) in known.iter().zip(&before.looks) {
             let old = to_stop(look).map(|(_, container)| container);
             let rungs = self.wait(known, old).await?;
             if old.is_some() || !rungs.is_empty() {
