@@ -11,6 +11,7 @@ use super::super::*;
 use super::{Bench, told};
 use crate::lab::Validity;
 use crate::tools::collect::{self, Keys};
+use crate::tools::testing::FolderHost;
 
 /// A host that counts what it is asked.
 struct Counting {
@@ -75,6 +76,21 @@ async fn a_node_is_asked_once_for_its_files_and_once_more_for_what_runs() {
     let report = look(&host, &bench.clock, Keys::Asked, Ask::Files, None).await;
     assert_eq!(host.commands.into_inner(), 2);
     assert_eq!(told(&judge(&[report], &bench.wanted())), ["missing cp-2/etcd-healthcheck-client"]);
+}
+
+/// Through the script that real nodes run.
+#[tokio::test]
+async fn a_real_node_that_says_the_same_again_is_remembered() {
+    let bench = Bench::new(Validity::Valid);
+    let host = FolderHost { root: bench.path("cp-2", "/"), shims: None };
+    for keys in [Keys::NotAsked, Keys::Asked] {
+        let memory = Memory::default();
+        let report = look(&host, &bench.clock, keys, Ask::Files, Some(&memory)).await;
+        let said = collect::first(&host, keys).await.unwrap();
+        assert!(said.clock_ns().is_some() && said.digest().is_some());
+        let recalled = memory.recall(&said).expect("it says the same");
+        assert_eq!(recalled.rows, report.rows, "{keys:?}");
+    }
 }
 
 /// What is remembered is told only to the very answer that it was made of, whatever the node's clock says meanwhile.

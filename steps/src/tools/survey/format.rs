@@ -56,16 +56,14 @@ pub(in crate::tools) fn odd(path: &[u8]) -> String {
     String::from_utf8_lossy(path).replace('\n', "\\n")
 }
 
-/// The line of a frame that is another one each time, the node's clock: where it is, and what it says, ns since 1970.
+/// The line of a frame that is another one each time, the node's clock: where it is, and what it says, ns since 1970. No line
+/// of a file begins like it.
 pub(in crate::tools) fn clock(frame: &[u8]) -> Option<(Range<usize>, i128)> {
     let mut at = 0;
     for line in frame.split_inclusive(|byte| *byte == b'\n') {
         let place = at..at + line.len();
         if let Some(rest) = line.strip_prefix(b"clock ") {
             return Some((place, time(words(rest.trim_ascii_end())?)?));
-        }
-        if line.starts_with(b"path ") {
-            return None;
         }
         at = place.end;
     }
