@@ -38,20 +38,22 @@ pub(crate) enum Connections {
     Closed,
 }
 
-/// Asks all; the reports are in the order of the targets.
+/// Asks all; the reports are in the order of the targets, as are those of the look before, where there was one.
 pub(crate) async fn ask(
     targets: &[Target],
+    before: Vec<Report>,
     asked: Asked,
     clock: &Clock,
     audience: &mut dyn Audience,
 ) -> Vec<Report> {
     let places = Arc::new(Semaphore::new(asked.at_once.max(1)));
     let mut side_by_side = JoinSet::new();
-    for (at, target) in targets.iter().enumerate() {
+    let before = before.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    for ((at, target), before) in targets.iter().enumerate().zip(before) {
         let (places, target, clock) = (Arc::clone(&places), target.clone(), clock.clone());
         side_by_side.spawn(async move {
             let _place = places.acquire_owned().await;
-            let report = match tokio::time::timeout(WITHIN, one(&target, asked, &clock)).await {
+            let report = match tokio::time::timeout(WITHIN, one(&target, asked, &clock, before)).await {
                 Ok(report) => report,
                 Err(_elapsed) => {
                     let within = humantime::format_duration(WITHIN);
@@ -78,16 +80,16 @@ pub(crate) async fn ask(
     told
 }
 
-async fn one(target: &Target, asked: Asked, clock: &Clock) -> Report {
+async fn one(target: &Target, asked: Asked, clock: &Clock, before: Option<Report>) -> Report {
     match target {
-        Target::Node(host, memory) => match asked.connections {
-            Connections::Kept => look(host.as_ref(), clock, asked.keys, asked.ask, Some(memory)).await,
-            Connections::Closed => {
-                let report = look(host.as_ref(), clock, asked.keys, asked.ask, None).await;
-                host.close().await;
-                report
+        Target::Node(host) => {
+            let report = look(host.as_ref(), clock, asked.keys, asked.ask, before).await;
+            match asked.connections {
+                Connections::Kept => {}
+                Connections::Closed => host.close().await,
             }
-        },
+            report
+        }
         Target::Workstation(host, cluster) => workstation(host.as_ref(), cluster, Kubeconfigs::All).await,
         Target::Tree(name, folder, here) => match Tree::open(folder) {
             Ok(tree) => tree_with(name, &tree, asked.keys, here.as_deref(), asked.ask).await,

@@ -7,7 +7,6 @@ use certwright_engine::clock::Clock;
 use certwright_engine::host::{Host, LocalHost, by_hand};
 use certwright_engine::plan::{Cluster, HostSpec, SshSettings, WORKSTATION};
 use certwright_engine::text::line;
-use certwright_steps::certs::Memory;
 use certwright_steps::lab::Lab;
 
 use super::names;
@@ -21,8 +20,8 @@ use crate::{hosts, session};
 /// Where certificates are looked for.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// A node that is asked, and what it said when it was asked last.
-    Node(Arc<dyn Host>, Arc<Memory>),
+    /// A node that is asked.
+    Node(Arc<dyn Host>),
     /// A node's tree in a folder, under this name; with the machine where what runs can be asked there.
     Tree(String, PathBuf, Option<Arc<dyn Host>>),
     /// The workstation's kubeconfigs.
@@ -43,7 +42,7 @@ impl Target {
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Node(host, _) | Self::Workstation(host, _) => host.name(),
+            Self::Node(host) | Self::Workstation(host, _) => host.name(),
             Self::Tree(name, _, _) => name,
         }
     }
@@ -51,7 +50,7 @@ impl Target {
     /// What can be tried where it does not answer.
     pub(crate) fn by_hand(&self) -> Option<String> {
         match self {
-            Self::Node(host, _) => by_hand(host.as_ref()),
+            Self::Node(host) => by_hand(host.as_ref()),
             Self::Workstation(..) | Self::Tree(..) => None,
         }
     }
@@ -87,7 +86,7 @@ impl Target {
         let mut all: Vec<Target> = specs
             .iter()
             .filter_map(|spec| hosts.get(&spec.name))
-            .map(|host| Target::Node(Arc::clone(host), Arc::default()))
+            .map(|host| Target::Node(Arc::clone(host)))
             .collect();
         if let Some(folder) = args.root.iter().find(|folder| !folder.is_dir()) {
             let message = format!("there is no folder `{}`", folder.display());
@@ -140,8 +139,7 @@ fn of_inventory(
     let (here, nodes): (Vec<_>, Vec<_>) =
         specs.iter().filter(|spec| is_in(spec)).partition(|spec| spec.name == WORKSTATION);
     let host = |spec: &HostSpec| Arc::clone(hosts.get(&spec.name).expect("it was made from these"));
-    let mut all: Vec<Target> =
-        nodes.into_iter().map(|spec| Target::Node(host(spec), Arc::default())).collect();
+    let mut all: Vec<Target> = nodes.into_iter().map(|spec| Target::Node(host(spec))).collect();
     all.extend(here.into_iter().map(|spec| Target::Workstation(host(spec), cluster.clone())));
     Ok(Targets { all, hosts: hosts.clone(), clock })
 }

@@ -44,10 +44,10 @@ async fn watch(
     clock: &Clock,
     stops: &mut signals::Stops,
 ) -> Result<Exit, Failure> {
-    let mut last = None;
+    let (mut last, mut reports) = (None, Vec::new());
     loop {
-        let look = once(app, args, targets, clock, last.is_some());
-        let exit = match (signals::unless_stopped(stops, "while looking", look).await, last) {
+        let look = once(app, args, targets, clock, std::mem::take(&mut reports));
+        let (exit, told) = match (signals::unless_stopped(stops, "while looking", look).await, last) {
             (Ok(done), _) => done?,
             // Ctrl-C ends a watch; what was seen last counts.
             (Err(_), Some(exit)) => return Ok(exit),
@@ -55,7 +55,7 @@ async fn watch(
         };
         // Whose reader is gone watches for nobody.
         let Some(period) = args.watch.filter(|_| lost().is_none()) else { return Ok(exit) };
-        last = Some(exit);
+        (last, reports) = (Some(exit), told);
         let pause = tokio::time::sleep(period.into());
         if signals::unless_stopped(stops, "while waiting", pause).await.is_err() {
             return Ok(exit);
@@ -63,13 +63,14 @@ async fn watch(
     }
 }
 
+/// One look; `before` is what the last one has told, and it returns what this one has.
 async fn once(
     app: &App,
     args: &CertsArgs,
     targets: &[Target],
     clock: &Clock,
-    again: bool,
-) -> Result<Exit, Failure> {
+    before: Vec<Report>,
+) -> Result<(Exit, Vec<Report>), Failure> {
     let within: Duration = args.within.into();
     let within_s = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
     let asked = Asked {
@@ -81,7 +82,7 @@ async fn once(
     let wall_ms = clock.wall_ms();
     let now = i64::try_from(wall_ms / 1000).expect("the clock is in this millennium");
     if let Some(period) = args.watch {
-        begin(app, wall_ms, period, again);
+        begin(app, wall_ms, period, !before.is_empty());
     }
     let names: Vec<&str> = targets.iter().map(Target::name).collect();
     let streams = match app.output {
@@ -93,7 +94,7 @@ async fn once(
     let empty = Survey { reports: Vec::new(), findings: Vec::new(), now, within_s };
     let live = Live::new(app.terminal, &names);
     let mut shown = Shown { terminal: app.terminal, of: targets.len(), streams, empty, live };
-    let reports = ask(targets, asked, clock, &mut shown).await;
+    let reports = ask(targets, before, asked, clock, &mut shown).await;
     drop(shown);
     let survey = Survey::new(reports, now, within_s, &renewal(app, args));
     if let Some(path) = &args.textfile {
@@ -112,7 +113,7 @@ async fn once(
         Output::Csv => out_crlf(&csv::text(&survey)),
         Output::Prometheus => out_document(&prometheus::text(&survey)),
     }
-    Ok(survey.exit())
+    Ok((survey.exit(), survey.reports))
 }
 
 /// The command that renews what was looked at.

@@ -14,8 +14,6 @@ mod contents;
 
 mod passed_over;
 
-mod memory;
-
 mod node;
 
 mod running;
@@ -37,7 +35,6 @@ mod recorded;
 pub use finding::{Finding, IDS, Severity, Subject};
 pub use judge::{Wanted, judge};
 pub use kubeconfigs::{Compared, compared};
-pub use memory::Memory;
 pub use node::{Ask, Error, Report, look, tree, tree_with};
 pub use row::{Key, Kind, Row, Running, Served, State, residual};
 pub use workstation::{Kubeconfigs, workstation};

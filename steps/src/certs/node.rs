@@ -9,12 +9,11 @@ use certwright_engine::text::line;
 
 use super::chain::{Signature, Signer, signature};
 use super::contents::{certificates, client_file, lead};
-use super::memory::Memory;
 use super::passed_over::{is_other, passed_over};
 use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
 use super::running;
-use crate::pki::{Certificate, Kubeconfig};
+use crate::pki::{Certificate, Digest, Kubeconfig};
 use crate::tools::collect::{self, Collected, First, Keys, Request, Tree};
 use crate::tools::survey::{self, FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
@@ -34,6 +33,8 @@ pub struct Report {
     pub troubles: Vec<String>,
     /// Why nothing is known of it.
     pub error: Option<Error>,
+    /// What the node said but for its clock, where that one answer told all of this.
+    pub(super) said: Option<Digest>,
 }
 
 /// Why a host could not be looked at.
@@ -55,6 +56,7 @@ impl Report {
             skew_s: None,
             troubles: Vec::new(),
             error: None,
+            said: None,
         }
     }
 
@@ -79,10 +81,10 @@ pub enum Ask {
     Running,
 }
 
-/// Looks at a node: one call for its files; an error is in the report. With a memory, which is that of this node and of looks
-/// that ask the same, an answer that was given before is not read again.
-pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask, memory: Option<&Memory>) -> Report {
-    match try_look(host, clock, keys, ask, memory).await {
+/// Looks at a node: one call for its files; an error is in the report. `before` is what the last look at it that asked the
+/// same has told, if any: a node says the same again nearly always, and then nothing of it is read again.
+pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask, before: Option<Report>) -> Report {
+    match try_look(host, clock, keys, ask, before).await {
         Ok(report) => report,
         Err(error) => Report::failed(host.name(), error.message, error.remedy.or_else(|| by_hand(host))),
     }
@@ -93,7 +95,7 @@ async fn try_look(
     clock: &Clock,
     keys: Keys,
     ask: Ask,
-    memory: Option<&Memory>,
+    before: Option<Report>,
 ) -> Result<Report, StepError> {
     let (wall, start) = (clock.wall_ms(), clock.mono());
     let first = collect::first(host, keys).await?;
@@ -101,10 +103,10 @@ async fn try_look(
     let took_ms = i128::from(clock.mono().since(start));
     let ours_ms = i128::from(wall) + took_ms / 2;
     let skew_ms = first.clock_ns().map(|ns| ns / 1_000_000 - ours_ms);
-    let memory = memory.filter(|_| ask == Ask::Files);
-    let mut report = match memory.and_then(|memory| memory.recall(&first)) {
-        Some(report) => report,
-        None => read(host, first, ask, memory).await?,
+    let said = first.digest();
+    let mut report = match before.filter(|before| said.is_some() && before.said == said) {
+        Some(same) => same,
+        None => read(host, first, ask).await?,
     };
     report.skew_s = skew_ms.map(|ms| {
         let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
@@ -114,8 +116,8 @@ async fn try_look(
 }
 
 /// Reads what a node said, and asks it for the rest.
-async fn read(host: &dyn Host, first: First, ask: Ask, memory: Option<&Memory>) -> Result<Report, StepError> {
-    let said = memory.and_then(|_| first.digest());
+async fn read(host: &dyn Host, first: First, ask: Ask) -> Result<Report, StepError> {
+    let said = first.digest();
     let (mut collected, asked_more) = collect::rest(host, first).await?;
     let node = Node::new(&collected);
     let left = node.left();
@@ -127,11 +129,8 @@ async fn read(host: &dyn Host, first: First, ask: Ask, memory: Option<&Memory>) 
         Node::new(&collected).report(host.name())
     };
     match ask {
-        Ask::Files => {}
+        Ask::Files => report.said = said.filter(|_| !asked_more && left.is_empty()),
         Ask::Running => running::ask(host, &collected, &mut report).await?,
-    }
-    if let Some(memory) = memory {
-        memory.keep(said.filter(|_| !asked_more && left.is_empty()), &report);
     }
     Ok(report)
 }
