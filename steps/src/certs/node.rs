@@ -106,7 +106,7 @@ async fn try_look(
     let said = first.digest();
     let mut report = match before.filter(|before| said.is_some() && before.said == said) {
         Some(same) => same,
-        None => read(host, first, ask).await?,
+        None => read(host, first, said, ask).await?,
     };
     report.skew_s = skew_ms.map(|ms| {
         let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
@@ -116,8 +116,7 @@ async fn try_look(
 }
 
 /// Reads what a node said, and asks it for the rest.
-async fn read(host: &dyn Host, first: First, ask: Ask) -> Result<Report, StepError> {
-    let said = first.digest();
+async fn read(host: &dyn Host, first: First, said: Option<Digest>, ask: Ask) -> Result<Report, StepError> {
     let (mut collected, asked_more) = collect::rest(host, first).await?;
     let node = Node::new(&collected);
     let left = node.left();
