@@ -138,7 +138,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 c997b7580a92306dd337cd2b48d2f51c0479c6af68c082dde7c71f062dd8c046   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                c44dca91e20423b22d443d7fbcbf7acfc862763e359607468f1ceed60746830a   # kube-controller-manager
+                c44dca91e20423b22d443d7fbcbf7acfc862763e359607468f1ceed60746830a   # kube-controller-manager; a lease
+                that it held is then given back
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3bd4035601b8457f2fd02f1dc67ddb29f276bcc9182185746b1c76e1505588df   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
@@ -171,7 +172,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 7e3f1f7653585a1f17358b78f3f27d529eb7af6ad5ba3c9d5e3addfa9059a1c0   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                49d2b76bf8b65726f23ead873628dace82d724bae8dceb72289f04428f8368d6   # kube-controller-manager
+                49d2b76bf8b65726f23ead873628dace82d724bae8dceb72289f04428f8368d6   # kube-controller-manager; a lease
+                that it held is then given back
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 11e90f49631e787aea806a6bcca83257ee91297456f4ea33704cef9d1b4b3d82   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3
@@ -204,7 +206,8 @@ fn what_is_below_a_change_is_not_guessed_at() {
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 380defbd201d5e694656674e2e8f61d5893e47303c16391083924b255ba19762   # kube-apiserver
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
-                d3fbc82725939a142664a08d8baf6679c6b29a0aa1a2c9adc15a7bb267672eb6   # kube-controller-manager
+                d3fbc82725939a142664a08d8baf6679c6b29a0aa1a2c9adc15a7bb267672eb6   # kube-controller-manager; a lease
+                that it held is then given back
               $ crictl --runtime-endpoint unix:///run/containerd/containerd.sock --timeout 35s stop --timeout 5
                 3a577e79dcb56a0b7795c0cfcd80bcebf0b268d46f90bda2e132301d96f1df89   # kube-scheduler
           reachable/api           will check     after restart/static-pods@cp-3

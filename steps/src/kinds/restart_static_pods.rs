@@ -137,6 +137,7 @@ impl RestartStaticPods {
 fn noted(name: &str) -> String {
     match Component::from_name(name) {
         Some(Component::Etcd) => format!("{name}, when it does not lead any more"),
+        Some(Component::KubeControllerManager) => format!("{name}; a lease that it held is then given back"),
         Some(_) | None => name.to_owned(),
     }
 }
