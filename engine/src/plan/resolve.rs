@@ -94,10 +94,9 @@ fn resolve_all(
     let mut limit = machines.as_ref().map(|machines| Limit::new(&choices.limit, machines));
     let mut hosts = Vec::new();
     if let (Some(file), Some(machines), Some(limit)) = (&file, &machines, &mut limit) {
-        let unknown = if machines.has_nodes() { &mut in_plan } else { &mut Findings::new(plan) };
-        hosts = file.stages.iter().map(|stage| select(stage, machines, unknown)).collect();
-        if let Some(stage) = no_nodes(&file.stages, &hosts, machines) {
-            in_inventory.report(stage);
+        hosts = file.stages.iter().map(|stage| select(stage, machines, &mut in_plan)).collect();
+        if let Some(found) = no_nodes(&file.stages, &hosts, machines) {
+            in_inventory.report(found);
         }
         if in_plan.is_empty() && in_inventory.is_empty() {
             limit.apply(&mut hosts, machines);
@@ -132,11 +131,11 @@ fn resolve_all(
     }
 }
 
-/// The hosts of a stage; a finding when there are none.
+/// The hosts of a stage; a finding when there are none, and the inventory has others.
 fn select(stage: &Stage, machines: &Inventory, findings: &mut Findings) -> Vec<HostIndex> {
     let Some(on) = &stage.on else { return Vec::new() };
     let hosts = machines.select(on.get_ref());
-    if hosts.is_empty() && machines.groups == Groups::All {
+    if hosts.is_empty() && machines.groups == Groups::All && machines.has_nodes() {
         let name = quote(on.get_ref());
         let message = format!("stage {} is for {name}, which the inventory does not have", stage.item.name());
         let mut found =

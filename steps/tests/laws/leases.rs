@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, Stage};
 use crate::crashing::Crash;
+use crate::doctored::SILENT;
 use crate::good;
 use crate::restarts::restart;
 use crate::scenarios::Scenario;
@@ -115,6 +116,8 @@ async fn a_lease_that_cannot_be_given_back_or_read_or_is_somebody_elses_holds_no
     for (line, answer) in [
         (GIVE_BACK, forbidden),
         (GIVE_BACK, taken),
+        // The API server does not answer in time.
+        (GIVE_BACK, SILENT),
         (read, forbidden),
         (read, r#"{"spec":{"holderIdentity":"cp-1_a b"}}"#),
         (read, r#"{"spec":{"holderIdentity":"cp-10_6a1f"}}"#),

@@ -68,27 +68,37 @@ impl Restart<'_> {
     }
 
     /// Gives back the lease that a controller-manager held, once its container has ended.
-    pub(super) async fn hand_back(&self, holder: &Holder, container: &Container) -> Result<(), StepError> {
-        if !self.has_ended(container).await? {
-            return Ok(());
-        }
+    pub(super) async fn give_back(&self, holder: &Holder, container: &Container) -> Result<(), StepError> {
         let name = Component::KubeControllerManager.name();
-        let command = self.kubectl()?.hand_back(name, holder);
-        let output = self.cx.run(&command).await?;
-        let told = match kubectl::classify(&output) {
-            None => format!("{name}: its lease is given back, another one need not wait for it to run out"),
-            // Somebody else has it by now.
-            Some(kubectl::Failure::Invalid) => return Ok(()),
-            Some(_) => {
-                let error = kubectl::step_error(&format!("{}: {name}", self.host()), &command, &output);
-                format!(
-                    "{name}: its lease is not given back, another one waits 15 s for it: {}",
-                    error.message
-                )
+        let told = match self.try_to_give_back(holder, container).await {
+            Ok(false) => return Ok(()),
+            Ok(true) => {
+                format!("{name}: its lease is given back, another one need not wait for it to run out")
+            }
+            // A lost line tells nothing of the node, and ends the attempt.
+            Err(error) if error.class == ErrorClass::Unknown => return Err(error),
+            Err(error) => {
+                let why = error.message;
+                format!("{name}: its lease is not given back, another one waits 15 s for it: {why}")
             }
         };
         self.cx.progress.tell(&told);
         Ok(())
+    }
+
+    /// False where its container still runs, or somebody else has the lease by now.
+    async fn try_to_give_back(&self, holder: &Holder, container: &Container) -> Result<bool, StepError> {
+        if !self.has_ended(container).await? {
+            return Ok(false);
+        }
+        let name = Component::KubeControllerManager.name();
+        let command = self.kubectl()?.give_back(name, holder);
+        let output = self.cx.run(&command).await?;
+        match kubectl::classify(&output) {
+            None => Ok(true),
+            Some(kubectl::Failure::Invalid) => Ok(false),
+            Some(_) => Err(kubectl::step_error(&format!("{}: {name}", self.host()), &command, &output)),
+        }
     }
 
     fn kubectl(&self) -> Result<Kubectl, StepError> {

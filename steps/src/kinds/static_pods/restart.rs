@@ -173,7 +173,7 @@ impl Restart<'_> {
             if component == Component::KubeControllerManager
                 && let Some(holder) = leases.of(component)
             {
-                self.hand_back(holder, container).await?;
+                self.give_back(holder, container).await?;
             }
         }
         Ok(())

@@ -132,11 +132,6 @@ pub async fn rest(host: &dyn Host, first: First) -> Result<(Collected, bool), St
     Ok((search.done(), asked))
 }
 
-/// Collects on a host.
-pub async fn collect(host: &dyn Host, keys: Keys) -> Result<Collected, StepError> {
-    Ok(rest(host, first(host, keys).await?).await?.0)
-}
-
 async fn ask(host: &dyn Host, keys: Keys, request: &Request) -> Result<Output, StepError> {
     let command = command(keys, request);
     let output = host.run(&command).await.map_err(|error| host_error(&error, Some(&command)))?;

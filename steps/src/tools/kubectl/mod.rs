@@ -125,7 +125,7 @@ impl Kubectl {
 
     /// `kubectl patch lease NAME --type=json -p '[{"op":"test",...},{"op":"replace",...}]'`: gives a lease back in the name of
     /// a process that has ended. The server refuses it where that process does not hold the lease any more.
-    pub fn hand_back(&self, name: &str, holder: &Holder) -> Command {
+    pub fn give_back(&self, name: &str, holder: &Holder) -> Command {
         let field = "/spec/holderIdentity";
         let steps = serde_json::json!([
             {"op": "test", "path": field, "value": holder.identity},
