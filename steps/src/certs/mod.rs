@@ -16,6 +16,8 @@ mod passed_over;
 
 mod node;
 
+mod look;
+
 mod running;
 
 mod workstation;
@@ -35,6 +37,7 @@ mod recorded;
 pub use finding::{Finding, IDS, Severity, Subject};
 pub use judge::{Wanted, judge};
 pub use kubeconfigs::{Compared, compared};
-pub use node::{Ask, Error, Report, look, tree, tree_with};
+pub use look::{Ask, look, tree, tree_with};
+pub use node::{Error, Report};
 pub use row::{Key, Kind, Row, Running, Served, State, residual};
 pub use workstation::{Kubeconfigs, workstation};

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use certwright_engine::clock::Clock;
-use certwright_engine::host::{Host, by_hand};
-use certwright_engine::step::StepError;
 use certwright_engine::text::line;
 
 use super::chain::{Signature, Signer, signature};
@@ -12,10 +9,9 @@ use super::contents::{certificates, client_file, lead};
 use super::passed_over::{is_other, passed_over};
 use super::place::{Place, Wanted, places};
 use super::row::{Key, Kind, Row, Running};
-use super::running;
 use crate::pki::{Certificate, Digest, Kubeconfig};
-use crate::tools::collect::{self, Collected, First, Keys, Request, Tree};
-use crate::tools::survey::{self, FileFacts, KeyFacts};
+use crate::tools::collect::{Collected, Keys};
+use crate::tools::survey::{FileFacts, KeyFacts};
 use crate::tools::wanted::Configuration;
 
 /// What is known of one host.
@@ -72,98 +68,8 @@ impl Report {
     }
 }
 
-/// Whether what runs is asked, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// Files only.
-    Files,
-    /// What each port serves, and since when each component has run.
-    Running,
-}
-
-/// Looks at a node: one call for its files; an error is in the report. `before` is what the last look at it that asked the
-/// same has told, if any: a node says the same again nearly always, and then nothing of it is read again.
-pub async fn look(host: &dyn Host, clock: &Clock, keys: Keys, ask: Ask, before: Option<Report>) -> Report {
-    match try_look(host, clock, keys, ask, before).await {
-        Ok(report) => report,
-        Err(error) => Report::failed(host.name(), error.message, error.remedy.or_else(|| by_hand(host))),
-    }
-}
-
-async fn try_look(
-    host: &dyn Host,
-    clock: &Clock,
-    keys: Keys,
-    ask: Ask,
-    before: Option<Report>,
-) -> Result<Report, StepError> {
-    let (wall, start) = (clock.wall_ms(), clock.mono());
-    let first = collect::first(host, keys).await?;
-    // The node reads its clock somewhere between the call and its answer: the middle is off by half of that at most.
-    let took_ms = i128::from(clock.mono().since(start));
-    let ours_ms = i128::from(wall) + took_ms / 2;
-    let skew_ms = first.clock_ns().map(|ns| ns / 1_000_000 - ours_ms);
-    let said = first.digest();
-    let mut report = match before.filter(|before| said.is_some() && before.said == said) {
-        Some(same) => same,
-        None => read(host, first, said, ask).await?,
-    };
-    report.skew_s = skew_ms.map(|ms| {
-        let certain = (ms.abs() - took_ms / 2).max(0) * ms.signum();
-        i64::try_from((certain + 500).div_euclid(1000)).unwrap_or(i64::MAX)
-    });
-    Ok(report)
-}
-
-/// Reads what a node said, and asks it for the rest.
-async fn read(host: &dyn Host, first: First, said: Option<Digest>, ask: Ask) -> Result<Report, StepError> {
-    let (mut collected, asked_more) = collect::rest(host, first).await?;
-    let node = Node::new(&collected);
-    let left = node.left();
-    let mut report = if left.is_empty() {
-        node.report(host.name())
-    } else {
-        let facts = survey::survey(host, keys_depth(collected.keys), &left).await?;
-        collected.files.extend(facts.into_iter().map(|facts| (facts.path.clone(), facts)));
-        Node::new(&collected).report(host.name())
-    };
-    match ask {
-        Ask::Files => report.said = said.filter(|_| !asked_more && left.is_empty()),
-        Ask::Running => running::ask(host, &collected, &mut report).await?,
-    }
-    Ok(report)
-}
-
-fn keys_depth(keys: Keys) -> survey::Depth {
-    match keys {
-        Keys::Asked => survey::Depth::Keys,
-        Keys::NotAsked | Keys::NoOpenssl => survey::Depth::Public,
-    }
-}
-
-/// Reads a node's tree in a folder of this machine, under the name of a host.
-pub fn tree(host: &str, tree: &Tree, keys: Keys) -> (Report, Collected) {
-    let mut collected = tree.collect(keys);
-    let left = Node::new(&collected).left();
-    let more = tree.look(keys, &Request { files: left, ..Request::default() });
-    collected.files.extend(more.files);
-    collected.refused.extend(more.refused);
-    (Node::new(&collected).report(host), collected)
-}
-
-/// The same, and where a machine is given and what runs is asked, what runs there.
-pub async fn tree_with(name: &str, folder: &Tree, keys: Keys, here: Option<&dyn Host>, ask: Ask) -> Report {
-    let (mut report, collected) = tree(name, folder, keys);
-    if let (Ask::Running, Some(host), None) = (ask, here, &report.error)
-        && let Err(error) = running::ask(host, &collected, &mut report).await
-    {
-        report.trouble(&format!("what runs is not known: {}", error.message));
-    }
-    report
-}
-
 /// A node, as it was collected.
-struct Node<'a> {
+pub(super) struct Node<'a> {
     collected: &'a Collected,
     configuration: &'a Configuration,
     /// The kubeconfigs by path, or what is wrong with one.
@@ -172,7 +78,7 @@ struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    fn new(collected: &'a Collected) -> Self {
+    pub(super) fn new(collected: &'a Collected) -> Self {
         let configuration = &collected.configuration;
         let confs = collected.files.iter().filter(|(_, facts)| facts.kubeconfig.is_some());
         let confs = confs.map(|(path, facts)| {
@@ -192,7 +98,7 @@ impl<'a> Node<'a> {
     }
 
     /// Paths that were not surveyed: those that the script on the node could not know of.
-    fn left(&self) -> Vec<String> {
+    pub(super) fn left(&self) -> Vec<String> {
         let files = self.places.iter().map(|place| place.path.clone());
         let keys =
             self.places.iter().filter(|place| !is_beside(place)).filter_map(|place| place.key_path.clone());
@@ -203,7 +109,7 @@ impl<'a> Node<'a> {
         left
     }
 
-    fn report(&self, host: &str) -> Report {
+    pub(super) fn report(&self, host: &str) -> Report {
         let mut report = Report::new(host);
         for place in &self.places {
             let rows = self.rows(host, place);
